@@ -1,0 +1,164 @@
+import { assertNever } from '../errors.ts'
+import type { FailureReason } from '../guardrail/guardrail.ts'
+import type { Completion } from '../llm/format.ts'
+import { BodyGate } from './body-gate.ts'
+import { type Delivery, judgeFault } from './delivery.ts'
+import type { Downstream, GuardedResponse } from './downstream.ts'
+import { type Judged, judge } from './judge.ts'
+import type { ExchangeHost } from './pinned.ts'
+import type { Because } from './record.ts'
+
+/** Headers that describe the body's bytes and so cannot outlive a change of them. */
+const BODY_HEADERS = ['content-length', 'content-md5', 'digest', 'content-digest', 'etag']
+
+/** A JSON answer: held whole, judged once, then released as it came, redacted, or refused. */
+export class BodyDelivery implements Delivery {
+  judging = false
+  readonly #host: ExchangeHost
+  readonly #downstream: Downstream
+  readonly #guarded: GuardedResponse
+  readonly #gate: BodyGate
+  /** Length that the upstream announced: the body is complete there, whether or not trailers follow. */
+  readonly #expectedBytes: number | undefined
+  #state: 'holding' | 'settled' | 'passing' = 'holding'
+
+  constructor(
+    host: ExchangeHost,
+    downstream: Downstream,
+    guarded: GuardedResponse,
+    expectedBytes: number | undefined,
+  ) {
+    this.#host = host
+    this.#downstream = downstream
+    this.#guarded = guarded
+    this.#gate = new BodyGate(guarded.policy.limits.maxResponseBytes)
+    this.#expectedBytes = expectedBytes
+  }
+
+  get holding(): boolean {
+    return this.#state === 'holding' && this.#gate.heldBytes > 0
+  }
+
+  push(chunk: Uint8Array): void {
+    if (this.#state === 'passing') this.#downstream.pass(chunk)
+    if (this.#state !== 'holding' || this.judging) return
+    if (this.#gate.push(chunk) === 'over-limit') this.fault('over-limit')
+    else if (this.#gate.heldBytes === this.#expectedBytes) this.#inspect()
+  }
+
+  end(): void {
+    if (this.#state === 'passing') this.#downstream.finish()
+    else if (this.#state === 'holding' && !this.judging) this.#inspect()
+  }
+
+  deadline(): void {
+    if (this.#state === 'holding') this.fault('over-limit')
+  }
+
+  closed(): void {
+    if (this.#state === 'holding') {
+      this.#downstream.record('discarded', 'cancelled', [], this.#gate.heldBytes)
+    }
+    this.#state = 'settled'
+  }
+
+  heartbeat(): undefined {
+    return undefined
+  }
+
+  /** A failure of every rule at once: refuses, or lets everything pass from here on. */
+  fault(reason: FailureReason): void {
+    const judged = judgeFault(this.#guarded.policy.outputRules, reason)
+    this.judging = false
+    if (judged.decision.kind === 'deny') {
+      this.#deny('failed-closed', judged)
+      return
+    }
+    this.#state = 'passing'
+    this.#release('failed-open', judged)
+  }
+
+  #inspect(): void {
+    const decoded = this.#guarded.format.decodeResponse(this.#gate.body())
+    if (decoded.kind === 'undecodable') {
+      this.fault('undecodable')
+      if (this.#state === 'passing') this.#downstream.finish()
+      return
+    }
+    const { segments, uninspectable } = decoded.value
+    this.#downstream.countUninspectable(uninspectable)
+    const { policy, request } = this.#guarded
+    if (uninspectable > 0 && policy.uninspectable === 'deny') {
+      this.#deny('uninspectable', undefined)
+    } else if (segments.length === 0) {
+      this.#settleTextless(decoded.value)
+    } else {
+      this.judging = true
+      const subject = {
+        side: 'output' as const,
+        conversation: request?.segments ?? [],
+        segments,
+        final: true,
+      }
+      judge(this.#host.openScan, policy.outputRules, subject, 'call', judged =>
+        this.#settle(judged, decoded.value),
+      )
+    }
+  }
+
+  /** An empty answer is clean; one that holds only what no guard can read is for fail_mode. */
+  #settleTextless({ uninspectable }: Completion): void {
+    if (uninspectable > 0) {
+      this.#host.emit({ kind: 'count', what: 'unsupported' })
+      if (this.#guarded.policy.failMode === 'error') {
+        this.#deny('unsupported', undefined)
+        return
+      }
+    }
+    this.#state = 'settled'
+    this.#release(uninspectable > 0 ? 'unsupported' : 'clean', undefined)
+    this.#downstream.finish()
+  }
+
+  #settle(judged: Judged, completion: Completion): void {
+    if (this.#state !== 'holding') return
+    this.judging = false
+    const { decision } = judged
+    switch (decision.kind) {
+      case 'deny':
+        this.#deny(decision.because, judged)
+        return
+      case 'redact':
+        this.#redact(judged, completion)
+        return
+      case 'release':
+        this.#state = 'settled'
+        this.#release(decision.because, judged)
+        this.#downstream.finish()
+        return
+      default:
+        assertNever(decision)
+    }
+  }
+
+  #redact(judged: Judged, completion: Completion): void {
+    const edits = judged.segments.filter((segment, index) => segment !== completion.segments[index])
+    const body = this.#guarded.format.rewrite(this.#gate.body(), edits)
+    this.#state = 'settled'
+    this.#downstream.releaseHeaders({ remove: BODY_HEADERS })
+    this.#downstream.release(body)
+    this.#downstream.record('redacted', 'flagged', judged.outcomes, 0)
+    this.#downstream.finish({ remove: BODY_HEADERS })
+  }
+
+  #release(because: Because, judged: Judged | undefined): void {
+    this.#downstream.releaseHeaders()
+    for (const chunk of this.#gate.take()) this.#downstream.pass(chunk)
+    this.#downstream.record('released', because, judged?.outcomes ?? [], 0)
+  }
+
+  #deny(because: Because, judged: Judged | undefined): void {
+    this.#state = 'settled'
+    this.#downstream.deny(because, judged?.outcomes ?? [], this.#gate.heldBytes)
+  }
+}

@@ -1,0 +1,93 @@
+import { assertNever } from '../errors.ts'
+import type { Delivery } from './delivery.ts'
+import { judgeFault } from './delivery.ts'
+import type { Downstream, GuardedResponse } from './downstream.ts'
+import { type Judged, judge } from './judge.ts'
+import { LiveTap } from './live-tap.ts'
+import type { ExchangeHost } from './pinned.ts'
+
+/** Nothing can be denied or changed: chunks pass untouched and at once, a copy is judged at the end. */
+export class LiveDelivery implements Delivery {
+  readonly judging = false
+  readonly holding = false
+  readonly #host: ExchangeHost
+  readonly #downstream: Downstream
+  readonly #guarded: GuardedResponse
+  readonly #tap: LiveTap
+  readonly #readable: boolean
+  #ended = false
+
+  /** `encoding`: the response's content-encoding, where it has one that the copy cannot be read in. */
+  constructor(
+    host: ExchangeHost,
+    downstream: Downstream,
+    guarded: GuardedResponse,
+    encoding: string | undefined,
+  ) {
+    this.#host = host
+    this.#downstream = downstream
+    this.#guarded = guarded
+    this.#tap = new LiveTap(guarded.policy.limits.maxResponseBytes)
+    this.#readable = encoding === undefined
+  }
+
+  push(chunk: Uint8Array): void {
+    this.#downstream.pass(chunk)
+    this.#tap.push(chunk)
+  }
+
+  end(): void {
+    this.#downstream.finish()
+    this.#judgeCopy()
+  }
+
+  deadline(): void {}
+
+  /** What was delivered before the cut is judged all the same. */
+  closed(): void {
+    this.#judgeCopy()
+  }
+
+  heartbeat(): undefined {
+    return undefined
+  }
+
+  #judgeCopy(): void {
+    if (this.#ended) return
+    this.#ended = true
+    const { format, policy, request, shape } = this.#guarded
+    const copied = this.#readable
+      ? this.#tap.read(format, shape)
+      : { kind: 'fault' as const, reason: 'undecodable' as const }
+    switch (copied.kind) {
+      case 'fault':
+        this.#record(judgeFault(policy.outputRules, copied.reason))
+        return
+      case 'text': {
+        this.#downstream.countUninspectable(copied.uninspectable)
+        const { segments } = copied
+        const subject = {
+          side: 'output' as const,
+          conversation: request?.segments ?? [],
+          segments,
+          final: true,
+        }
+        const rules = segments.length > 0 ? policy.outputRules : []
+        judge(this.#host.openScan, rules, subject, 'shadow', judged => this.#record(judged))
+        return
+      }
+      default:
+        assertNever(copied)
+    }
+  }
+
+  #record({ decision, outcomes }: Judged): void {
+    const because =
+      decision.kind === 'release'
+        ? decision.because
+        : decision.kind === 'deny' && decision.because === 'failed-closed'
+          ? 'failed-open'
+          : 'alerted'
+    this.#downstream.record('released', because, outcomes, 0)
+  }
+}

@@ -1,0 +1,27 @@
+import type { FailureReason } from '../guardrail/guardrail.ts'
+import { decide } from '../policy/decide.ts'
+import type { Rule } from '../policy/policy.ts'
+import type { Judged } from './judge.ts'
+
+/** How one response body reaches the client, from its first chunk to its end. */
+export interface Delivery {
+  /** A verdict is on its way and the bytes received last may depend on it. */
+  readonly judging: boolean
+  /** Bytes of the upstream's are held back. */
+  readonly holding: boolean
+  push(chunk: Uint8Array): void
+  /** The upstream's body is complete. */
+  end(): void
+  /** `maxDurationMs` passed. */
+  deadline(): void
+  /** Envoy is gone: nothing can be sent any more. */
+  closed(): void
+  /** Time for a sign of life; undefined where nothing may be said now. */
+  heartbeat(): Uint8Array | undefined
+}
+
+/** The body or what carries it is at fault: one failure of every rule. */
+export function judgeFault(rules: readonly Rule[], reason: FailureReason): Judged {
+  const outcomes = rules.map(rule => ({ rule, outcome: { kind: 'failure' as const, reason, ms: 0 } }))
+  return { decision: decide(outcomes), outcomes, segments: [] }
+}

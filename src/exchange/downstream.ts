@@ -1,0 +1,146 @@
+import type { Frame, LlmFormat, LlmRequest, StreamPosition } from '../llm/format.ts'
+import type { RuleOutcome } from '../policy/decide.ts'
+import type { Policy } from '../policy/policy.ts'
+import type { HeaderMutation, ModeOverride } from './events.ts'
+import { type Denial, denialHeaders, denialReply, findingsOf, refusalFor } from './local-reply.ts'
+import type { Outlet } from './outlet.ts'
+import type { ExchangeHost } from './pinned.ts'
+import { type Because, type DecisionRecord, type Effective, ruleRecords } from './record.ts'
+
+/** The parties to a guarded response. */
+export interface GuardedResponse {
+  readonly policy: Policy
+  readonly format: LlmFormat
+  readonly request: LlmRequest | undefined
+  /** What the client asked for: the shape of an answer that is all ours. */
+  readonly clientStreams: boolean
+  /** What the upstream sends: the shape of what joins its answer. */
+  readonly shape: 'json' | 'event-stream'
+}
+
+/** The way to the client: what was cleared, what we say ourselves, and the record of what really went out. */
+export class Downstream {
+  readonly #host: ExchangeHost
+  readonly #outlet: Outlet
+  readonly #guarded: GuardedResponse
+  readonly #delivery: DecisionRecord['delivery']
+  readonly #position: StreamPosition
+  #bytesReleased = 0
+  #uninspectable = 0
+  #recorded = false
+  /** The client got its last word from us; what the upstream still sends goes nowhere. */
+  #over = false
+
+  constructor(
+    host: ExchangeHost,
+    outlet: Outlet,
+    guarded: GuardedResponse,
+    delivery: DecisionRecord['delivery'],
+  ) {
+    this.#host = host
+    this.#outlet = outlet
+    this.#guarded = guarded
+    this.#delivery = delivery
+    this.#position = guarded.format.openPosition()
+  }
+
+  get over(): boolean {
+    return this.#over
+  }
+
+  get headersOut(): boolean {
+    return this.#outlet.headersOut
+  }
+
+  releaseHeaders(mutation?: HeaderMutation, override?: ModeOverride): void {
+    this.#outlet.replyHeaders(mutation, override)
+  }
+
+  /** Whole frames that were judged; the first `skip` bytes went out before. */
+  releaseFrames(frames: readonly Frame[], skip: number): void {
+    frames.forEach((frame, index) => {
+      this.#position.released(frame)
+      this.release(index === 0 && skip > 0 ? frame.bytes.subarray(skip) : frame.bytes)
+    })
+  }
+
+  release(bytes: Uint8Array): void {
+    this.#bytesReleased += bytes.byteLength
+    this.#outlet.write(bytes)
+  }
+
+  /** A chunk that is in our hands right now and may go as it came. */
+  pass(chunk: Uint8Array): void {
+    this.#bytesReleased += chunk.byteLength
+    this.#outlet.pass(chunk)
+  }
+
+  finish(mutation?: HeaderMutation): void {
+    this.#outlet.finish(mutation)
+  }
+
+  countUninspectable(parts: number): void {
+    if (parts === 0) return
+    if (this.#uninspectable === 0) this.#host.emit({ kind: 'count', what: 'uninspectable' })
+    this.#uninspectable += parts
+  }
+
+  /**
+   * Refuses in the form that is still open: a whole answer while headers are ours; inside the stream, or in place of
+   * the JSON body, once they are out.
+   */
+  deny(because: Because, outcomes: readonly RuleOutcome[], heldBytes: number): void {
+    this.record('denied', because, outcomes, heldBytes)
+    this.#over = true
+    const denial: Denial = { side: 'response', because, findings: findingsOf(outcomes) }
+    const { policy, format, request, clientStreams, shape } = this.#guarded
+    const { stamp } = this.#host.init
+    if (this.#outlet.canReplaceAnswer) {
+      const clientShape = clientStreams ? 'event-stream' : 'json'
+      const reply = denialReply(denial, policy, format, stamp, request, clientShape)
+      this.#host.emit({ kind: 'reply', reply: { kind: 'local', ...reply } })
+      this.#host.emit({ kind: 'end', status: 'ok', why: 'answered' })
+      return
+    }
+    if (shape === 'event-stream') {
+      const refusal = refusalFor(denial, policy, stamp, request)
+      this.#outlet.write(format.streamRefusal(refusal, this.#position))
+      this.#outlet.finish()
+      return
+    }
+    const reply = denialReply(denial, policy, format, stamp, request, 'json')
+    this.#outlet.write(reply.body)
+    // Where Envoy did buffer the body it still takes a status and headers; elsewhere it drops them.
+    this.#outlet.finish({
+      set: { ...denialHeaders(denial, policy, stamp), ...reply.headers, ':status': String(reply.status) },
+      remove: ['content-length', 'content-encoding', 'etag'],
+    })
+  }
+
+  /** Written once: the decision that reached the client. */
+  record(
+    effective: Effective,
+    because: Because,
+    outcomes: readonly RuleOutcome[],
+    discardedBytes: number,
+  ): void {
+    if (this.#recorded) return
+    this.#recorded = true
+    this.#host.emit({
+      kind: 'record',
+      record: {
+        exchangeId: this.#host.init.stamp.id,
+        policy: this.#guarded.policy.name,
+        phase: 'response',
+        format: this.#guarded.format.name,
+        delivery: this.#delivery,
+        effective,
+        because,
+        rules: ruleRecords(outcomes),
+        uninspectable: this.#uninspectable,
+        bytesReleased: this.#bytesReleased,
+        bytesDiscarded: discardedBytes,
+      },
+    })
+  }
+}

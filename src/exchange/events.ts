@@ -1,0 +1,109 @@
+import type { ScanSubject } from '../guardrail/guardrail.ts'
+import type { RuleOutcome } from '../policy/decide.ts'
+import type { Rule } from '../policy/policy.ts'
+import type { DecisionRecord } from './record.ts'
+
+/** What Envoy and the clock tell an exchange, and what the exchange wants done. No bytes of protobuf in sight. */
+
+export type Side = 'request' | 'response'
+
+/** How Envoy sends a body, by ext_proc's names. */
+export type BodyMode = 'none' | 'streamed' | 'buffered' | 'buffered-partial' | 'full-duplex' | 'grpc'
+
+/** Header names are lower case, pseudo-headers included (`:path`, `:status`). */
+export interface HeaderReader {
+  get(name: string): string | undefined
+}
+
+export type ExchangeEvent =
+  | {
+      readonly kind: 'headers'
+      readonly side: Side
+      readonly headers: HeaderReader
+      /** Envoy's `request_attributes` / `response_attributes`, by full name such as `xds.route_name`. */
+      readonly attributes: HeaderReader
+      readonly endOfStream: boolean
+    }
+  | { readonly kind: 'body'; readonly side: Side; readonly body: Uint8Array; readonly endOfStream: boolean }
+  | { readonly kind: 'trailers'; readonly side: Side }
+  | { readonly kind: 'scan-end'; readonly scan: number; readonly outcomes: readonly RuleOutcome[] }
+  /** `heartbeatMs` passed without a byte to the client. */
+  | { readonly kind: 'heartbeat-due' }
+  /** `maxDurationMs` passed. */
+  | { readonly kind: 'deadline' }
+  /** Envoy is done with the call, or gone: nothing can be sent any more. */
+  | { readonly kind: 'closed' }
+
+export interface HeaderMutation {
+  readonly set?: Readonly<Record<string, string>>
+  readonly remove?: readonly string[]
+}
+
+/** STREAMED: asks Envoy to buffer this one response body. Every mode must be named: an unset one means NONE. */
+export interface ModeOverride {
+  readonly requestBody: BodyMode
+  readonly responseBody: BodyMode
+}
+
+/** What we owe Envoy for a phase. */
+export type Reply =
+  | {
+      readonly kind: 'headers'
+      readonly side: Side
+      readonly mutation?: HeaderMutation
+      readonly override?: ModeOverride
+    }
+  /** One per body message outside full duplex; without `replace` the chunk goes on as it came. */
+  | {
+      readonly kind: 'body'
+      readonly side: Side
+      readonly replace?: Uint8Array
+      readonly mutation?: HeaderMutation
+    }
+  /** Full duplex: any number of them. */
+  | {
+      readonly kind: 'streamed-body'
+      readonly side: Side
+      readonly body: Uint8Array
+      readonly endOfStream: boolean
+    }
+  | { readonly kind: 'trailers'; readonly side: Side }
+  | ({ readonly kind: 'local' } & LocalReply)
+
+/** A whole answer of ours in place of the upstream's. */
+export interface LocalReply {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array
+  /** Shows in Envoy's access log as %RESPONSE_CODE_DETAILS%: no blanks, no content. */
+  readonly details: string
+}
+
+/** Whether a scan ends with the call, or runs on after it because nobody waits for its verdict. */
+export type ScanLifetime = 'call' | 'shadow'
+
+export type Effect =
+  | { readonly kind: 'reply'; readonly reply: Reply }
+  | {
+      readonly kind: 'scan'
+      readonly scan: number
+      readonly rules: readonly Rule[]
+      readonly subject: ScanSubject
+      readonly lifetime: ScanLifetime
+    }
+  | { readonly kind: 'record'; readonly record: DecisionRecord }
+  | { readonly kind: 'count'; readonly what: Counted }
+  | { readonly kind: 'start-heartbeats'; readonly everyMs: number }
+  | { readonly kind: 'stop-heartbeats' }
+  | { readonly kind: 'start-deadline'; readonly afterMs: number }
+  /** Take no more from Envoy until `resume`: what is held has reached its cap and a scan is on its way. */
+  | { readonly kind: 'pause' }
+  | { readonly kind: 'resume' }
+  | {
+      readonly kind: 'end'
+      /** `ok` lets everything that follows pass unseen: only when nothing is left to inspect. */
+      readonly status: 'ok' | 'unavailable' | 'failed-precondition'
+      readonly why: string
+    }
+
+export type Counted = 'unmatched' | 'unsupported' | 'uninspectable' | 'heartbeat'

@@ -1,0 +1,121 @@
+import { assertNever } from '../errors.ts'
+import type { RuleOutcome } from '../policy/decide.ts'
+import type { Effect, ExchangeEvent, ScanLifetime } from './events.ts'
+import type { OpenScan } from './judge.ts'
+import type { ExchangeHost, ExchangeInit } from './pinned.ts'
+import { RequestSide } from './request-side.ts'
+import { ResponseSide } from './response-side.ts'
+
+const NOTHING: readonly Effect[] = []
+
+interface PendingScan {
+  readonly lifetime: ScanLifetime
+  readonly onEnd: (outcomes: readonly RuleOutcome[]) => void
+}
+
+/**
+ * One HTTP exchange as a state machine: events in, effects out. It has no clock, no randomness and no I/O, so that
+ * the same events always give the same effects. The caller performs the effects in order and feeds back the outcome
+ * of every scan it was asked for.
+ */
+export class Exchange {
+  readonly #observed: boolean
+  readonly #request: RequestSide
+  readonly #response: ResponseSide
+  #effects: Effect[] = []
+  /** What waits for a scan's outcomes, by the scan's number. */
+  readonly #scans = new Map<number, PendingScan>()
+  #lastScan = 0
+  /** We gave the answer or ended the call: nothing more is owed, whatever still comes. */
+  #over = false
+
+  constructor(init: ExchangeInit) {
+    this.#observed = init.observed
+    const host: ExchangeHost = { init, openScan: this.#openScan, emit: effect => this.#emit(effect) }
+    this.#request = new RequestSide(host)
+    this.#response = new ResponseSide(host)
+  }
+
+  step(event: ExchangeEvent): readonly Effect[] {
+    if (this.#over && event.kind !== 'scan-end' && event.kind !== 'closed') return NOTHING
+    this.#take(event)
+    if (!this.#over) this.#request.settle()
+    if (!this.#over) this.#response.settle()
+    if (!this.#over && this.#response.done && this.#request.done) {
+      // Envoy would reset a call that it has no more use for; ended by us, it goes in peace.
+      this.#emit({ kind: 'end', status: 'ok', why: 'complete' })
+    }
+    const effects = this.#effects
+    if (effects.length === 0) return NOTHING
+    this.#effects = []
+    return effects
+  }
+
+  #take(event: ExchangeEvent): void {
+    switch (event.kind) {
+      case 'headers':
+        if (event.side === 'request') this.#request.onHeaders(event)
+        else this.#response.onHeaders(event, this.#request.pinned)
+        return
+      case 'body':
+        if (event.side === 'request') this.#request.onBody(event.body, event.endOfStream)
+        else this.#response.onBody(event.body, event.endOfStream)
+        return
+      case 'trailers':
+        if (event.side === 'request') this.#request.onTrailers()
+        else this.#response.onTrailers()
+        return
+      case 'scan-end':
+        this.#scanEnded(event.scan, event.outcomes)
+        return
+      case 'heartbeat-due':
+        this.#response.onHeartbeatDue()
+        return
+      case 'deadline':
+        this.#response.onDeadline()
+        return
+      case 'closed':
+        this.#close()
+        return
+      default:
+        assertNever(event)
+    }
+  }
+
+  #scanEnded(scan: number, outcomes: readonly RuleOutcome[]): void {
+    const pending = this.#scans.get(scan)
+    this.#scans.delete(scan)
+    pending?.onEnd(outcomes)
+  }
+
+  #close(): void {
+    if (this.#over) return
+    this.#request.onClosed()
+    this.#response.onClosed()
+    this.#finish()
+  }
+
+  /** Verdicts that somebody waited for have nobody to wait for them any more; shadow scans run on. */
+  #finish(): void {
+    this.#over = true
+    for (const [scan, { lifetime }] of this.#scans) {
+      if (lifetime === 'call') this.#scans.delete(scan)
+    }
+  }
+
+  #openScan: OpenScan = (rules, subject, lifetime, onEnd) => {
+    this.#lastScan += 1
+    this.#scans.set(this.#lastScan, { lifetime, onEnd })
+    this.#effects.push({ kind: 'scan', scan: this.#lastScan, rules, subject, lifetime })
+  }
+
+  #emit(effect: Effect): void {
+    // In observability_mode Envoy takes no replies and goes on by itself.
+    if (effect.kind === 'reply' && this.#observed) return
+    if (effect.kind === 'end') {
+      if (this.#over) return
+      this.#finish()
+    }
+    this.#effects.push(effect)
+  }
+}

@@ -1,0 +1,130 @@
+import type { Finding } from '../guardrail/guardrail.ts'
+import type { LlmFormat, LlmRequest, ProviderError, Refusal, ReplyBody } from '../llm/format.ts'
+import type { RuleOutcome } from '../policy/decide.ts'
+import type { Policy } from '../policy/policy.ts'
+import type { LocalReply } from './events.ts'
+import type { Because } from './record.ts'
+
+/** Identity and time of an exchange; both come from outside so that the same events give the same bytes. */
+export interface ExchangeStamp {
+  /** 32 hex digits, unique per exchange. */
+  readonly id: string
+  /** Unix time in seconds. */
+  readonly startedAtSec: number
+}
+
+/** A denial, before its shape is known. */
+export interface Denial {
+  readonly side: 'request' | 'response'
+  readonly because: Because
+  /** Empty unless flagged. */
+  readonly findings: readonly Finding[]
+}
+
+/** Every finding of the verdicts that flagged. */
+export function findingsOf(outcomes: readonly RuleOutcome[]): readonly Finding[] {
+  return outcomes.flatMap(({ outcome }) =>
+    outcome.kind === 'verdict' && outcome.verdict.kind === 'flagged' ? outcome.verdict.findings : [],
+  )
+}
+
+/** The refusal text and facts that a format turns into its own shape. */
+export function refusalFor(
+  denial: Denial,
+  policy: Policy,
+  stamp: ExchangeStamp,
+  request: LlmRequest | undefined,
+): Refusal {
+  return {
+    message: refusalMessage(denial, policy),
+    id: stamp.id,
+    createdSec: stamp.startedAtSec,
+    finishReason: policy.finishReason,
+    request,
+  }
+}
+
+/** Flagged and failed-closed read the same to a client, unless the policy reveals categories. */
+function refusalMessage(denial: Denial, policy: Policy): string {
+  const text = denial.side === 'request' ? policy.requestFailureMessage : policy.responseFailureMessage
+  if (!policy.revealFailureCategories || denial.findings.length === 0) return text
+  const categories = new Set(denial.findings.map(f => (f.level ? `${f.detector} (${f.level})` : f.detector)))
+  return `${text}. Flagged categories: ${[...categories].join(', ')}`
+}
+
+/** A denial while headers are still ours: an answer at 200, the provider's error object from 400. */
+export function denialReply(
+  denial: Denial,
+  policy: Policy,
+  format: LlmFormat,
+  stamp: ExchangeStamp,
+  request: LlmRequest | undefined,
+  shape: 'json' | 'event-stream',
+): LocalReply {
+  const refusal = refusalFor(denial, policy, stamp, request)
+  const rendered: ReplyBody =
+    policy.denyCode === 200
+      ? format.refusal(refusal, shape)
+      : format.error({ status: policy.denyCode, message: refusal.message, code: 'content_filter' })
+  return {
+    status: policy.denyCode,
+    headers: { ...denialHeaders(denial, policy, stamp), 'content-type': rendered.contentType },
+    body: rendered.body,
+    details: `weir_${denial.side}_denied_${denial.because}`,
+  }
+}
+
+/** Headers of every refusal, for as long as headers are ours. */
+export function denialHeaders(
+  denial: Denial,
+  policy: Policy | undefined,
+  stamp: ExchangeStamp,
+): Record<string, string> {
+  const headers: Record<string, string> = {
+    'cache-control': 'no-store',
+    'x-should-retry': 'false',
+    'x-weir-decision': 'deny',
+    'x-weir-reason': denial.because,
+    'x-weir-request-id': stamp.id,
+  }
+  if (policy?.revealFailureCategories && denial.findings.length > 0) {
+    headers['x-weir-detectors'] = detectorsHeader(denial.findings)
+  }
+  return headers
+}
+
+function detectorsHeader(findings: readonly Finding[]): string {
+  const best = new Map<string, number | undefined>()
+  for (const { detector, score } of findings) {
+    const known = best.get(detector)
+    if (!best.has(detector) || (score !== undefined && score > (known ?? -1))) best.set(detector, score)
+  }
+  return [...best]
+    .map(([name, score]) => {
+      const safe = name.replace(/[^\w/.-]/g, '_')
+      return score === undefined ? safe : `${safe};score=${score.toFixed(2)}`
+    })
+    .join(', ')
+}
+
+/** An error answer: in the provider's own object where a format claims the path, else in a plain one. */
+export function errorReply(
+  error: ProviderError,
+  denial: Denial,
+  format: LlmFormat | undefined,
+  policy: Policy | undefined,
+  stamp: ExchangeStamp,
+): LocalReply {
+  const rendered = format?.error(error) ?? plainError(error)
+  return {
+    status: error.status,
+    headers: { ...denialHeaders(denial, policy, stamp), 'content-type': rendered.contentType },
+    body: rendered.body,
+    details: `weir_${denial.side}_denied_${denial.because}`,
+  }
+}
+
+function plainError(error: ProviderError): ReplyBody {
+  const body = JSON.stringify({ error: { message: error.message, type: error.code, code: error.code } })
+  return { contentType: 'application/json', body: new TextEncoder().encode(body) }
+}

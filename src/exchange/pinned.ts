@@ -1,0 +1,45 @@
+import type { LlmFormat, LlmRequest } from '../llm/format.ts'
+import type { Policy, PolicySet } from '../policy/policy.ts'
+import type { BodyMode, Effect } from './events.ts'
+import type { OpenScan } from './judge.ts'
+import type { ExchangeStamp } from './local-reply.ts'
+
+/** What is fixed when a call begins. */
+export interface ExchangeInit {
+  readonly stamp: ExchangeStamp
+  readonly policies: PolicySet
+  /** gRPC initial metadata `x-weir-policy`. */
+  readonly policyName: string | undefined
+  readonly requestMode: BodyMode
+  readonly responseMode: BodyMode
+  /** STREAMED, by Envoy's config: body messages may be on their way before the header reply. */
+  readonly sendsBodyBeforeHeaderReply: boolean
+  /** Envoy runs the filter in observability_mode: it takes no replies, so nothing can be denied or held. */
+  readonly observed: boolean
+}
+
+/** What both sides of an exchange ask of it. */
+export interface ExchangeHost {
+  readonly init: ExchangeInit
+  readonly openScan: OpenScan
+  emit(effect: Effect): void
+}
+
+/** What was found out about the exchange when its request, or else its response, began. */
+export type Pinned =
+  /** Nothing of it is looked at. */
+  | { readonly kind: 'pass' }
+  | {
+      readonly kind: 'guard'
+      readonly policy: Policy
+      /** Undefined when the request was never seen: the response tells by its own shape. */
+      readonly format: LlmFormat | undefined
+      readonly request: LlmRequest | undefined
+      /** What the client can read: decides the shape of a refusal. */
+      readonly clientStreams: boolean
+    }
+
+/** Whether Weir can see and answer a whole body that comes in this mode. */
+export function canInspect(mode: BodyMode): boolean {
+  return mode === 'full-duplex' || mode === 'streamed' || mode === 'buffered'
+}

@@ -1,0 +1,73 @@
+import type { FailureReason } from '../guardrail/guardrail.ts'
+import type { RuleOutcome } from '../policy/decide.ts'
+import type { Action } from '../policy/policy.ts'
+
+/** What one rule's guardrail came to, without content. */
+export interface RuleRecord {
+  readonly guardrail: string
+  readonly action: Action
+  readonly outcome: 'clean' | 'flagged' | 'failure'
+  /** Set when the outcome is a failure. */
+  readonly reason?: FailureReason
+  /** `prompt_attack`, `pii/email` …; empty unless flagged. */
+  readonly detectors: readonly string[]
+  /** The guard service's own id of the check. */
+  readonly guardRequestId?: string
+  readonly ms: number
+}
+
+/** What reached the client (or, for a request, the upstream): never what was meant. */
+export type Effective = 'released' | 'redacted' | 'denied' | 'discarded'
+
+export type Because =
+  | 'clean'
+  | 'alerted'
+  | 'failed-open'
+  | 'flagged'
+  | 'failed-closed'
+  /** No format could inspect it: fail_mode decided. */
+  | 'unsupported'
+  /** No policy took it: `unmatched` decided. */
+  | 'unmatched'
+  /** Envoy's metadata named a policy that does not exist. */
+  | 'unknown-policy'
+  /** Parts that no guard can read, and `uninspectable: deny`. */
+  | 'uninspectable'
+  /** The client or the upstream went away before a verdict. */
+  | 'cancelled'
+
+/** One decision of one exchange, written to the log and counted. Never content, never a key. */
+export interface DecisionRecord {
+  readonly exchangeId: string
+  readonly policy: string | undefined
+  readonly phase: 'request' | 'response'
+  readonly format: string | undefined
+  readonly delivery: 'live' | 'withhold' | 'body'
+  readonly effective: Effective
+  readonly because: Because
+  readonly rules: readonly RuleRecord[]
+  /** Parts that no guard could read. */
+  readonly uninspectable: number
+  readonly bytesReleased: number
+  readonly bytesDiscarded: number
+}
+
+/** The rules' outcomes as a record shows them: categories and reasons, never text. */
+export function ruleRecords(outcomes: readonly RuleOutcome[]): readonly RuleRecord[] {
+  return outcomes.map(({ rule, outcome }) => {
+    const base = { guardrail: rule.guardrail.name, action: rule.action, ms: outcome.ms }
+    if (outcome.kind === 'failure') {
+      return { ...base, outcome: 'failure' as const, reason: outcome.reason, detectors: [] }
+    }
+    const { verdict } = outcome
+    const guardRequestId = verdict.requestId
+    return verdict.kind === 'clean'
+      ? { ...base, outcome: 'clean' as const, detectors: [], guardRequestId }
+      : {
+          ...base,
+          outcome: 'flagged' as const,
+          detectors: [...new Set(verdict.findings.map(finding => finding.detector))],
+          guardRequestId,
+        }
+  })
+}

@@ -1,0 +1,33 @@
+import type { Counted } from '../exchange/events.ts'
+import type { DecisionRecord } from '../exchange/record.ts'
+import type { PolicySet } from '../policy/policy.ts'
+import type { ShadowScans } from './shadow-scans.ts'
+
+/** How a call came to its end, for the metric. */
+export type CallEnd = 'done' | 'closed-by-envoy' | 'refused' | 'failed' | 'drained'
+
+/** What the room tells the outside; telemetry implements it. Nothing here carries content. */
+export interface CallTelemetry {
+  exchangeOpened(): void
+  exchangeEnded(how: CallEnd): void
+  /** `ms`: from the call's start to the decision. */
+  decision(record: DecisionRecord, ms: number): void
+  count(what: Counted): void
+  /** Envoy's config does not let Weir see what a policy must see. */
+  refused(why: string): void
+  /** A bug, or the cause of a guardrail's failure. */
+  fault(error: unknown, exchangeId: string): void
+}
+
+/** What a call needs from outside. */
+export interface CallDeps {
+  readonly telemetry: CallTelemetry
+  /** Those of the newest snapshot; an exchange pins what it gets here for its whole life. */
+  policies(): PolicySet
+  readonly shadows: ShadowScans
+  /** Milliseconds, monotonic. */
+  readonly clock: () => number
+  readonly unixSeconds: () => number
+  /** 32 hex digits, unique. */
+  readonly newId: () => string
+}

@@ -1,0 +1,237 @@
+import { status as GrpcStatus, type ServerDuplexStream } from '@grpc/grpc-js'
+import { assertNever } from '../errors.ts'
+import type { Effect, ExchangeEvent, Reply } from '../exchange/events.ts'
+import { Exchange } from '../exchange/exchange.ts'
+import { runLocalScan, runRemoteScan } from '../guardrail/run-scan.ts'
+import type { Outcome } from '../guardrail/guardrail.ts'
+import type { Rule } from '../policy/policy.ts'
+import { Alarms } from './alarms.ts'
+import type { CallDeps, CallEnd } from './call-deps.ts'
+import { decodeProcessingRequest, type ProcessingRequest } from './decode.ts'
+import { encodeReply } from './encode.ts'
+
+type GrpcCall = ServerDuplexStream<Buffer, Buffer>
+type ScanEffect = Extract<Effect, { kind: 'scan' }>
+
+/**
+ * One gRPC call: feeds the exchange and performs its effects, in order. Whatever breaks here ends the call with a
+ * status that is not OK, since Envoy lets everything pass after an OK end.
+ */
+export class Call {
+  readonly #grpc: GrpcCall
+  readonly #deps: CallDeps
+  readonly #onEnd: () => void
+  readonly #id: string
+  readonly #startedAt: number
+  readonly #scansOfCall = new AbortController()
+  readonly #alarms: Alarms
+  #exchange: Exchange | undefined
+  /** Events not yet taken; the first is being worked on. */
+  readonly #inbox: ExchangeEvent[] = []
+  #ended = false
+  /** Reading stops for either: what is held has reached its cap, or Envoy does not take our writes. */
+  #heldAtCap = false
+  #writeBlocked = false
+
+  constructor(grpc: GrpcCall, deps: CallDeps, onEnd: () => void) {
+    this.#grpc = grpc
+    this.#deps = deps
+    this.#onEnd = onEnd
+    this.#id = deps.newId()
+    this.#startedAt = deps.clock()
+    this.#alarms = new Alarms(deps.clock, {
+      heartbeatDue: () => this.#guarded(() => this.#step({ kind: 'heartbeat-due' })),
+      deadline: () => this.#guarded(() => this.#step({ kind: 'deadline' })),
+    })
+    deps.telemetry.exchangeOpened()
+    grpc.on('data', (message: Buffer) => this.#guarded(() => this.#receive(message)))
+    grpc.on('end', () => this.#closedByEnvoy())
+    grpc.on('cancelled', () => this.#closedByEnvoy())
+    grpc.on('error', () => this.#closedByEnvoy())
+    grpc.on('drain', () => this.#guarded(() => this.#drained()))
+  }
+
+  /** The drain deadline has passed: ends what is left, never OK. */
+  abandon(): void {
+    this.#fail(GrpcStatus.UNAVAILABLE, 'shutting down', 'drained')
+  }
+
+  #receive(message: Buffer): void {
+    if (this.#ended) return
+    const request = decodeProcessingRequest(message)
+    this.#exchange ??= this.#openExchange(request)
+    if (request.event) this.#step(request.event)
+  }
+
+  #openExchange({ protocol, observabilityMode }: ProcessingRequest): Exchange {
+    const policyName = this.#grpc.metadata.get('x-weir-policy')[0]
+    return new Exchange({
+      stamp: { id: this.#id, startedAtSec: this.#deps.unixSeconds() },
+      policies: this.#deps.policies(),
+      policyName: policyName === undefined ? undefined : String(policyName),
+      // Envoy before 1.33 does not say. One answer per message is what all of its modes take.
+      requestMode: protocol?.requestBodyMode ?? 'streamed',
+      responseMode: protocol?.responseBodyMode ?? 'streamed',
+      sendsBodyBeforeHeaderReply: protocol?.sendsBodyBeforeHeaderReply ?? false,
+      observed: observabilityMode,
+    })
+  }
+
+  /** Effects of one event are all performed before the next event: a local scan ends while they are. */
+  #step(event: ExchangeEvent): void {
+    if (this.#exchange === undefined) return
+    this.#inbox.push(event)
+    if (this.#inbox.length > 1) return
+    for (let next = this.#inbox[0]; next !== undefined; next = this.#inbox[0]) {
+      for (const effect of this.#exchange.step(next)) this.#perform(effect)
+      this.#inbox.shift()
+    }
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.kind) {
+      case 'reply':
+        this.#send(effect.reply)
+        return
+      case 'scan':
+        this.#scan(effect)
+        return
+      case 'record':
+        this.#deps.telemetry.decision(effect.record, this.#deps.clock() - this.#startedAt)
+        return
+      case 'count':
+        this.#deps.telemetry.count(effect.what)
+        return
+      case 'start-heartbeats':
+        this.#alarms.startHeartbeats(effect.everyMs)
+        return
+      case 'stop-heartbeats':
+        this.#alarms.stopHeartbeats()
+        return
+      case 'start-deadline':
+        this.#alarms.startDeadline(effect.afterMs)
+        return
+      case 'pause':
+      case 'resume':
+        this.#heldAtCap = effect.kind === 'pause'
+        this.#regulate()
+        return
+      case 'end':
+        this.#end(effect)
+        return
+      default:
+        assertNever(effect)
+    }
+  }
+
+  #send(reply: Reply): void {
+    if (this.#ended) return
+    if (!this.#grpc.write(encodeReply(reply))) {
+      this.#writeBlocked = true
+      this.#regulate()
+    }
+    this.#alarms.sent(reply)
+  }
+
+  #drained(): void {
+    this.#writeBlocked = false
+    this.#regulate()
+  }
+
+  #regulate(): void {
+    if (this.#heldAtCap || this.#writeBlocked) this.#grpc.pause()
+    else this.#grpc.resume()
+  }
+
+  /** A stage is all local or all remote. Local ones answer at once, remote ones whenever they are done. */
+  #scan(effect: ScanEffect): void {
+    const { scan, rules, subject, lifetime } = effect
+    const { clock, telemetry } = this.#deps
+    const onFault = (error: unknown): void => telemetry.fault(error, this.#id)
+    const one = (rule: Rule, signal: AbortSignal): Outcome | Promise<Outcome> =>
+      rule.guardrail.locality === 'local'
+        ? runLocalScan(rule.guardrail, subject, clock, onFault)
+        : runRemoteScan(rule.guardrail, subject, signal, clock, onFault)
+    const settle = (outcomes: readonly Outcome[]): void =>
+      this.#guarded(() =>
+        this.#step({
+          kind: 'scan-end',
+          scan,
+          outcomes: outcomes.map((outcome, index) => ({ rule: rules[index]!, outcome })),
+        }),
+      )
+    if (rules.every(rule => rule.guardrail.locality === 'local')) {
+      const idle = this.#scansOfCall.signal
+      settle(rules.map(rule => one(rule, idle)).filter(isOutcome))
+      return
+    }
+    const signal = lifetime === 'call' ? this.#scansOfCall.signal : new AbortController().signal
+    const run = (): Promise<void> => Promise.all(rules.map(rule => one(rule, signal))).then(settle)
+    if (lifetime === 'call') {
+      run().catch((error: unknown) => this.#broke(error))
+      return
+    }
+    const started = this.#deps.shadows.run(() => run().catch((error: unknown) => onFault(error)))
+    if (!started) settle(rules.map(() => ({ kind: 'failure', reason: 'over-limit', ms: 0 })))
+  }
+
+  #end({ status, why }: Extract<Effect, { kind: 'end' }>): void {
+    switch (status) {
+      case 'ok':
+        this.#close('done')
+        this.#grpc.end()
+        return
+      case 'unavailable':
+        this.#fail(GrpcStatus.UNAVAILABLE, why, 'failed')
+        return
+      case 'failed-precondition':
+        this.#deps.telemetry.refused(why)
+        this.#fail(GrpcStatus.FAILED_PRECONDITION, why, 'refused')
+        return
+      default:
+        assertNever(status)
+    }
+  }
+
+  /** Cancelled or half-closed: the normal end of a full-duplex exchange, and of one whose client went. */
+  #closedByEnvoy(): void {
+    if (this.#ended) return
+    this.#guarded(() => this.#step({ kind: 'closed' }))
+    if (this.#ended) return
+    this.#close('closed-by-envoy')
+    this.#grpc.end()
+  }
+
+  #guarded(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.#broke(error)
+    }
+  }
+
+  /** A bug of ours ends this exchange, closed, and no other. */
+  #broke(error: unknown): void {
+    this.#deps.telemetry.fault(error, this.#id)
+    this.#fail(GrpcStatus.INTERNAL, 'internal error', 'failed')
+  }
+
+  #fail(code: GrpcStatus, details: string, how: CallEnd): void {
+    if (this.#ended) return
+    this.#close(how)
+    this.#grpc.emit('error', { code, details })
+  }
+
+  #close(how: CallEnd): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#alarms.stop()
+    this.#scansOfCall.abort()
+    this.#deps.telemetry.exchangeEnded(how)
+    this.#onEnd()
+  }
+}
+
+function isOutcome(value: Outcome | Promise<Outcome>): value is Outcome {
+  return !(value instanceof Promise)
+}

@@ -1,0 +1,25 @@
+/**
+ * Scans that outlive their call: nobody waits for their verdict but the log. At most `limit` at once; one more is
+ * refused, and its caller records it as over the limit.
+ */
+export class ShadowScans {
+  readonly #limit: number
+  readonly #running = new Set<Promise<unknown>>()
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  /** Starts `scan` and returns true, or returns false when too many are running. `scan` must not reject. */
+  run(scan: () => Promise<unknown>): boolean {
+    if (this.#running.size >= this.#limit) return false
+    const running = scan().finally(() => this.#running.delete(running))
+    this.#running.add(running)
+    return true
+  }
+
+  /** Resolves when none is running. */
+  async idle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running)
+  }
+}

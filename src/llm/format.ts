@@ -1,0 +1,144 @@
+/**
+ * What the exchange needs to know of an LLM API. One folder per API implements it; nothing outside those
+ * folders knows how an API spells its text, its stream or its refusal.
+ */
+
+/** Who said a text. A role that the format does not know is `user`: it gets the strictest look. */
+export type Role = 'system' | 'developer' | 'user' | 'assistant' | 'tool'
+
+export type TextKind = 'content' | 'reasoning' | 'refusal' | 'tool-call' | 'tool-result'
+
+/** Keys and indexes from the body's root to one JSON string, as in `['messages', 0, 'content']`. */
+export type JsonPath = readonly (string | number)[]
+
+/** One text of a body, as a guardrail sees it. */
+export interface TextSegment {
+  /** Index of the message in a request, of the choice in a completion. */
+  readonly message: number
+  readonly role: Role
+  readonly kind: TextKind
+  readonly text: string
+  /** Where the text stands in a JSON body; empty for text gathered from a stream. */
+  readonly path: JsonPath
+}
+
+export type Undecodable = 'not-utf8' | 'not-json' | 'wrong-shape' | 'unknown-encoding' | 'not-event-stream'
+
+/** Undecodable is a fault to be judged by fail_open; it is never the same as "no text". */
+export type Decoded<T> =
+  | { readonly kind: 'ok'; readonly value: T }
+  | { readonly kind: 'undecodable'; readonly reason: Undecodable }
+
+export interface LlmRequest {
+  /** The model the client asked for, for refusals. */
+  readonly model: string | undefined
+  /** What the body says of streaming; undefined when it says nothing. */
+  readonly streams: boolean | undefined
+  /** How many answers were asked for: each must be finished in a refusal. At least 1. */
+  readonly choices: number
+  readonly segments: readonly TextSegment[]
+  /** Parts that hold something no guard can read: images, audio, files, unknown part types. */
+  readonly uninspectable: number
+  /** The client parses the answer by a schema, so that plain refusal text would break it. */
+  readonly structuredOutput: boolean
+  /** The client asked for a usage frame at the end of the stream. */
+  readonly streamUsage: boolean
+}
+
+export interface Completion {
+  readonly segments: readonly TextSegment[]
+  readonly uninspectable: number
+}
+
+/** One meaning inside a frame. */
+export type Part =
+  /** More text. Parts with the same choice, textKind and block are one running text. */
+  | {
+      readonly kind: 'text-delta'
+      readonly choice: number
+      readonly textKind: TextKind
+      /** Tells apart several texts of one kind in one choice (tool call 0, tool call 1 …). */
+      readonly block: number
+      readonly text: string
+    }
+  | { readonly kind: 'finish'; readonly choice: number }
+  /** The API's own end of the stream, such as `[DONE]`: nothing may follow it. */
+  | { readonly kind: 'terminator' }
+  | { readonly kind: 'uninspectable' }
+  /** The frame cannot be read: a fault to be judged by fail_open. */
+  | { readonly kind: 'undecodable'; readonly reason: Undecodable }
+
+/** One event of a stream with its exact bytes, its trailing blank line included. */
+export interface Frame {
+  readonly bytes: Uint8Array
+  readonly parts: readonly Part[]
+}
+
+/**
+ * Cuts a stream's bytes into frames. The bytes of all frames, in order, are the bytes pushed: nothing is added,
+ * dropped or changed. Holds at most one incomplete frame, whose size the caller bounds by `buffered`.
+ */
+export interface StreamDecoder {
+  push(chunk: Uint8Array): readonly Frame[]
+  /** The stream is over: what is left, as a last frame even when its blank line never came. */
+  end(): readonly Frame[]
+  /** Bytes held of a frame that is not complete yet. */
+  readonly buffered: number
+}
+
+/** What the client has seen of a stream, so that a refusal can close exactly what is open. */
+export interface StreamPosition {
+  /** The frame went out to the client. */
+  released(frame: Frame): void
+}
+
+/** What a refusal says and to whom. The id and the time come from the caller: formats have no clock. */
+export interface Refusal {
+  readonly message: string
+  /** Unique per exchange: 32 hex digits. */
+  readonly id: string
+  /** Unix time in seconds. */
+  readonly createdSec: number
+  readonly finishReason: 'auto' | 'content_filter' | 'stop'
+  /** Undefined when the request was never seen or could not be read. */
+  readonly request: LlmRequest | undefined
+}
+
+/** Why an error is answered; the format maps it to its provider's own error object. */
+export interface ProviderError {
+  /** HTTP status, 400–599. */
+  readonly status: number
+  readonly message: string
+  readonly code: 'content_filter' | 'invalid_request' | 'unsupported' | 'internal'
+}
+
+export interface ReplyBody {
+  readonly contentType: string
+  readonly body: Uint8Array
+}
+
+/** Replaces one whole text of a JSON body. */
+export interface TextEdit {
+  readonly path: JsonPath
+  readonly text: string
+}
+
+export interface LlmFormat {
+  readonly name: string
+  decodeRequest(body: Uint8Array): Decoded<LlmRequest>
+  decodeResponse(body: Uint8Array): Decoded<Completion>
+  openStream(): StreamDecoder
+  openPosition(): StreamPosition
+  /** Nothing was sent yet: a whole answer that says no. */
+  refusal(refusal: Refusal, shape: 'json' | 'event-stream'): ReplyBody
+  /** Headers and perhaps text are out: close what is open, refuse, terminate. */
+  streamRefusal(refusal: Refusal, at: StreamPosition): Uint8Array
+  /** The provider's own error object, for statuses from 400. */
+  error(error: ProviderError): ReplyBody
+  /** The body with the given texts replaced and every other byte as it was. */
+  rewrite(body: Uint8Array, edits: readonly TextEdit[]): Uint8Array
+  /** A frame that says nothing and that every client of this API skips; undefined where there is none. */
+  readonly heartbeat: Uint8Array | undefined
+  /** Whether a decoded JSON value looks like this API's answer: for responses whose request was never seen. */
+  claimsResponse(value: unknown): boolean
+}

@@ -1,0 +1,93 @@
+import { assertNever } from '../errors.ts'
+import type { Finding, Outcome, Span } from '../guardrail/guardrail.ts'
+import type { Rule } from './policy.ts'
+
+/** A rule and what its guardrail came to. */
+export interface RuleOutcome {
+  readonly rule: Rule
+  readonly outcome: Outcome
+}
+
+export type Decision =
+  | { readonly kind: 'release'; readonly because: 'clean' | 'alerted' | 'failed-open' }
+  /** Every finding of the rules with action redact, each with its span. */
+  | { readonly kind: 'redact'; readonly redactions: readonly Redaction[] }
+  | { readonly kind: 'deny'; readonly because: 'flagged' | 'failed-closed' }
+
+/** One stretch of text to be replaced, and the category that says by what. */
+export interface Redaction {
+  readonly span: Span
+  readonly detector: string
+}
+
+const CLEAN: Decision = { kind: 'release', because: 'clean' }
+
+/**
+ * The one truth table: what the outcomes of all rules of a side lead to. The strictest wins
+ * (deny before redact before release, flagged before failed-closed). `alert` forgives a flagged verdict and never
+ * a failure; only `failOpen` forgives a failure.
+ */
+export function decide(outcomes: readonly RuleOutcome[]): Decision {
+  return outcomes.map(decideOne).reduce(stricter, CLEAN)
+}
+
+function decideOne({ rule, outcome }: RuleOutcome): Decision {
+  switch (outcome.kind) {
+    case 'failure':
+      return rule.failOpen
+        ? { kind: 'release', because: 'failed-open' }
+        : { kind: 'deny', because: 'failed-closed' }
+    case 'verdict':
+      return outcome.verdict.kind === 'clean' ? CLEAN : decideFlagged(rule, outcome.verdict.findings)
+    default:
+      return assertNever(outcome)
+  }
+}
+
+function decideFlagged(rule: Rule, findings: readonly Finding[]): Decision {
+  switch (rule.action) {
+    case 'block':
+      return { kind: 'deny', because: 'flagged' }
+    case 'alert':
+      return { kind: 'release', because: 'alerted' }
+    case 'redact':
+      return redactOrDeny(findings)
+    default:
+      return assertNever(rule.action)
+  }
+}
+
+function redactOrDeny(findings: readonly Finding[]): Decision {
+  const redactions: Redaction[] = []
+  for (const { span, detector } of findings) {
+    if (span === undefined) return { kind: 'deny', because: 'flagged' }
+    redactions.push({ span, detector })
+  }
+  return redactions.length === 0 ? { kind: 'deny', because: 'flagged' } : { kind: 'redact', redactions }
+}
+
+/** Two decisions that stand for the same text, one after the other or side by side. */
+export function stricter(a: Decision, b: Decision): Decision {
+  if (a.kind === 'redact' && b.kind === 'redact') {
+    return { kind: 'redact', redactions: [...a.redactions, ...b.redactions] }
+  }
+  return severity(b) > severity(a) ? b : a
+}
+
+function severity(decision: Decision): number {
+  switch (decision.kind) {
+    case 'release':
+      return { clean: 0, alerted: 1, 'failed-open': 2 }[decision.because]
+    case 'redact':
+      return 3
+    case 'deny':
+      return decision.because === 'flagged' ? 5 : 4
+    default:
+      return assertNever(decision)
+  }
+}
+
+/** Whether any outcome of these rules could hold back or change what passes. */
+export function canIntervene(rules: readonly Rule[]): boolean {
+  return rules.some(rule => rule.action !== 'alert' || !rule.failOpen)
+}

@@ -1,0 +1,55 @@
+import type { Guardrail } from '../guardrail/guardrail.ts'
+
+export type Action = 'block' | 'redact' | 'alert'
+
+/** One use of a guardrail in a policy. */
+export interface Rule {
+  readonly guardrail: Guardrail
+  readonly action: Action
+  readonly failOpen: boolean
+}
+
+/** Which exchanges a policy takes: keys AND, values OR; an absent key matches everything. */
+export interface Match {
+  /** Lower case, without port; `*.example.com` takes any depth below, not the name itself. */
+  readonly hosts?: readonly string[]
+  /** Prefixes of the normalised path. */
+  readonly paths?: readonly string[]
+  /** Envoy route names. */
+  readonly routes?: readonly string[]
+}
+
+export interface StreamSettings {
+  readonly delivery: 'window' | 'withhold'
+  /** Whether the header reply of a withheld event stream goes out before the first verdict. */
+  readonly headers: 'at_once' | 'on_first_release'
+  readonly heartbeatMs: number
+  readonly maxHeldBytes: number
+  readonly onHeldLimit: 'window' | 'deny'
+  readonly maxDurationMs: number
+}
+
+/** Compiled and immutable; an exchange pins one at its start. */
+export interface Policy {
+  readonly name: string
+  readonly match: Match | undefined
+  readonly inputRules: readonly Rule[]
+  readonly outputRules: readonly Rule[]
+  readonly stream: StreamSettings
+  readonly limits: { readonly maxRequestBytes: number; readonly maxResponseBytes: number }
+  readonly failMode: 'skip' | 'warn' | 'error'
+  readonly uninspectable: 'pass' | 'deny'
+  /** 200, or 400–499 except 408, 409, 425, 429. */
+  readonly denyCode: number
+  readonly requestFailureMessage: string
+  readonly responseFailureMessage: string
+  readonly revealFailureCategories: boolean
+  readonly finishReason: 'auto' | 'content_filter' | 'stop'
+}
+
+/** All policies of a snapshot, in the order they are tried. */
+export interface PolicySet {
+  readonly policies: readonly Policy[]
+  /** What traffic gets that no policy takes. */
+  readonly unmatched: 'pass' | 'deny'
+}

@@ -1,0 +1,50 @@
+import type { Match, Policy, PolicySet } from './policy.ts'
+
+/** What is known of an exchange when its policy is chosen; undefined where Envoy did not tell. */
+export interface RouteFacts {
+  /** From the gRPC initial metadata `x-weir-policy`: set by Envoy's config, never by a client. */
+  readonly policyName: string | undefined
+  /** `:authority` as it came, port included. */
+  readonly host: string | undefined
+  /** The normalised path. */
+  readonly path: string | undefined
+  /** Envoy's route name. */
+  readonly route: string | undefined
+}
+
+export type Selection =
+  | { readonly kind: 'policy'; readonly policy: Policy }
+  | { readonly kind: 'unmatched' }
+  /** The metadata names a policy that is not there: never guessed, always denied. */
+  | { readonly kind: 'unknown-policy' }
+
+export function selectPolicy(set: PolicySet, facts: RouteFacts): Selection {
+  if (facts.policyName !== undefined) {
+    const named = set.policies.find(policy => policy.name === facts.policyName)
+    return named ? { kind: 'policy', policy: named } : { kind: 'unknown-policy' }
+  }
+  const policy = set.policies.find(({ match }) => match === undefined || matches(match, facts))
+  return policy ? { kind: 'policy', policy } : { kind: 'unmatched' }
+}
+
+function matches(match: Match, facts: RouteFacts): boolean {
+  return (
+    someOf(match.hosts, facts.host, matchesHost) &&
+    someOf(match.paths, facts.path, (prefix, path) => path.startsWith(prefix)) &&
+    someOf(match.routes, facts.route, (name, route) => name === route)
+  )
+}
+
+function someOf(
+  wanted: readonly string[] | undefined,
+  given: string | undefined,
+  test: (wanted: string, given: string) => boolean,
+): boolean {
+  if (wanted === undefined) return true
+  return given !== undefined && wanted.some(value => test(value, given))
+}
+
+function matchesHost(pattern: string, authority: string): boolean {
+  const host = authority.toLowerCase().replace(/:\d+$/, '')
+  return pattern.startsWith('*.') ? host.endsWith(pattern.slice(1)) : host === pattern
+}

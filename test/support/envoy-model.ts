@@ -1,0 +1,218 @@
+import type {
+  BodyMode,
+  Effect,
+  ExchangeEvent,
+  HeaderMutation,
+  HeaderReader,
+  LocalReply,
+  Reply,
+} from '../../src/exchange/events.ts'
+import { Exchange } from '../../src/exchange/exchange.ts'
+import type { ExchangeInit } from '../../src/exchange/pinned.ts'
+import type { DecisionRecord } from '../../src/exchange/record.ts'
+import type { Outcome } from '../../src/guardrail/guardrail.ts'
+import { runLocalScan } from '../../src/guardrail/run-scan.ts'
+import type { PolicySet } from '../../src/policy/policy.ts'
+
+export type ScanEffect = Extract<Effect, { kind: 'scan' }>
+
+/** What one direction of the modelled HTTP exchange came to. */
+class Direction {
+  headersOut = false
+  mutation: HeaderMutation | undefined
+  override: BodyMode | undefined
+  readonly out: Uint8Array[] = []
+  endOut = false
+  /** Messages sent that are owed an answer, in order; duplex bodies are owed none. */
+  readonly owed: ('headers' | 'body' | 'trailers')[] = []
+  /** Chunks whose answer may be "as it came". */
+  readonly chunks: Uint8Array[] = []
+  endIn = false
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.out)
+  }
+}
+
+/**
+ * Plays Envoy towards one exchange, by the rules measured of Envoy 1.40, and throws on any reply that Envoy would
+ * call spurious. Local scans are answered at once; remote ones wait in `scans`.
+ */
+export class EnvoyModel {
+  readonly request = new Direction()
+  readonly response = new Direction()
+  readonly scans: ScanEffect[] = []
+  readonly records: DecisionRecord[] = []
+  readonly counts: string[] = []
+  localReply: LocalReply | undefined
+  ended: Extract<Effect, { kind: 'end' }> | undefined
+  paused = false
+  readonly #exchange: Exchange
+  readonly #init: ExchangeInit
+
+  constructor(policies: PolicySet, init: Partial<ExchangeInit> & { mode: BodyMode }) {
+    this.#init = {
+      stamp: { id: '0123456789abcdef0123456789abcdef', startedAtSec: 1_760_000_000 },
+      policies,
+      policyName: undefined,
+      requestMode: init.mode,
+      responseMode: init.mode,
+      sendsBodyBeforeHeaderReply: false,
+      observed: false,
+      ...init,
+    }
+    this.#exchange = new Exchange(this.#init)
+  }
+
+  headers(
+    side: 'request' | 'response',
+    headers: Record<string, string>,
+    endOfStream: 'end' | 'more' = 'more',
+    attributes: Record<string, string> = {},
+  ): void {
+    if (this.#isOver()) return
+    this[side].owed.push('headers')
+    this[side].endIn = endOfStream === 'end'
+    const reader = (from: Record<string, string>): HeaderReader => ({ get: name => from[name] })
+    this.step({
+      kind: 'headers',
+      side,
+      headers: reader(headers),
+      attributes: reader(attributes),
+      endOfStream: endOfStream === 'end',
+    })
+  }
+
+  body(side: 'request' | 'response', body: Uint8Array | string, endOfStream: 'end' | 'more' = 'more'): void {
+    if (this.#isOver() || (side === 'response' && this.response.endOut)) return
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body
+    if (this.#modeOf(side) !== 'full-duplex') {
+      if (this[side].owed.includes('headers')) throw new Error(`${side} headers were never answered`)
+      this[side].owed.push('body')
+      this[side].chunks.push(bytes)
+    }
+    this[side].endIn = endOfStream === 'end'
+    this.step({ kind: 'body', side, body: bytes, endOfStream: endOfStream === 'end' })
+  }
+
+  trailers(side: 'request' | 'response'): void {
+    if (this.#isOver()) return
+    this[side].owed.push('trailers')
+    this[side].endIn = true
+    this.step({ kind: 'trailers', side })
+  }
+
+  /** Ends the oldest waiting scan, every rule with the same outcome. */
+  answerScan(outcome: Outcome): void {
+    const scan = this.scans.shift()
+    if (!scan) throw new Error('no scan is waiting')
+    const outcomes = scan.rules.map(rule => ({ rule, outcome }))
+    this.step({ kind: 'scan-end', scan: scan.scan, outcomes })
+  }
+
+  step(event: ExchangeEvent): void {
+    const inbox: ExchangeEvent[] = [event]
+    for (let next = inbox.shift(); next !== undefined; next = inbox.shift()) {
+      for (const effect of this.#exchange.step(next)) {
+        const followUp = this.#perform(effect)
+        if (followUp) inbox.push(followUp)
+      }
+    }
+  }
+
+  #perform(effect: Effect): ExchangeEvent | undefined {
+    switch (effect.kind) {
+      case 'reply':
+        this.#take(effect.reply)
+        return undefined
+      case 'scan':
+        return this.#scan(effect)
+      case 'record':
+        this.records.push(effect.record)
+        return undefined
+      case 'count':
+        this.counts.push(effect.what)
+        return undefined
+      case 'pause':
+      case 'resume':
+        this.paused = effect.kind === 'pause'
+        return undefined
+      case 'end':
+        this.ended = effect
+        return undefined
+      default:
+        return undefined
+    }
+  }
+
+  #scan(effect: ScanEffect): ExchangeEvent | undefined {
+    const outcomes = effect.rules.flatMap(rule =>
+      rule.guardrail.locality === 'local'
+        ? [{ rule, outcome: runLocalScan(rule.guardrail, effect.subject, () => 0) }]
+        : [],
+    )
+    if (outcomes.length === effect.rules.length) return { kind: 'scan-end', scan: effect.scan, outcomes }
+    this.scans.push(effect)
+    return undefined
+  }
+
+  #take(reply: Reply): void {
+    if (this.#isOver()) throw new Error(`a reply after the end: ${reply.kind}`)
+    if (reply.kind === 'local') {
+      this.#takeLocal(reply)
+      return
+    }
+    const side = this[reply.side]
+    if (side.endOut && reply.kind !== 'trailers')
+      throw new Error(`${reply.kind} after the end of ${reply.side}`)
+    switch (reply.kind) {
+      case 'headers':
+        this.#settle(side, 'headers')
+        side.headersOut = true
+        side.mutation = reply.mutation
+        side.override = reply.override?.responseBody
+        if (side.endIn && side.owed.length === 0 && this.#modeOf(reply.side) !== 'full-duplex')
+          side.endOut = true
+        return
+      case 'body':
+        this.#settle(side, 'body')
+        side.out.push(reply.replace ?? side.chunks[0]!)
+        side.chunks.shift()
+        if (reply.mutation) side.mutation = reply.mutation
+        if (side.endIn && side.owed.length === 0) side.endOut = true
+        return
+      case 'streamed-body':
+        if (this.#modeOf(reply.side) !== 'full-duplex') throw new Error('a streamed body outside full duplex')
+        if (!side.headersOut) throw new Error('a body before its headers')
+        if (reply.body.byteLength > 65_536) throw new Error('a duplex piece that is too large')
+        side.out.push(reply.body)
+        side.endOut ||= reply.endOfStream
+        return
+      case 'trailers':
+        this.#settle(side, 'trailers')
+        side.endOut = true
+        return
+    }
+  }
+
+  #takeLocal(reply: LocalReply): void {
+    const held = this.#modeOf('response') === 'buffered' && this.response.owed.includes('body')
+    if (this.response.headersOut && !held) {
+      throw new Error('a local reply after response headers resets the client')
+    }
+    this.localReply = reply
+  }
+
+  #settle(side: Direction, kind: Direction['owed'][number]): void {
+    if (side.owed[0] !== kind) throw new Error(`a reply to ${kind} that is not owed (owed: ${side.owed})`)
+    side.owed.shift()
+  }
+
+  #modeOf(side: 'request' | 'response'): BodyMode {
+    return side === 'request' ? this.#init.requestMode : this.#init.responseMode
+  }
+
+  #isOver(): boolean {
+    return this.localReply !== undefined || (this.ended !== undefined && this.ended.status !== 'ok')
+  }
+}

@@ -1,0 +1,71 @@
+import type { LocalGuardrail, RemoteGuardrail, Verdict } from '../../src/guardrail/guardrail.ts'
+import type { Action, Policy, PolicySet, Rule } from '../../src/policy/policy.ts'
+
+/** A local guardrail that flags every occurrence of `word`, with its span. */
+export function flagWord(
+  word: string,
+  options: { span?: 'with-span' | 'without-span' } = {},
+): LocalGuardrail {
+  return {
+    name: `flags-${word}`,
+    locality: 'local',
+    scan({ segments }): Verdict {
+      const findings = segments.flatMap((segment, index) => {
+        const start = segment.text.indexOf(word)
+        if (start < 0) return []
+        const span = { segment: index, start, end: start + word.length }
+        return [options.span === 'without-span' ? { detector: 'test/word' } : { detector: 'test/word', span }]
+      })
+      return findings.length > 0 ? { kind: 'flagged', findings } : { kind: 'clean' }
+    },
+  }
+}
+
+/** A remote guardrail for exchanges driven by hand: its scans are answered by the test. */
+export function remoteGuardrail(name = 'remote'): RemoteGuardrail {
+  return {
+    name,
+    locality: 'remote',
+    timeoutMs: 1000,
+    scan: () => Promise.reject(new Error('answered by the test')),
+  }
+}
+
+export function rule(
+  guardrail: Rule['guardrail'],
+  action: Action = 'block',
+  failOpen: 'fail-open' | 'fail-closed' = 'fail-closed',
+): Rule {
+  return { guardrail, action, failOpen: failOpen === 'fail-open' }
+}
+
+/** A policy with the defaults of the config, and what the test says. */
+export function policy(overrides: Partial<Policy> = {}): Policy {
+  return {
+    name: 'test',
+    match: undefined,
+    inputRules: [],
+    outputRules: [],
+    stream: {
+      delivery: 'withhold',
+      headers: 'at_once',
+      heartbeatMs: 5000,
+      maxHeldBytes: 1_048_576,
+      onHeldLimit: 'window',
+      maxDurationMs: 600_000,
+    },
+    limits: { maxRequestBytes: 10_485_760, maxResponseBytes: 33_554_432 },
+    failMode: 'skip',
+    uninspectable: 'pass',
+    denyCode: 200,
+    requestFailureMessage: 'Request blocked by policy',
+    responseFailureMessage: 'Response blocked by policy',
+    revealFailureCategories: false,
+    finishReason: 'auto',
+    ...overrides,
+  }
+}
+
+export function policySet(...policies: Policy[]): PolicySet {
+  return { policies, unmatched: 'pass' }
+}
