@@ -91,11 +91,13 @@ export class StreamDelivery implements Delivery {
   }
 
   deadline(): void {
-    if (this.#state === 'holding') this.#gate.fault('over-limit')
-    // STREAMED has no way to end a refused stream but the upstream's own end, which does not come.
-    else if (this.#downstream.over) {
+    // Nothing can be said in a body that has not begun, nor after a refusal in STREAMED: there only the upstream
+    // ends the stream, and it does not. A cut is all that is left.
+    const mute = this.#sawChunk ? this.#downstream.over : this.#downstream.headersOut
+    if (mute) {
+      this.closed()
       this.#host.emit({ kind: 'end', status: 'unavailable', why: 'max_duration_ms' })
-    }
+    } else if (this.#state === 'holding') this.#gate.fault('over-limit')
   }
 
   closed(): void {

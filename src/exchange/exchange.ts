@@ -41,10 +41,6 @@ export class Exchange {
     this.#take(event)
     if (!this.#over) this.#request.settle()
     if (!this.#over) this.#response.settle()
-    if (!this.#over && this.#response.done && this.#request.done) {
-      // Envoy would reset a call that it has no more use for; ended by us, it goes in peace.
-      this.#emit({ kind: 'end', status: 'ok', why: 'complete' })
-    }
     const effects = this.#effects
     if (effects.length === 0) return NOTHING
     this.#effects = []

@@ -21,11 +21,9 @@ export interface Outlet {
   readonly headersOut: boolean
   /** Bytes written now or later can still reach Envoy. In STREAMED the trailers take the last place away. */
   readonly canWrite: boolean
-  /** Everything was said and nothing is owed. */
-  readonly done: boolean
 
   /** Envoy sent us something that is owed an answer. */
-  receivedHeaders(): void
+  receivedHeaders(endOfStream: boolean): void
   receivedBody(chunk: Uint8Array): void
   receivedTrailers(): void
 
@@ -64,6 +62,7 @@ class DuplexOutlet implements Outlet {
   /** Cleared bytes that leave at the next settle. */
   #pending: Uint8Array[] = []
   #trailersOwed = false
+  #bodiless = false
   #finished = false
   #ended = false
 
@@ -76,7 +75,9 @@ class DuplexOutlet implements Outlet {
     return !this.headersOut
   }
 
-  receivedHeaders(): void {}
+  receivedHeaders(endOfStream: boolean): void {
+    this.#bodiless = endOfStream
+  }
   receivedBody(_chunk: Uint8Array): void {}
   receivedTrailers(): void {
     this.#trailersOwed = true
@@ -104,14 +105,11 @@ class DuplexOutlet implements Outlet {
     return !this.#finished
   }
 
-  get done(): boolean {
-    return this.#ended
-  }
-
   settle(_options: { awaiting: boolean }): Settled {
     if (this.#ended || !this.headersOut) return IDLE
     // With trailers the end of the body never comes as a body message: the trailers are the end.
-    const endsHere = this.#finished && !this.#trailersOwed
+    // Without a body the headers are, and a body reply would be one that Envoy never asked for.
+    const endsHere = this.#finished && !this.#trailersOwed && !this.#bodiless
     const sent = this.#flush(endsHere)
     if (this.#finished) {
       this.#ended = true
@@ -169,7 +167,7 @@ class SlotOutlet implements Outlet {
     return this.#buffered && this.#slots > 0
   }
 
-  receivedHeaders(): void {
+  receivedHeaders(_endOfStream: boolean): void {
     this.#headersOwed = true
   }
 
@@ -202,11 +200,6 @@ class SlotOutlet implements Outlet {
   finish(mutation?: HeaderMutation): void {
     this.#finished = true
     this.#mutation ??= mutation
-  }
-
-  get done(): boolean {
-    const owed = this.#headersOwed || this.#slots > 0 || this.#trailersOwed
-    return this.#finished && !owed && this.#pending.length === 0
   }
 
   get canWrite(): boolean {

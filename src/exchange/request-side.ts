@@ -52,12 +52,8 @@ export class RequestSide {
     }
   }
 
-  get done(): boolean {
-    return this.#state === 'done' || (this.#state === 'waiting' && this.#headers === undefined)
-  }
-
   onHeaders(event: HeadersEvent): void {
-    this.#outlet.receivedHeaders()
+    this.#outlet.receivedHeaders(event.endOfStream)
     this.#headers = event.headers
     const path = normalisePath(event.headers.get(':path') ?? '')
     const selection = selectPolicy(this.#host.init.policies, {

@@ -40,8 +40,6 @@ export class ResponseSide {
   #unread: Unread | undefined
   /** The upstream's body is over, as far as its bytes go. */
   #ended = false
-  /** Envoy said that nothing more comes: not even trailers. */
-  #sawLast = false
   /** STREAMED: the next empty answer should be a sign of life. */
   #heartbeatDue = false
 
@@ -50,15 +48,9 @@ export class ResponseSide {
     this.#outlet = openOutlet('response', host.init.responseMode, reply => host.emit({ kind: 'reply', reply }))
   }
 
-  /** Envoy sent its last, and got an answer to all of it. */
-  get done(): boolean {
-    return this.#sawLast && this.#outlet.done
-  }
-
   onHeaders(event: HeadersEvent, known: Pinned | undefined): void {
     this.#headers = event
-    this.#sawLast = event.endOfStream
-    this.#outlet.receivedHeaders()
+    this.#outlet.receivedHeaders(event.endOfStream)
     const status = Number(event.headers.get(':status'))
     const isCompletion = status >= 200 && status < 300 && !event.endOfStream
     const pinned = isCompletion ? (known ?? this.#pinWithoutRequest(event)) : PASS
@@ -76,7 +68,6 @@ export class ResponseSide {
 
   onBody(body: Uint8Array, endOfStream: boolean): void {
     if (this.#ended) return
-    this.#sawLast = endOfStream
     this.#outlet.receivedBody(body)
     if (this.#unread) this.#sniff(this.#unread, body)
     else if (this.#delivery) this.#delivery.push(body)
@@ -86,7 +77,6 @@ export class ResponseSide {
   }
 
   onTrailers(): void {
-    this.#sawLast = true
     this.#outlet.receivedTrailers()
     if (this.#delivery?.holding && !this.#outlet.canWrite) {
       // STREAMED leaves no place for what is held once trailers came; a cut is all that is left.

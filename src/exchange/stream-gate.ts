@@ -202,6 +202,8 @@ export class StreamGate {
   #deny(judged: Judged): void {
     this.#closed = true
     this.#held = []
+    // Nobody waits for the scan on its way: its verdict could only be stricter than what is said now.
+    this.#judging = undefined
     this.#port.deny(judged)
   }
 

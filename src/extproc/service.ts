@@ -1,3 +1,5 @@
+import { stat, unlink } from 'node:fs/promises'
+import { connect } from 'node:net'
 import {
   type Server,
   ServerCredentials,
@@ -24,8 +26,12 @@ const SERVICE: ServiceDefinition = {
 }
 
 export interface ExtProcService {
-  /** `host:port` or `unix:///path`; resolves with the port that was bound (0 for a socket). */
-  listen(address: string): Promise<number>
+  /**
+   * `host:port` (port 0: the kernel chooses) or `unix:///path`; resolves with the address that was bound.
+   *
+   * @throws WeirError `address-in-use` when it cannot be bound
+   */
+  listen(address: string): Promise<string>
   /** Calls that are open now. */
   readonly openCalls: number
   /**
@@ -82,15 +88,39 @@ export function createExtProcService(deps: CallDeps, options: ServiceOptions): E
   }
 }
 
-function bind(server: Server, address: string): Promise<number> {
-  const target = address.startsWith('unix://') ? `unix:${address.slice('unix://'.length)}` : address
-  return new Promise((resolve, reject) => {
-    server.bindAsync(target, ServerCredentials.createInsecure(), (error, port) => {
-      if (error === null) resolve(port)
-      else {
-        const message = `cannot listen on ${address}: is it in use? Choose another with server.listen or --listen`
-        reject(new WeirError('address-in-use', message, { cause: error }))
-      }
+async function bind(server: Server, address: string): Promise<string> {
+  const path = address.startsWith('unix://') ? address.slice('unix://'.length) : undefined
+  if (path !== undefined) await removeStaleSocket(path)
+  const target = path === undefined ? address : `unix:${path}`
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(target, ServerCredentials.createInsecure(), (error, bound) => {
+      if (error === null) resolve(bound)
+      else reject(listenError(address, error))
     })
   })
+  return path === undefined ? address.replace(/:\d+$/, `:${port}`) : address
+}
+
+function listenError(address: string, cause: Error): WeirError {
+  const code = /E[A-Z]{4,}/.exec(cause.message)?.[0] ?? 'unknown error'
+  const why = code === 'EADDRINUSE' ? 'it is in use' : code
+  const message = `cannot listen on ${address}: ${why}; choose another address by server.listen or --listen`
+  return new WeirError('address-in-use', message, { cause })
+}
+
+/** A process that was killed leaves its socket behind, and nobody can bind there again. One that answers stays. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const isSocket = await stat(path).then(
+    file => file.isSocket(),
+    () => false,
+  )
+  if (!isSocket) return
+  const isAlive = await new Promise<boolean>(resolve => {
+    const probe = connect(path, () => {
+      probe.destroy()
+      resolve(true)
+    })
+    probe.on('error', () => resolve(false))
+  })
+  if (!isAlive) await unlink(path)
 }

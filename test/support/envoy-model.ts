@@ -28,6 +28,10 @@ class Direction {
   /** Chunks whose answer may be "as it came". */
   readonly chunks: Uint8Array[] = []
   endIn = false
+  /** A first body message was sent: before it Envoy calls a body reply spurious. */
+  started = false
+  /** The headers said that no body follows. */
+  bodiless = false
 
   get bytes(): Buffer {
     return Buffer.concat(this.out)
@@ -73,6 +77,7 @@ export class EnvoyModel {
     if (this.#isOver()) return
     this[side].owed.push('headers')
     this[side].endIn = endOfStream === 'end'
+    this[side].bodiless = endOfStream === 'end'
     const reader = (from: Record<string, string>): HeaderReader => ({ get: name => from[name] })
     this.step({
       kind: 'headers',
@@ -86,6 +91,7 @@ export class EnvoyModel {
   body(side: 'request' | 'response', body: Uint8Array | string, endOfStream: 'end' | 'more' = 'more'): void {
     if (this.#isOver() || (side === 'response' && this.response.endOut)) return
     const bytes = typeof body === 'string' ? Buffer.from(body) : body
+    this[side].started = true
     if (this.#modeOf(side) !== 'full-duplex') {
       if (this[side].owed.includes('headers')) throw new Error(`${side} headers were never answered`)
       this[side].owed.push('body')
@@ -96,7 +102,8 @@ export class EnvoyModel {
   }
 
   trailers(side: 'request' | 'response'): void {
-    if (this.#isOver()) return
+    // A response that we ended early has no upstream any more.
+    if (this.#isOver() || (side === 'response' && this.response.endOut)) return
     this[side].owed.push('trailers')
     this[side].endIn = true
     this.step({ kind: 'trailers', side })
@@ -184,6 +191,8 @@ export class EnvoyModel {
       case 'streamed-body':
         if (this.#modeOf(reply.side) !== 'full-duplex') throw new Error('a streamed body outside full duplex')
         if (!side.headersOut) throw new Error('a body before its headers')
+        if (!side.started) throw new Error('a body reply before the first body message')
+        if (side.bodiless) throw new Error('a body reply to a message without a body')
         if (reply.body.byteLength > 65_536) throw new Error('a duplex piece that is too large')
         side.out.push(reply.body)
         side.endOut ||= reply.endOfStream

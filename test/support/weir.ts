@@ -1,0 +1,108 @@
+import { randomUUID } from 'node:crypto'
+import type { Counted } from '../../src/exchange/events.ts'
+import type { DecisionRecord } from '../../src/exchange/record.ts'
+import type { CallEnd, CallTelemetry } from '../../src/extproc/call-deps.ts'
+import { createExtProcService, type ExtProcService } from '../../src/extproc/service.ts'
+import { ShadowScans } from '../../src/extproc/shadow-scans.ts'
+import type { PolicySet } from '../../src/policy/policy.ts'
+
+/** Remembers what the processor told, and lets a test wait for it. */
+export class RecordingTelemetry implements CallTelemetry {
+  readonly records: DecisionRecord[] = []
+  readonly counts: Counted[] = []
+  readonly ends: CallEnd[] = []
+  readonly refusals: string[] = []
+  readonly faults: unknown[] = []
+  opened = 0
+  readonly #waiting = new Set<() => void>()
+
+  exchangeOpened(): void {
+    this.opened += 1
+    this.#changed()
+  }
+  exchangeEnded(how: CallEnd): void {
+    this.ends.push(how)
+    this.#changed()
+  }
+  decision(record: DecisionRecord): void {
+    this.records.push(record)
+    this.#changed()
+  }
+  count(what: Counted): void {
+    this.counts.push(what)
+    this.#changed()
+  }
+  refused(why: string): void {
+    this.refusals.push(why)
+    this.#changed()
+  }
+  fault(error: unknown): void {
+    this.faults.push(error)
+    this.#changed()
+  }
+
+  /** Resolves when `holds` does; looks again at every report. */
+  until(holds: () => boolean): Promise<void> {
+    return new Promise(resolve => {
+      const look = (): void => {
+        if (!holds()) return
+        this.#waiting.delete(look)
+        resolve()
+      }
+      this.#waiting.add(look)
+      look()
+    })
+  }
+
+  /** The decision about a phase, waited for: Envoy may be done with the client before the record is written. */
+  async decided(phase: DecisionRecord['phase']): Promise<DecisionRecord> {
+    const find = (): DecisionRecord | undefined => this.records.find(record => record.phase === phase)
+    await this.until(() => find() !== undefined)
+    return find()!
+  }
+
+  clear(): void {
+    this.records.length = 0
+    this.counts.length = 0
+    this.ends.length = 0
+    this.refusals.length = 0
+    this.faults.length = 0
+  }
+
+  #changed(): void {
+    for (const look of [...this.#waiting]) look()
+  }
+}
+
+export interface RunningWeir {
+  readonly address: string
+  readonly telemetry: RecordingTelemetry
+  readonly service: ExtProcService
+  /** What new exchanges get. */
+  policies: PolicySet
+  stop(): Promise<void>
+}
+
+/** The gRPC room as the server runs it, in this process, with policies that a test sets. */
+export async function startWeir(policies: PolicySet): Promise<RunningWeir> {
+  const telemetry = new RecordingTelemetry()
+  const running: { policies: PolicySet } = { policies }
+  const service = createExtProcService(
+    {
+      telemetry,
+      policies: () => running.policies,
+      shadows: new ShadowScans(100),
+      clock: () => performance.now(),
+      unixSeconds: () => Math.floor(Date.now() / 1000),
+      newId: () => randomUUID().replaceAll('-', ''),
+    },
+    { maxBodyBytes: 64 * 1024 * 1024, nodeVersion: process.versions.node },
+  )
+  const address = await service.listen('127.0.0.1:0')
+  return Object.assign(running, {
+    address,
+    telemetry,
+    service,
+    stop: () => service.drain(0),
+  })
+}
