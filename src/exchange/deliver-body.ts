@@ -2,14 +2,12 @@ import { assertNever } from '../errors.ts'
 import type { FailureReason } from '../guardrail/guardrail.ts'
 import type { Completion } from '../llm/format.ts'
 import { BodyGate } from './body-gate.ts'
-import { type Delivery, judgeFault } from './delivery.ts'
+import type { Delivery } from './delivery.ts'
 import type { Downstream, GuardedResponse } from './downstream.ts'
-import { type Judged, judge } from './judge.ts'
+import { CHANGED_BODY } from './header-mutations.ts'
+import { type Judged, judge, judgeFault } from './judge.ts'
 import type { ExchangeHost } from './pinned.ts'
 import type { Because } from './record.ts'
-
-/** Headers that describe the body's bytes and so cannot outlive a change of them. */
-const BODY_HEADERS = ['content-length', 'content-md5', 'digest', 'content-digest', 'etag']
 
 /** A JSON answer: held whole, judged once, then released as it came, redacted, or refused. */
 export class BodyDelivery implements Delivery {
@@ -145,10 +143,10 @@ export class BodyDelivery implements Delivery {
     const edits = judged.segments.filter((segment, index) => segment !== completion.segments[index])
     const body = this.#guarded.format.rewrite(this.#gate.body(), edits)
     this.#state = 'settled'
-    this.#downstream.releaseHeaders({ remove: BODY_HEADERS })
+    this.#downstream.releaseHeaders(CHANGED_BODY)
     this.#downstream.release(body)
     this.#downstream.record('redacted', 'flagged', judged.outcomes, 0)
-    this.#downstream.finish({ remove: BODY_HEADERS })
+    this.#downstream.finish(CHANGED_BODY)
   }
 
   #release(because: Because, judged: Judged | undefined): void {

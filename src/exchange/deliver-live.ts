@@ -1,8 +1,7 @@
 import { assertNever } from '../errors.ts'
 import type { Delivery } from './delivery.ts'
-import { judgeFault } from './delivery.ts'
 import type { Downstream, GuardedResponse } from './downstream.ts'
-import { type Judged, judge } from './judge.ts'
+import { type Judged, judge, judgeFault } from './judge.ts'
 import { LiveTap } from './live-tap.ts'
 import type { ExchangeHost } from './pinned.ts'
 

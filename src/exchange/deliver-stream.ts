@@ -1,8 +1,9 @@
 import type { Decision, RuleOutcome } from '../policy/decide.ts'
 import { decide, stricter } from '../policy/decide.ts'
-import { type Delivery, judgeFault } from './delivery.ts'
+import type { Delivery } from './delivery.ts'
 import type { Downstream, GuardedResponse } from './downstream.ts'
-import { type Judged, judge } from './judge.ts'
+import { HELD_BODY } from './header-mutations.ts'
+import { type Judged, judge, judgeFault } from './judge.ts'
 import type { ExchangeHost } from './pinned.ts'
 import { StreamGate } from './stream-gate.ts'
 
@@ -42,17 +43,17 @@ export class StreamDelivery implements Delivery {
           return judged
         },
         release: (frames, skip) => {
-          downstream.releaseHeaders(EVENT_STREAM_HEADERS)
+          downstream.releaseHeaders(HELD_BODY)
           downstream.releaseFrames(frames, skip)
         },
         passUnseen: rest => {
           this.#state = 'passing'
-          downstream.releaseHeaders(EVENT_STREAM_HEADERS)
+          downstream.releaseHeaders(HELD_BODY)
           downstream.releaseFrames(rest, 0)
           this.#recordReleased()
         },
         finish: () => {
-          downstream.releaseHeaders(EVENT_STREAM_HEADERS)
+          downstream.releaseHeaders(HELD_BODY)
           this.#recordReleased()
           this.#state = 'settled'
           downstream.finish()
@@ -149,6 +150,3 @@ export class StreamDelivery implements Delivery {
     this.#downstream.deny(because, this.#outcomes, this.#gate.heldBytes)
   }
 }
-
-/** A held stream's length is not known while its headers leave. */
-const EVENT_STREAM_HEADERS = { remove: ['content-length'] }

@@ -1,8 +1,3 @@
-import type { FailureReason } from '../guardrail/guardrail.ts'
-import { decide } from '../policy/decide.ts'
-import type { Rule } from '../policy/policy.ts'
-import type { Judged } from './judge.ts'
-
 /** How one response body reaches the client, from its first chunk to its end. */
 export interface Delivery {
   /** A verdict is on its way and the bytes received last may depend on it. */
@@ -18,10 +13,4 @@ export interface Delivery {
   closed(): void
   /** Time for a sign of life; undefined where nothing may be said now. */
   heartbeat(): Uint8Array | undefined
-}
-
-/** The body or what carries it is at fault: one failure of every rule. */
-export function judgeFault(rules: readonly Rule[], reason: FailureReason): Judged {
-  const outcomes = rules.map(rule => ({ rule, outcome: { kind: 'failure' as const, reason, ms: 0 } }))
-  return { decision: decide(outcomes), outcomes, segments: [] }
 }

@@ -1,4 +1,4 @@
-import type { ScanSubject } from '../guardrail/guardrail.ts'
+import type { FailureReason, ScanSubject } from '../guardrail/guardrail.ts'
 import type { TextSegment } from '../llm/format.ts'
 import { type Decision, decide, type RuleOutcome, stricter } from '../policy/decide.ts'
 import type { Rule } from '../policy/policy.ts'
@@ -66,4 +66,10 @@ function judgeStage(
       decision.kind === 'redact' ? redactSegments(subject.segments, decision.redactions) : subject.segments
     done({ decision, outcomes, segments })
   })
+}
+
+/** The body or what carries it is at fault: one failure of every rule. */
+export function judgeFault(rules: readonly Rule[], reason: FailureReason): Judged {
+  const outcomes = rules.map(rule => ({ rule, outcome: { kind: 'failure' as const, reason, ms: 0 } }))
+  return { decision: decide(outcomes), outcomes, segments: [] }
 }

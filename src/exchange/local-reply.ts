@@ -128,3 +128,25 @@ function plainError(error: ProviderError): ReplyBody {
   const body = JSON.stringify({ error: { message: error.message, type: error.code, code: error.code } })
   return { contentType: 'application/json', body: new TextEncoder().encode(body) }
 }
+
+const FAULT_MESSAGES = {
+  400: 'The request body could not be read',
+  413: 'The request body is too large to be inspected',
+  415: 'The request body has an encoding that cannot be inspected',
+} as const
+
+export type FaultStatus = keyof typeof FAULT_MESSAGES
+
+/** A request body that nobody can inspect. */
+export function requestFault(status: FaultStatus): ProviderError {
+  return { status, message: FAULT_MESSAGES[status], code: 'invalid_request' }
+}
+
+/** Refusals that are errors whatever deny_code says, by their reason. Texts that may reach a client. */
+export const REFUSALS = {
+  'unknown-policy': { status: 500, message: 'Unknown policy', code: 'internal' },
+  unmatched: { status: 403, message: 'No policy takes this exchange', code: 'unsupported' },
+  unsupported: { status: 500, message: 'This exchange cannot be inspected', code: 'unsupported' },
+  /** STREAMED leaves no place for what is held once trailers came. */
+  trailers: { status: 400, message: 'Trailers are not supported here', code: 'unsupported' },
+} as const satisfies Record<string, ProviderError>

@@ -39,7 +39,18 @@ export type Pinned =
       readonly clientStreams: boolean
     }
 
-/** Whether Weir can see and answer a whole body that comes in this mode. */
-export function canInspect(mode: BodyMode): boolean {
+/** Why the policy cannot do its work with the body modes that Envoy uses; undefined when it can. */
+export function whyBlind(policy: Policy, init: ExchangeInit): string | undefined {
+  if (init.observed) return undefined
+  const { requestMode, responseMode } = init
+  const isBlind =
+    (policy.inputRules.length > 0 && !canInspect(requestMode)) ||
+    (policy.outputRules.length > 0 && !canInspect(responseMode))
+  const modes = `request ${requestMode}, response ${responseMode}`
+  return isBlind ? `policy ${policy.name} needs bodies, and Envoy sends ${modes}` : undefined
+}
+
+/** Whether Weir sees a whole body that comes in this mode, and can answer for it. */
+function canInspect(mode: BodyMode): boolean {
   return mode === 'full-duplex' || mode === 'streamed' || mode === 'buffered'
 }

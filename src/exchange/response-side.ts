@@ -1,17 +1,19 @@
 import { detectResponseFormat, responseShape } from '../llm/detect.ts'
-import type { LlmFormat } from '../llm/format.ts'
+import type { LlmFormat, ProviderError } from '../llm/format.ts'
 import { canIntervene } from '../policy/decide.ts'
 import { selectPolicy } from '../policy/select.ts'
 import { BodyGate } from './body-gate.ts'
 import { BodyDelivery } from './deliver-body.ts'
 import { LiveDelivery } from './deliver-live.ts'
 import { StreamDelivery } from './deliver-stream.ts'
-import { type Delivery, judgeFault } from './delivery.ts'
+import type { Delivery } from './delivery.ts'
 import { Downstream, type GuardedResponse } from './downstream.ts'
-import type { ExchangeEvent, HeaderMutation, ModeOverride } from './events.ts'
-import { errorReply } from './local-reply.ts'
+import type { ExchangeEvent, ModeOverride } from './events.ts'
+import { HELD_BODY } from './header-mutations.ts'
+import { judgeFault } from './judge.ts'
+import { errorReply, REFUSALS } from './local-reply.ts'
 import { type Outlet, openOutlet } from './outlet.ts'
-import { canInspect, type ExchangeHost, type Pinned } from './pinned.ts'
+import { type ExchangeHost, type Pinned, whyBlind } from './pinned.ts'
 import type { Because } from './record.ts'
 
 type HeadersEvent = Extract<ExchangeEvent, { kind: 'headers' }>
@@ -22,9 +24,6 @@ interface Unread {
   readonly guarded: Guarded
   readonly gate: BodyGate
 }
-
-/** The length is not known, or not kept, while the body behind these headers is held. */
-const HELD_BODY: HeaderMutation = { remove: ['content-length'] }
 
 /**
  * The response's way through an exchange: its headers, or failing them its first bytes, choose a delivery; the body
@@ -45,7 +44,9 @@ export class ResponseSide {
 
   constructor(host: ExchangeHost) {
     this.#host = host
-    this.#outlet = openOutlet('response', host.init.responseMode, reply => host.emit({ kind: 'reply', reply }))
+    this.#outlet = openOutlet('response', host.init.responseMode, reply =>
+      host.emit({ kind: 'reply', reply }),
+    )
   }
 
   onHeaders(event: HeadersEvent, known: Pinned | undefined): void {
@@ -58,12 +59,11 @@ export class ResponseSide {
     if (pinned.kind === 'pass' || pinned.policy.outputRules.length === 0) {
       this.#outlet.replyHeaders()
       if (event.endOfStream) this.#end()
-    } else if (!canInspect(this.#host.init.responseMode)) {
-      const why = `policy ${pinned.policy.name} needs response bodies, but Envoy sends ${this.#host.init.responseMode}`
-      this.#host.emit({ kind: 'end', status: 'failed-precondition', why })
-    } else {
-      this.#open(event, pinned)
+      return
     }
+    const why = whyBlind(pinned.policy, this.#host.init)
+    if (why === undefined) this.#open(event, pinned)
+    else this.#host.emit({ kind: 'end', status: 'failed-precondition', why })
   }
 
   onBody(body: Uint8Array, endOfStream: boolean): void {
@@ -135,10 +135,10 @@ export class ResponseSide {
       case 'unmatched':
         this.#host.emit({ kind: 'count', what: 'unmatched' })
         if (this.#host.init.policies.unmatched === 'pass') return PASS
-        this.#refuse('unmatched', 403, 'No policy takes this response')
+        this.#refuse('unmatched', REFUSALS.unmatched)
         return undefined
       case 'unknown-policy':
-        this.#refuse('unknown-policy', 500, 'Unknown policy')
+        this.#refuse('unknown-policy', REFUSALS['unknown-policy'])
         return undefined
     }
   }
@@ -179,7 +179,7 @@ export class ResponseSide {
   /** Too large to tell what it is: a failure of every rule. */
   #tooLarge({ policy }: Guarded): void {
     if (judgeFault(policy.outputRules, 'over-limit').decision.kind === 'deny') {
-      this.#refuse('failed-closed', 500, 'This response is too large to be inspected')
+      this.#refuse('failed-closed', REFUSALS.unsupported)
     } else {
       this.#passUnread()
     }
@@ -196,7 +196,7 @@ export class ResponseSide {
   /** No format takes it: fail_mode. */
   #unsupported({ policy }: Guarded): void {
     this.#host.emit({ kind: 'count', what: 'unsupported' })
-    if (policy.failMode === 'error') this.#refuse('unsupported', 500, 'This response cannot be inspected')
+    if (policy.failMode === 'error') this.#refuse('unsupported', REFUSALS.unsupported)
     else this.#passUnread()
   }
 
@@ -272,9 +272,8 @@ export class ResponseSide {
     return encoding === undefined || encoding === 'identity' ? undefined : encoding
   }
 
-  #refuse(because: Because, status: number, message: string): void {
+  #refuse(because: Because, error: ProviderError): void {
     const denial = { side: 'response' as const, because, findings: [] }
-    const error = { status, message, code: 'unsupported' as const }
     const reply = errorReply(error, denial, undefined, undefined, this.#host.init.stamp)
     if (this.#outlet.canReplaceAnswer) {
       this.#host.emit({ kind: 'reply', reply: { kind: 'local', ...reply } })

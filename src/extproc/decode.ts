@@ -141,7 +141,7 @@ class HeaderMapReader implements HeaderReader {
     let found: string | undefined
     readFields(this.#message, this.#start, this.#end, entry => {
       if (entry.number !== 1 || entry.start < 0) return
-      const value = valueOf(this.#message, entry.start, entry.end, name)
+      const value = headerValue(this.#message, entry.start, entry.end, name)
       if (value !== undefined) found = found === undefined ? value : `${found},${value}`
     })
     return found
@@ -149,7 +149,7 @@ class HeaderMapReader implements HeaderReader {
 }
 
 /** The value of a HeaderValue whose key is `name`. Envoy sends `raw_value`; `value` is its older twin. */
-function valueOf(message: Buffer, start: number, end: number, name: string): string | undefined {
+function headerValue(message: Buffer, start: number, end: number, name: string): string | undefined {
   let matches = false
   let valueStart = 0
   let valueEnd = 0

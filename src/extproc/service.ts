@@ -1,11 +1,6 @@
 import { stat, unlink } from 'node:fs/promises'
 import { connect } from 'node:net'
-import {
-  type Server,
-  ServerCredentials,
-  type ServiceDefinition,
-  type UntypedHandleCall,
-} from '@grpc/grpc-js'
+import { type Server, ServerCredentials, type ServiceDefinition, type UntypedHandleCall } from '@grpc/grpc-js'
 import { HealthImplementation } from 'grpc-health-check'
 import { WeirError } from '../errors.ts'
 import { Call } from './call.ts'

@@ -1,0 +1,24 @@
+import type { Policy } from '../policy/policy.ts'
+import type { HeaderMutation } from './events.ts'
+
+/** Headers that describe a body's bytes and so cannot outlive a change of them. */
+const BODY_HEADERS = ['content-length', 'content-md5', 'digest', 'content-digest', 'etag']
+
+/** The body is another one now. */
+export const CHANGED_BODY: HeaderMutation = { remove: BODY_HEADERS }
+
+/** These headers leave before it is known what becomes of the body behind them. */
+export const HELD_BODY: HeaderMutation = { remove: ['content-length'] }
+
+/** `may-change`: the body may be redacted, or already is. */
+export function requestMutation(
+  policy: Policy,
+  body: 'as-it-came' | 'may-change',
+): HeaderMutation | undefined {
+  // An answer in identity can be read as it streams.
+  const remove = policy.outputRules.length > 0 ? ['accept-encoding'] : []
+  if (body === 'may-change' && policy.inputRules.some(rule => rule.action === 'redact')) {
+    remove.push(...BODY_HEADERS)
+  }
+  return remove.length > 0 ? { remove } : undefined
+}
