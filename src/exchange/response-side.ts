@@ -247,7 +247,8 @@ export class ResponseSide {
       const override: ModeOverride = { requestBody: requestMode, responseBody: 'buffered' }
       this.#outlet.replyHeaders(HELD_BODY, override)
     } else if (responseMode === 'buffered') this.#outlet.replyHeaders()
-    const length = this.#headers?.headers.get('content-length')
+    // In STREAMED the last place for bytes is the last chunk, and trailers may follow it unannounced.
+    const length = responseMode === 'streamed' ? this.#headers?.headers.get('content-length') : undefined
     const expected = length === undefined ? undefined : Number(length)
     this.#delivery = new BodyDelivery(this.#host, downstream, guarded, expected)
   }
