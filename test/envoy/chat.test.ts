@@ -203,7 +203,11 @@ describe.each(['full-duplex', 'streamed', 'buffered'] as const)('through a real 
 
   test('a stream that is cut by the upstream while it is held lets nothing out', async () => {
     use(both)
-    stack.upstream.respond({ headers: STREAM_TYPE, chunks: chatEvents('a secret').slice(0, 2), ending: 'cut' })
+    stack.upstream.respond({
+      headers: STREAM_TYPE,
+      chunks: chatEvents('a secret').slice(0, 2),
+      ending: 'cut',
+    })
     const outcome = await stack.chat(chatRequest('hello', { stream: true })).then(
       response => bytesOf(response).catch(() => Buffer.alloc(0)),
       () => Buffer.alloc(0),

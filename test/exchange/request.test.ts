@@ -8,7 +8,12 @@ const MODES: BodyMode[] = ['full-duplex', 'streamed', 'buffered']
 const guarded = policySet(policy({ inputRules: [rule(flagWord('attack'))] }))
 
 /** Sends a request the way the mode does: in two chunks, or whole. */
-function send(envoy: EnvoyModel, mode: BodyMode, body: string, headers: Record<string, string> = CHAT_HEADERS): void {
+function send(
+  envoy: EnvoyModel,
+  mode: BodyMode,
+  body: string,
+  headers: Record<string, string> = CHAT_HEADERS,
+): void {
   envoy.headers('request', headers)
   if (mode === 'buffered') {
     envoy.body('request', body, 'end')

@@ -17,7 +17,11 @@ const MODES: BodyMode[] = ['full-duplex', 'streamed', 'buffered']
 const blocking = { outputRules: [rule(flagWord('secret'))] }
 
 /** An exchange whose request has gone through, at the point where the upstream answers. */
-function answered(mode: BodyMode, overrides: Partial<Policy>, request: Record<string, unknown> = {}): EnvoyModel {
+function answered(
+  mode: BodyMode,
+  overrides: Partial<Policy>,
+  request: Record<string, unknown> = {},
+): EnvoyModel {
   const envoy = new EnvoyModel(policySet(policy(overrides)), { mode })
   envoy.headers('request', CHAT_HEADERS)
   envoy.body('request', chatRequest('hello', request), 'end')
@@ -148,7 +152,11 @@ describe.each(MODES)('an event stream in %s', mode => {
     respond(envoy, mode, STREAM_ANSWER, clean)
     expect(envoy.response.bytes.toString()).toBe(clean.join(''))
     expect(envoy.response.endOut).toBe(true)
-    expect(envoy.records.at(-1)).toMatchObject({ effective: 'released', because: 'clean', delivery: 'withhold' })
+    expect(envoy.records.at(-1)).toMatchObject({
+      effective: 'released',
+      because: 'clean',
+      delivery: 'withhold',
+    })
   })
 
   test('that is flagged ends as a refusal in the stream, with nothing of the answer', () => {
@@ -197,7 +205,11 @@ describe.each(MODES)('an event stream in %s', mode => {
     envoy.headers('response', STREAM_ANSWER)
     envoy.body('response', flagged[1]!, mode === 'buffered' ? 'end' : 'more')
     envoy.step({ kind: 'closed' })
-    expect(envoy.records.at(-1)).toMatchObject({ phase: 'response', effective: 'discarded', because: 'cancelled' })
+    expect(envoy.records.at(-1)).toMatchObject({
+      phase: 'response',
+      effective: 'discarded',
+      because: 'cancelled',
+    })
     expect(envoy.response.bytes).toHaveLength(0)
   })
 })
@@ -298,7 +310,8 @@ describe('an event stream', () => {
   test('denied after a part of it went out closes what is open, and only once', () => {
     const stream = { ...policy().stream, maxHeldBytes: 600 }
     const envoy = duplex({ outputRules: [rule(flagWord('secret'))], stream })
-    for (const event of chatEvents('one ', 'two ', 'three ', 'four ', 'a secret')) envoy.body('response', event)
+    for (const event of chatEvents('one ', 'two ', 'three ', 'four ', 'a secret'))
+      envoy.body('response', event)
     envoy.body('response', '', 'end')
     const seen = readChatStream(envoy.response.bytes)
     expect(seen).toMatchObject({ finish: 'content_filter', done: 1, roles: 1 })

@@ -24,7 +24,12 @@ function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
   return [...at, bytes.length].map((end, index) => bytes.subarray(index === 0 ? 0 : at[index - 1], end))
 }
 
-function feed(envoy: EnvoyModel, side: 'request' | 'response', how: BodyMode, chunks: readonly Buffer[]): void {
+function feed(
+  envoy: EnvoyModel,
+  side: 'request' | 'response',
+  how: BodyMode,
+  chunks: readonly Buffer[],
+): void {
   if (how === 'buffered') {
     envoy.body(side, Buffer.concat(chunks), 'end')
     return
@@ -79,7 +84,9 @@ describe('for any cut of the bytes', () => {
         expect(received(envoy).includes('secret')).toBe(false)
 
         const request = Buffer.from(chatRequest(text))
-        const inbound = new EnvoyModel(policySet(policy({ inputRules: [rule(flagWord('secret'))] })), { mode: how })
+        const inbound = new EnvoyModel(policySet(policy({ inputRules: [rule(flagWord('secret'))] })), {
+          mode: how,
+        })
         inbound.headers('request', CHAT_HEADERS)
         feed(inbound, 'request', how, cut(request, places))
         expect(inbound.request.bytes.equals(flagged ? Buffer.alloc(0) : request)).toBe(true)
@@ -99,7 +106,10 @@ const outcome = fc.constantFrom<Outcome>(
 
 /** One thing that can happen next to a held stream. */
 const happening = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('chunk' as const), size: fc.integer({ min: 1, max: 300 }) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ kind: fc.constant('chunk' as const), size: fc.integer({ min: 1, max: 300 }) }),
+  },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('verdict' as const), outcome }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('heartbeat-due' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('end', 'trailers', 'closed', 'deadline') }) },
@@ -119,7 +129,9 @@ describe('for any order of chunks, verdicts, timers and ends', () => {
           const stream = { ...policy().stream, maxHeldBytes }
           const envoy = openExchange(how, { outputRules: rules, stream })
           envoy.headers('response', STREAM_ANSWER)
-          const upstream = Buffer.from(chatEvents(...Array.from({ length: 30 }, (_, i) => `token${i} `)).join(''))
+          const upstream = Buffer.from(
+            chatEvents(...Array.from({ length: 30 }, (_, i) => `token${i} `)).join(''),
+          )
           let sent = 0
           let closed = false
           // A policy that fails open may release what no verdict cleared: an event that is too large, a timeout.
@@ -134,7 +146,8 @@ describe('for any order of chunks, verdicts, timers and ends', () => {
               envoy.answerScan(next.outcome)
             } else if (next.kind === 'end' && !envoy.response.endIn) envoy.body('response', '', 'end')
             else if (next.kind === 'trailers' && !envoy.response.endIn) envoy.trailers('response')
-            else if (next.kind === 'heartbeat-due' || next.kind === 'deadline') envoy.step({ kind: next.kind })
+            else if (next.kind === 'heartbeat-due' || next.kind === 'deadline')
+              envoy.step({ kind: next.kind })
             else if (next.kind === 'closed') {
               envoy.step({ kind: 'closed' })
               closed = true

@@ -20,7 +20,12 @@ export function chatCompletion(content: string): string {
     created: 1_760_000_001,
     model: 'gpt-test-0001',
     choices: [
-      { index: 0, message: { role: 'assistant', content, refusal: null }, logprobs: null, finish_reason: 'stop' },
+      {
+        index: 0,
+        message: { role: 'assistant', content, refusal: null },
+        logprobs: null,
+        finish_reason: 'stop',
+      },
     ],
     usage: { prompt_tokens: 3, completion_tokens: 5, total_tokens: 8 },
   })

@@ -18,10 +18,7 @@ export interface Stack {
   stop(): Promise<void>
 }
 
-export async function startStack(
-  mode: EnvoyMode,
-  options: Partial<EnvoyOptions> = {},
-): Promise<Stack> {
+export async function startStack(mode: EnvoyMode, options: Partial<EnvoyOptions> = {}): Promise<Stack> {
   const weir = await startWeir(policySet())
   const upstream = await startUpstream({ protocol: options.upstreamProtocol ?? 'http1' })
   const envoy = await startEnvoy({

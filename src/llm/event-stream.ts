@@ -1,0 +1,210 @@
+import type { Undecodable } from './format.ts'
+
+/**
+ * One block of an event stream: the bytes up to and including the blank line that ends it, whether it holds an
+ * event or only comments. Blank lines before the first line of a block belong to the block.
+ */
+export type EventFrame =
+  | {
+      readonly kind: 'event'
+      readonly bytes: Uint8Array
+      /** The value of the last `event` field; undefined when there is none. */
+      readonly event: string | undefined
+      /** The `data` lines joined with line feeds; undefined when there is none: then no client sees an event. */
+      readonly data: string | undefined
+    }
+  | {
+      readonly kind: 'undecodable'
+      readonly bytes: Uint8Array
+      readonly reason: Extract<Undecodable, 'not-utf8' | 'not-event-stream'>
+    }
+
+/**
+ * Cuts the bytes of an event stream into frames, as https://html.spec.whatwg.org/#event-stream-interpretation
+ * reads them. The frames' bytes, in order, are the bytes pushed, and they do not depend on how those were cut.
+ * A frame may share memory with the chunk that completed it, so chunks must not be changed afterwards.
+ */
+export interface EventStreamFramer {
+  push(chunk: Uint8Array): readonly EventFrame[]
+  /** The bytes after the last blank line, as one last frame. Clients differ in whether they read it. */
+  end(): readonly EventFrame[]
+  /** Bytes held of the frame that is not complete yet. It has no cap of its own: the caller bounds it. */
+  readonly buffered: number
+}
+
+export function openEventStream(): EventStreamFramer {
+  return new Framer()
+}
+
+/** A byte order mark is one only at the stream's start. */
+type FramePlace = 'first' | 'later'
+
+const LF = 0x0a
+const CR = 0x0d
+
+/**
+ * Every byte is searched once for each of the two line ends and copied at most three times, whatever the
+ * chunking: a line that arrives in one-byte pieces costs as much per byte as one that arrives whole. A frame
+ * that lies inside one chunk, the usual case, is not copied at all.
+ */
+class Framer implements EventStreamFramer {
+  /** The bytes of the current frame that earlier chunks brought. */
+  readonly #held = new HeldBytes()
+  /** The current line has at least one byte. */
+  #inLine = false
+  /** The current frame has a line that is not blank, so that the next blank line ends it. */
+  #hasLine = false
+  /** The last byte seen was a CR: if the next one is an LF, it belongs to the same line end. */
+  #afterCr = false
+  /** The frame's blank line is in, but ended with that CR: only its LF may still follow. Implies #afterCr. */
+  #complete = false
+  #place: FramePlace = 'first'
+
+  get buffered(): number {
+    return this.#held.length
+  }
+
+  push(chunk: Uint8Array): readonly EventFrame[] {
+    const frames: EventFrame[] = []
+    const length = chunk.length
+    if (length === 0) return frames
+    let start = 0
+    let position = this.#settleCr(chunk)
+    if (this.#complete) {
+      frames.push(this.#cut(chunk, start, position))
+      start = position
+    }
+    let nextCr = indexOrEnd(chunk, CR, position)
+    let nextLf = indexOrEnd(chunk, LF, position)
+    while (position < length) {
+      const lineEnd = Math.min(nextCr, nextLf)
+      if (lineEnd === length) {
+        this.#inLine = true
+        break
+      }
+      const blank = lineEnd === position && !this.#inLine
+      position = this.#afterLineEnd(chunk, lineEnd)
+      this.#inLine = false
+      if (nextCr < position) nextCr = indexOrEnd(chunk, CR, position)
+      if (nextLf < position) nextLf = indexOrEnd(chunk, LF, position)
+      if (!blank) this.#hasLine = true
+      else if (this.#hasLine && this.#afterCr) this.#complete = true
+      else if (this.#hasLine) {
+        frames.push(this.#cut(chunk, start, position))
+        start = position
+      }
+    }
+    if (start < length) this.#held.append(start === 0 ? chunk : chunk.subarray(start))
+    return frames
+  }
+
+  end(): readonly EventFrame[] {
+    if (this.#held.length === 0) return []
+    return [this.#cut(new Uint8Array(0), 0, 0)]
+  }
+
+  /** Whether the chunk starts with the second half of a CR LF: returns where its next line starts. */
+  #settleCr(chunk: Uint8Array): number {
+    if (!this.#afterCr) return 0
+    this.#afterCr = false
+    return chunk[0] === LF ? 1 : 0
+  }
+
+  #afterLineEnd(chunk: Uint8Array, lineEnd: number): number {
+    const next = lineEnd + 1
+    if (chunk[lineEnd] === LF) return next
+    if (next === chunk.length) this.#afterCr = true
+    return chunk[next] === LF ? next + 1 : next
+  }
+
+  #cut(chunk: Uint8Array, start: number, end: number): EventFrame {
+    this.#hasLine = false
+    this.#complete = false
+    const tail = chunk.subarray(start, end)
+    const place = this.#place
+    this.#place = 'later'
+    return readFrame(this.#held.length === 0 ? tail : this.#held.take(tail), place)
+  }
+}
+
+function indexOrEnd(chunk: Uint8Array, byte: number, from: number): number {
+  const index = chunk.indexOf(byte, from)
+  return index === -1 ? chunk.length : index
+}
+
+/** Memory kept between frames, so that ordinary frames cut by chunk borders allocate once. */
+const KEPT_BYTES = 16_384
+
+/** Bytes gathered over chunks; doubling keeps the cost of appending linear. */
+class HeldBytes {
+  #bytes = new Uint8Array(0)
+  #length = 0
+
+  get length(): number {
+    return this.#length
+  }
+
+  append(chunk: Uint8Array): void {
+    const length = this.#length + chunk.length
+    if (length > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(length, this.#bytes.length * 2, 1024))
+      grown.set(this.#bytes.subarray(0, this.#length))
+      this.#bytes = grown
+    }
+    this.#bytes.set(chunk, this.#length)
+    this.#length = length
+  }
+
+  /** The bytes held, followed by `tail`, in memory of their own; nothing is held afterwards. */
+  take(tail: Uint8Array): Uint8Array {
+    const taken = new Uint8Array(this.#length + tail.length)
+    taken.set(this.#bytes.subarray(0, this.#length))
+    taken.set(tail, this.#length)
+    this.#length = 0
+    if (this.#bytes.length > KEPT_BYTES) this.#bytes = new Uint8Array(0)
+    return taken
+  }
+}
+
+/** Frames are whole, so no character is ever split over two decodes. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+function readFrame(bytes: Uint8Array, place: FramePlace): EventFrame {
+  let text: string
+  try {
+    text = utf8.decode(bytes)
+  } catch {
+    return { kind: 'undecodable', bytes, reason: 'not-utf8' }
+  }
+  if (place === 'first' && text.startsWith('\uFEFF')) text = text.slice(1)
+  const data = soleDataLine(text)
+  return data === undefined ? readFields(bytes, text) : { kind: 'event', bytes, event: undefined, data }
+}
+
+/** The value of a frame that is one `data: …` line and an LF blank line, as nearly all are: no line is cut. */
+function soleDataLine(text: string): string | undefined {
+  if (!text.startsWith('data:') || text.indexOf('\n') !== text.length - 2 || text.includes('\r'))
+    return undefined
+  return text.slice(text.charCodeAt(5) === SPACE ? 6 : 5, -2)
+}
+
+const SPACE = 0x20
+const LINE_END = /\r\n|\n|\r/
+
+function readFields(bytes: Uint8Array, text: string): EventFrame {
+  let event: string | undefined
+  const data: string[] = []
+  for (const line of text.split(LINE_END)) {
+    const colon = line.indexOf(':')
+    if (line === '' || colon === 0) continue
+    const field = colon === -1 ? line : line.slice(0, colon)
+    const value = colon === -1 ? '' : line.slice(line.charCodeAt(colon + 1) === SPACE ? colon + 2 : colon + 1)
+    if (field === 'data') data.push(value)
+    else if (field === 'event') event = value
+    // The standard has clients ignore other fields. A JSON body labelled as an event stream is made of nothing
+    // but "other fields": ignoring them would make it a stream without text.
+    else if (field !== 'id' && field !== 'retry')
+      return { kind: 'undecodable', bytes, reason: 'not-event-stream' }
+  }
+  return { kind: 'event', bytes, event, data: data.length === 0 ? undefined : data.join('\n') }
+}

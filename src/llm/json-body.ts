@@ -1,0 +1,151 @@
+import { type Node, parseTree } from 'jsonc-parser'
+import { WeirError } from '../errors.ts'
+import type { Decoded, JsonPath } from './format.ts'
+
+/**
+ * JSON nested deeper than this is refused: no LLM API comes near it, and what later walks a value may recurse
+ * without counting.
+ */
+export const MAX_JSON_DEPTH = 200
+
+/** A JSON object with unknown members. Reads of names that `Object.prototype` has must not be trusted. */
+export type JsonObject = { readonly [key: string]: unknown }
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/**
+ * A whole body as one JSON value, read strictly: RFC 8259 in UTF-8 (a leading byte order mark is tolerated), so
+ * that no other reader sees a text in it that this one does not.
+ */
+export function decodeJsonBody(body: Uint8Array): Decoded<unknown> {
+  let text: string
+  try {
+    text = utf8.decode(body)
+  } catch {
+    return { kind: 'undecodable', reason: 'not-utf8' }
+  }
+  return parseJson(text.startsWith(BOM) ? text.slice(BOM.length) : text)
+}
+
+const BOM = '\uFEFF'
+
+/** One JSON value, at most MAX_JSON_DEPTH deep; deeper is `wrong-shape`. */
+export function parseJson(text: string): Decoded<unknown> {
+  // A value of depth n has at least 2n brackets, so that short texts, such as stream events, need no look.
+  if (text.length > 2 * MAX_JSON_DEPTH && isTooDeep(text))
+    return { kind: 'undecodable', reason: 'wrong-shape' }
+  try {
+    return { kind: 'ok', value: JSON.parse(text) }
+  } catch {
+    return { kind: 'undecodable', reason: 'not-json' }
+  }
+}
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+/** Bit 5 is all that tells `{` from `[` and `}` from `]`. */
+const CURLY_BIT = 0x20
+const OPENING = 0x7b
+const CLOSING = 0x7d
+
+/** Looks at the text before it is parsed: linear, and strings, most of a body, are skipped by search. */
+function isTooDeep(text: string): boolean {
+  let depth = 0
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === QUOTE) i = stringEnd(text, i)
+    else if ((code | CURLY_BIT) === CLOSING) depth--
+    else if ((code | CURLY_BIT) === OPENING && ++depth > MAX_JSON_DEPTH) return true
+  }
+  return false
+}
+
+/** The index of the quote that closes the string opened at `open`; the text's length when none does. */
+function stringEnd(text: string, open: number): number {
+  let quote = text.indexOf('"', open + 1)
+  while (quote !== -1) {
+    let before = quote - 1
+    while (text.charCodeAt(before) === BACKSLASH) before--
+    if ((quote - before) % 2 === 1) return quote
+    quote = text.indexOf('"', quote + 1)
+  }
+  return text.length
+}
+
+/** A change to one place of a JSON body. */
+export type JsonEdit =
+  /** The string at `path` gets this value. That there is one is the caller's promise: it was read there. */
+  | { readonly kind: 'set-text'; readonly path: JsonPath; readonly text: string }
+  /** The value at `path`, if any, becomes null. */
+  | { readonly kind: 'clear'; readonly path: JsonPath }
+
+/**
+ * The body with the edits made and every other byte as it was: nothing is re-serialised. `body` must have passed
+ * `decodeJsonBody`, and no edit may lie inside another. A `set-text` that finds no string throws: a redaction
+ * that silently did not happen would let the text out.
+ */
+export function editJson(body: Uint8Array, edits: readonly JsonEdit[]): Uint8Array {
+  if (edits.length === 0) return body
+  const text = utf8.decode(body)
+  const bomLength = text.startsWith(BOM) ? BOM.length : 0
+  const root = parseTree(text.slice(bomLength), [], { disallowComments: true })
+  const splices = edits
+    .flatMap(edit => toSplice(root, edit))
+    .sort((a, b) => a.offset - b.offset || a.length - b.length)
+  const pieces: string[] = []
+  let position = 0
+  for (const splice of splices) {
+    const start = bomLength + splice.offset
+    if (start < position) throw new WeirError('bug', 'two edits of a JSON body overlap')
+    pieces.push(text.slice(position, start), splice.replacement)
+    position = start + splice.length
+  }
+  pieces.push(text.slice(position))
+  return new TextEncoder().encode(pieces.join(''))
+}
+
+/** Offset and length in UTF-16 units of the text without its byte order mark. */
+interface Splice {
+  readonly offset: number
+  readonly length: number
+  readonly replacement: string
+}
+
+function toSplice(root: Node | undefined, edit: JsonEdit): Splice[] {
+  const node = root === undefined ? undefined : nodeAt(root, edit.path)
+  if (edit.kind === 'clear') {
+    return node === undefined ? [] : [{ offset: node.offset, length: node.length, replacement: 'null' }]
+  }
+  if (node?.type !== 'string') throw new WeirError('bug', 'an edit of a JSON body names no string')
+  return [{ offset: node.offset, length: node.length, replacement: JSON.stringify(edit.text) }]
+}
+
+/** Of a key that stands twice the last one counts, as it does for JSON.parse, which read the text to be edited. */
+function nodeAt(root: Node, path: JsonPath): Node | undefined {
+  let node: Node | undefined = root
+  for (const step of path) {
+    if (typeof step === 'number') node = node?.type === 'array' ? node.children?.[step] : undefined
+    else if (node?.type !== 'object') return undefined
+    else node = node.children?.findLast(property => property.children?.[0]?.value === step)?.children?.[1]
+  }
+  return node
+}
+
+/** A string inside a JSON value and the path to it. */
+export interface JsonText {
+  readonly path: JsonPath
+  readonly text: string
+}
+
+/** Every string value inside `value`, which must come from `parseJson` (that bounds the recursion); no keys. */
+export function textsInside(value: unknown, path: JsonPath): readonly JsonText[] {
+  if (typeof value === 'string') return [{ path, text: value }]
+  if (Array.isArray(value))
+    return value.flatMap((item: unknown, index) => textsInside(item, [...path, index]))
+  if (!isJsonObject(value)) return []
+  return Object.entries(value).flatMap(([key, item]) => textsInside(item, [...path, key]))
+}

@@ -1,0 +1,20 @@
+import type { LlmFormat } from '../format.ts'
+import { ChatPosition, renderError, renderRefusal, streamRefusal } from './refusal.ts'
+import { decodeRequest } from './request.ts'
+import { claimsResponse, decodeResponse, rewrite } from './response.ts'
+import { openStream } from './stream.ts'
+
+/** OpenAI Chat Completions, and the many servers that speak it. */
+export const openaiChat: LlmFormat = {
+  name: 'openai-chat',
+  decodeRequest,
+  decodeResponse,
+  openStream,
+  openPosition: () => new ChatPosition(),
+  refusal: renderRefusal,
+  streamRefusal,
+  error: renderError,
+  rewrite,
+  heartbeat: new TextEncoder().encode(':\n\n'),
+  claimsResponse,
+}

@@ -1,0 +1,227 @@
+import type { EventFrame } from '../event-stream.ts'
+import { openEventStream } from '../event-stream.ts'
+import type { Frame, Part, StreamDecoder, TextKind, Undecodable } from '../format.ts'
+import { isJsonObject, type JsonObject, parseJson } from '../json-body.ts'
+import { citationTexts, isOpaqueReasoning, isPresent, reasoningDetailTexts } from './message.ts'
+import { MAX_CHOICES } from './request.ts'
+
+/** What a frame told its reader beside text: what a refusal that goes on with the stream must repeat or keep to. */
+export interface ChunkFacts {
+  /** Undefined where the upstream leaves it out or empty, as in the first chunk of Azure. */
+  readonly id: string | undefined
+  readonly model: string | undefined
+  /** Unix time in seconds. */
+  readonly createdSec: number | undefined
+  /** The choices whose role the chunk names. */
+  readonly roles: readonly number[]
+  readonly hasUsage: boolean
+}
+
+/** A frame that remembers the facts of its chunk, so that releasing it does not parse it a second time. */
+export class ChatFrame implements Frame {
+  readonly bytes: Uint8Array
+  readonly parts: readonly Part[]
+  /** Undefined when the frame holds no chunk: comments, `[DONE]`, errors. */
+  readonly facts: ChunkFacts | undefined
+
+  constructor(bytes: Uint8Array, parts: readonly Part[], facts?: ChunkFacts) {
+    this.bytes = bytes
+    this.parts = parts
+    this.facts = facts
+  }
+}
+
+/**
+ * The blocks of a choice's texts. The fragments of one block are one running text; texts that a chunk may carry
+ * side by side must not share one, or the one would hide in the other what only shows when fragments meet.
+ *
+ * - content: 0 the answer, 1 the transcript of its sound, from CITATIONS on one block per cited page
+ * - reasoning: 0 `reasoning_content`, 1 `reasoning`, from REASONING_DETAILS on by the detail's index
+ * - tool-call: the call's index, LEGACY_FUNCTION for `function_call`
+ * - each of them plus WHOLE_MESSAGE, for a `message` that some servers send instead of or beside `delta`
+ */
+const TRANSCRIPT = 1
+const CITATIONS = 2
+const REASONING_DETAILS = 2
+const MAX_INDEX = 65_535
+const LEGACY_FUNCTION = MAX_INDEX + 1
+const WHOLE_MESSAGE = 1 << 24
+
+export function openStream(): StreamDecoder {
+  return new ChatStream()
+}
+
+class ChatStream implements StreamDecoder {
+  readonly #framer = openEventStream()
+  /** Citations come whole, each a text of its own, and carry no index. */
+  #citations = 0
+
+  get buffered(): number {
+    return this.#framer.buffered
+  }
+
+  push(chunk: Uint8Array): readonly Frame[] {
+    return this.#framer.push(chunk).map(frame => this.#read(frame))
+  }
+
+  end(): readonly Frame[] {
+    return this.#framer.end().map(frame => this.#read(frame))
+  }
+
+  #read(frame: EventFrame): Frame {
+    if (frame.kind === 'undecodable') return undecodable(frame.bytes, frame.reason)
+    const data = frame.data?.trim()
+    if (data === undefined || data === '') return new ChatFrame(frame.bytes, [])
+    if (data === '[DONE]') return new ChatFrame(frame.bytes, [{ kind: 'terminator' }])
+    const json = parseJson(data)
+    if (json.kind !== 'ok') return undecodable(frame.bytes, json.reason)
+    const chunk = json.value
+    if (!isJsonObject(chunk)) return undecodable(frame.bytes, 'wrong-shape')
+    if (Array.isArray(chunk.choices)) return this.#readChunk(frame.bytes, chunk, chunk.choices)
+    // An error of the upstream, which clients raise: there is no answer in it.
+    return isJsonObject(chunk.error)
+      ? new ChatFrame(frame.bytes, [])
+      : undecodable(frame.bytes, 'wrong-shape')
+  }
+
+  #readChunk(bytes: Uint8Array, chunk: JsonObject, choices: readonly unknown[]): Frame {
+    const parts: Part[] = []
+    const roles: number[] = []
+    for (const [position, choice] of choices.entries()) {
+      const index = isJsonObject(choice) ? choiceIndex(choice.index, position) : undefined
+      if (!isJsonObject(choice) || index === undefined) return undecodable(bytes, 'wrong-shape')
+      for (const key of ['delta', 'message'] as const) {
+        const said = choice[key]
+        if (!isPresent(said)) continue
+        if (!isJsonObject(said)) return undecodable(bytes, 'wrong-shape')
+        if (typeof said.role === 'string' && said.role !== '') roles.push(index)
+        this.#readSaid({ parts, choice: index, blocks: key === 'delta' ? 0 : WHOLE_MESSAGE }, said)
+      }
+      if (isPresent(choice.finish_reason)) parts.push({ kind: 'finish', choice: index })
+    }
+    return new ChatFrame(bytes, parts, readFacts(chunk, roles))
+  }
+
+  #readSaid(sink: Sink, said: JsonObject): void {
+    readReasoning(sink, said)
+    readContent(sink, said.content)
+    readText(sink, 'refusal', 0, said.refusal)
+    readAudio(sink, said.audio)
+    if (Array.isArray(said.annotations)) {
+      for (const annotation of said.annotations) this.#readAnnotation(sink, annotation)
+    }
+    readToolCalls(sink, said.tool_calls)
+    if (isJsonObject(said.function_call)) {
+      readArguments(sink, LEGACY_FUNCTION, said.function_call.arguments)
+    } else if (isPresent(said.function_call)) addUninspectable(sink)
+  }
+
+  #readAnnotation(sink: Sink, annotation: unknown): void {
+    const texts = citationTexts(annotation)
+    if (texts === undefined) addUninspectable(sink)
+    for (const { text } of texts ?? []) readText(sink, 'content', CITATIONS + this.#citations++, text)
+  }
+}
+
+/** Where the texts of one delta go: the frame's parts, the choice, and what is added to each block number. */
+interface Sink {
+  readonly parts: Part[]
+  readonly choice: number
+  readonly blocks: number
+}
+
+function undecodable(bytes: Uint8Array, reason: Undecodable): ChatFrame {
+  return new ChatFrame(bytes, [{ kind: 'undecodable', reason }])
+}
+
+/** A choice without an index stands where its place says. */
+function choiceIndex(index: unknown, position: number): number | undefined {
+  const choice = isPresent(index) ? index : position
+  return typeof choice === 'number' && Number.isInteger(choice) && choice >= 0 && choice < MAX_CHOICES
+    ? choice
+    : undefined
+}
+
+function readFacts(chunk: JsonObject, roles: readonly number[]): ChunkFacts {
+  const { id, model, created, usage } = chunk
+  return {
+    id: typeof id === 'string' && id !== '' ? id : undefined,
+    model: typeof model === 'string' && model !== '' ? model : undefined,
+    createdSec: typeof created === 'number' && created > 0 ? created : undefined,
+    roles,
+    hasUsage: isJsonObject(usage),
+  }
+}
+
+function addUninspectable(sink: Sink): void {
+  sink.parts.push({ kind: 'uninspectable' })
+}
+
+function readText(sink: Sink, textKind: TextKind, block: number, text: unknown): void {
+  if (typeof text === 'string') {
+    if (text === '') return
+    sink.parts.push({ kind: 'text-delta', choice: sink.choice, textKind, block: sink.blocks + block, text })
+  } else if (isPresent(text)) addUninspectable(sink)
+}
+
+function readContent(sink: Sink, content: unknown): void {
+  if (!Array.isArray(content)) {
+    readText(sink, 'content', 0, content)
+    return
+  }
+  for (const part of content) {
+    if (typeof part === 'string') readText(sink, 'content', 0, part)
+    else if (!isJsonObject(part)) addUninspectable(sink)
+    else if (part.type === 'text') readText(sink, 'content', 0, part.text)
+    else if (part.type === 'refusal') readText(sink, 'refusal', 0, part.refusal)
+    else {
+      addUninspectable(sink)
+      if (typeof part.text === 'string') readText(sink, 'content', 0, part.text)
+    }
+  }
+}
+
+function readReasoning(sink: Sink, said: JsonObject): void {
+  readText(sink, 'reasoning', 0, said.reasoning_content)
+  readText(sink, 'reasoning', 1, said.reasoning)
+  if (!Array.isArray(said.reasoning_details)) return
+  for (const [position, detail] of said.reasoning_details.entries()) {
+    const block = REASONING_DETAILS + blockIndex(detail, position)
+    for (const { text } of reasoningDetailTexts(detail)) readText(sink, 'reasoning', block, text)
+    if (isOpaqueReasoning(detail)) addUninspectable(sink)
+  }
+}
+
+function readAudio(sink: Sink, audio: unknown): void {
+  if (!isJsonObject(audio)) {
+    if (isPresent(audio)) addUninspectable(sink)
+    return
+  }
+  readText(sink, 'content', TRANSCRIPT, audio.transcript)
+  if (isPresent(audio.data)) addUninspectable(sink)
+}
+
+function readToolCalls(sink: Sink, calls: unknown): void {
+  if (isPresent(calls) && !Array.isArray(calls)) addUninspectable(sink)
+  if (!Array.isArray(calls)) return
+  for (const [position, call] of calls.entries()) {
+    const block = blockIndex(call, position)
+    if (!isJsonObject(call)) addUninspectable(sink)
+    else if (isJsonObject(call.function)) readArguments(sink, block, call.function.arguments)
+    else if (isJsonObject(call.custom)) readText(sink, 'tool-call', block, call.custom.input)
+    else if (isPresent(call.type) && call.type !== 'function') addUninspectable(sink)
+  }
+}
+
+/** Fragments of JSON inside strings; lenient servers also send the bare object, whole. */
+function readArguments(sink: Sink, block: number, called: unknown): void {
+  const text = isJsonObject(called) || Array.isArray(called) ? JSON.stringify(called) : called
+  readText(sink, 'tool-call', block, text)
+}
+
+/** Some servers leave `index` out and send each entry whole: then its place tells entries apart. */
+function blockIndex(entry: unknown, position: number): number {
+  const index = isJsonObject(entry) ? entry.index : undefined
+  const isIndex = typeof index === 'number' && Number.isInteger(index) && index >= 0 && index <= MAX_INDEX
+  return isIndex ? index : Math.min(position, MAX_INDEX)
+}

@@ -1,0 +1,169 @@
+import { describe, expect, it } from 'vitest'
+import { DEFAULT_CONFIG } from '../../../src/config/default-config.ts'
+import { snapshotOf } from './given.ts'
+import { ENV, FULL_CONFIG } from './section6.ts'
+
+const WITH_G = 'guardrails: { g: { kind: local-pii } }\n'
+const withUse = (text: string) =>
+  snapshotOf(`${WITH_G}policies: [{ name: p, guardrails: [{ use: g, ${text} }] }]`)
+const onlyPolicy = (text: string) => snapshotOf(text, { env: ENV }).policySet.policies[0]
+
+describe('compile', () => {
+  it('makes the policies that the config describes', () => {
+    const { policySet, guardrails } = snapshotOf(FULL_CONFIG, { env: ENV })
+    const pii = { guardrail: guardrails.get('pii'), action: 'redact', failOpen: false }
+    const lakera = { guardrail: guardrails.get('lakera'), action: 'block', failOpen: false }
+    expect([...guardrails.keys()]).toEqual(['lakera', 'pii', 'words'])
+    expect(guardrails.get('lakera')).toMatchObject({ locality: 'remote', timeoutMs: 5000 })
+    expect(policySet).toEqual({
+      unmatched: 'pass',
+      policies: [
+        {
+          name: 'chat',
+          match: { hosts: ['api.example.com'], paths: ['/v1/'], routes: ['llm'] },
+          inputRules: [pii, lakera],
+          outputRules: [pii, lakera],
+          stream: {
+            delivery: 'withhold',
+            headers: 'at_once',
+            heartbeatMs: 5000,
+            maxHeldBytes: 1_048_576,
+            onHeldLimit: 'window',
+            maxDurationMs: 600_000,
+          },
+          limits: { maxRequestBytes: 10_485_760, maxResponseBytes: 33_554_432 },
+          failMode: 'skip',
+          uninspectable: 'pass',
+          denyCode: 200,
+          requestFailureMessage: 'Request blocked by policy',
+          responseFailureMessage: 'Response blocked by policy',
+          revealFailureCategories: false,
+          finishReason: 'auto',
+        },
+      ],
+    })
+  })
+
+  it.each<[string, 'input' | 'output' | 'both']>([
+    ['action: block', 'input'],
+    ['direction: input', 'input'],
+    ['direction: output', 'output'],
+    ['direction: both', 'both'],
+    ['mode: pre_call', 'input'],
+    ['mode: post_call', 'output'],
+    ['mode: [pre_call, post_call]', 'both'],
+    ['mode: during_call', 'both'],
+    ['mode: [during_call]', 'both'],
+    ['mode: during_call, direction: both', 'both'],
+    ['mode: during_call, direction: input', 'input'],
+    ['mode: [during_call, post_call], direction: input', 'both'],
+  ])('%s judges %s', (text, sides) => {
+    const { inputRules = [], outputRules = [] } = withUse(text).policySet.policies[0] ?? {}
+    expect([inputRules.length, outputRules.length]).toEqual([
+      sides === 'output' ? 0 : 1,
+      sides === 'input' ? 0 : 1,
+    ])
+  })
+
+  it('compares hosts without case, port and closing dot', () => {
+    const text =
+      'policies: [{ name: p, match: { hosts: ["API.Example.com:8443", "*.Example.com.", "[::1]:80"] } }]'
+    expect(onlyPolicy(text)?.match?.hosts).toEqual(['api.example.com', '*.example.com', '[::1]'])
+  })
+
+  it('keeps rules in the order of the file', () => {
+    const text = `
+guardrails: { r: { kind: lakera }, l: { kind: local-pii }, k: { kind: keywords, words: [a] } }
+policies: [{ name: p, guardrails: [{ use: r }, { use: l }, { use: k }] }]`
+    expect(onlyPolicy(text)?.inputRules.map(rule => rule.guardrail.name)).toEqual(['r', 'l', 'k'])
+  })
+})
+
+describe('the version', () => {
+  const versionOf = (text: string, env: Record<string, string> = ENV) => snapshotOf(text, { env }).version
+
+  it('changes with the config, not with a key, nor with the order of keys', () => {
+    const version = versionOf(FULL_CONFIG)
+    expect(version).toMatch(/^[0-9a-f]{12}$/)
+    expect(versionOf(FULL_CONFIG, { LAKERA_API_KEY: 'rotated-key-0002' })).toBe(version)
+    expect(versionOf(`unmatched: pass\n${FULL_CONFIG.replace('unmatched: pass', '')}`)).toBe(version)
+    expect(versionOf(FULL_CONFIG.replace('deny_code: 200', 'deny_code: 403'))).not.toBe(version)
+  })
+})
+
+describe('warnings', () => {
+  const ALERT =
+    'policy p: guardrail g: action alert with fail_open false holds event streams back: a failure of the guardrail denies'
+
+  it.each<[string, readonly string[]]>([
+    ['action: alert, direction: both', [ALERT]],
+    ['action: alert, direction: output, fail_open: true', []],
+    ['action: alert', []],
+    ['action: block, direction: both', []],
+    ['mode: during_call', ['policy p: guardrail g: mode during_call is not built yet: it acts as pre_call']],
+    [
+      'scan: latest_turn',
+      ['policy p: guardrail g: scan latest_turn is not built yet: it acts as conversation'],
+    ],
+    ['roles: [user]', ['policy p: guardrail g: roles is not built yet: every role is judged']],
+    ['action: redact', []],
+    [
+      'action: redact, direction: both',
+      ['policy p: guardrail g: redacting an event stream is not built yet: a finding in one denies it'],
+    ],
+    [
+      'output_context: conversation',
+      ['policy p: guardrail g: output_context is not built yet: it acts as none'],
+    ],
+  ])('of a use with %s', (text, warnings) => {
+    expect(withUse(text).warnings).toEqual(warnings)
+  })
+
+  it.each<[string, string]>([
+    ['policies: []', 'there is no policy: nothing is guarded'],
+    ['policies: [{ name: p }]', 'policy p: has no guardrails: its traffic passes unscanned'],
+    [`${WITH_G}policies: []`, 'guardrail g: no policy uses it'],
+    [
+      'guardrails: { l: { kind: lakera, ssl_verify: false } }\npolicies: []',
+      'guardrail l: ssl_verify is false',
+    ],
+    ['server: { workers: 2 }\npolicies: []', 'server.workers is not built yet: one process serves'],
+    [
+      'policies: [{ name: p, stream: { delivery: window } }]',
+      'policy p: delivery window is not built yet: it acts as withhold',
+    ],
+    [
+      'policies: [{ name: a }, { name: b, match: { paths: [/] } }]',
+      'policy b: stands after a, which takes everything; only x-weir-policy reaches it',
+    ],
+    ['cache: {}\npolicies: []', 'cache is not built yet: it has no effect'],
+    [
+      'policies: [{ name: p, deny_format: guardrail_violation }]',
+      'policy p: deny_format guardrail_violation is not built yet',
+    ],
+  ])('of %s', (text, warning) => {
+    expect(snapshotOf(text).warnings).toContainEqual(expect.stringContaining(warning))
+  })
+
+  it('keep delivery as it is configured', () => {
+    expect(onlyPolicy('policies: [{ name: p, stream: { delivery: window } }]')?.stream.delivery).toBe(
+      'window',
+    )
+  })
+})
+
+describe('the embedded config', () => {
+  it('runs on local guardrails only, on loopback only', () => {
+    const { guardrails, policySet, server } = snapshotOf(DEFAULT_CONFIG)
+    expect([...guardrails.values()].map(({ locality }) => locality)).toEqual(['local', 'local'])
+    expect(server).toMatchObject({ listen: '127.0.0.1:9002', admin: '127.0.0.1:9090' })
+    const [policy] = policySet.policies
+    expect(policySet.policies).toHaveLength(1)
+    expect(policy?.match).toBeUndefined()
+    expect(policy?.inputRules.map(rule => [rule.guardrail.name, rule.action])).toEqual([
+      ['pii', 'redact'],
+      ['prompt-attack', 'block'],
+    ])
+    expect(policy?.outputRules.map(rule => [rule.guardrail.name, rule.action])).toEqual([['pii', 'redact']])
+  })
+})

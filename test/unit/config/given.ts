@@ -1,0 +1,41 @@
+import { compile } from '../../../src/config/compile.ts'
+import { loadConfig } from '../../../src/config/load.ts'
+import type { SecretSources } from '../../../src/config/secrets.ts'
+import type { Snapshot } from '../../../src/config/snapshot.ts'
+import { type ConfigProblem, WeirError } from '../../../src/errors.ts'
+
+/** No environment and no files, unless given. */
+export function sources(given: Partial<SecretSources> = {}): SecretSources {
+  const readFile = (): string => {
+    throw Object.assign(new Error('no such file'), { code: 'ENOENT' })
+  }
+  return { env: {}, readFile, ...given }
+}
+
+/** A snapshot whose guardrails have no network. */
+export function snapshotOf(text: string, given?: Partial<SecretSources>): Snapshot {
+  return compile(loadConfig(text, sources(given)), {
+    guardrails: { postJson: () => Promise.reject(new Error('no network here')) },
+    close: async () => {},
+  })
+}
+
+/** The error of a config that must not load. */
+export function errorOf(load: () => unknown): WeirError {
+  try {
+    load()
+  } catch (error) {
+    if (error instanceof WeirError) return error
+    throw error
+  }
+  throw new Error('the config loaded')
+}
+
+/** `path: message` of every problem. */
+export function problemsOf(text: string, given?: Partial<SecretSources>): string[] {
+  return errorOf(() => snapshotOf(text, given)).problems.map(show)
+}
+
+function show({ path, message }: ConfigProblem): string {
+  return `${path}: ${message}`
+}

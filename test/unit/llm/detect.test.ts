@@ -1,0 +1,154 @@
+import { describe, expect, test } from 'vitest'
+import { detectFormat, detectResponseFormat, normalisePath, responseShape } from '../../../src/llm/detect.ts'
+import { openaiChat } from '../../../src/llm/openai-chat/index.ts'
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+describe('normalisePath', () => {
+  test.each([
+    ['/v1/chat/completions', '/v1/chat/completions'],
+    ['/v1/chat/completions?api-version=1#x', '/v1/chat/completions'],
+    ['/a#b?c', '/a'],
+    ['/v1//chat/./x/../completions', '/v1/chat/completions'],
+    ['/../../v1', '/v1'],
+    ['/v1/%63hat%2Fcompletions', '/v1/chat/completions'],
+    ['/v1/%2e%2E/a', '/a'],
+    ['/%2563hat', '/%63hat'],
+    ['/a%3Fb?c', '/a?b'],
+    ['/caf%C3%A9', '/café'],
+    ['/a%zz%4', '/a%zz%4'],
+    ['/%ff%2Fchat', '/%ff/chat'],
+    ['/V1/Chat', '/V1/Chat'],
+    ['/v1/', '/v1/'],
+    ['/v1/chat/..', '/v1/'],
+    ['/..', '/'],
+    ['/', '/'],
+    ['', '/'],
+  ])('%s → %s', (raw, path) => {
+    expect(normalisePath(raw)).toBe(path)
+  })
+})
+
+describe('detectFormat', () => {
+  test.each([
+    '/v1/chat/completions',
+    '/v1/chat/completions/',
+    '/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21',
+    '/api/v1/chat/completions',
+    '/chat/completions',
+    '/v1/./chat//completions',
+    '/v1/%63hat/completions',
+    '/openai/deployments/x/Chat/Completions',
+  ])('%s is chat', raw => {
+    expect(detectFormat(normalisePath(raw))).toBe(openaiChat)
+  })
+
+  test.each([
+    '/v1/completions',
+    '/v1/chat/completions/chatcmpl-1/messages',
+    '/v1/xchat/completions',
+    '/v1/chat/completionsx',
+    '/v1/models?next=/chat/completions',
+    '/',
+  ])('%s is not', raw => {
+    expect(detectFormat(normalisePath(raw))).toBe(undefined)
+  })
+})
+
+describe('responseShape', () => {
+  test.each([
+    ['application/json', 'data: x', 'json'],
+    ['Application/JSON; charset="UTF-8"', '', 'json'],
+    ['application/problem+json', '', 'json'],
+    ['text/event-stream;charset=utf-8', '{', 'event-stream'],
+    ['TEXT/EVENT-STREAM', '', 'event-stream'],
+    ['application/json; charset=us-ascii', '', 'json'],
+    ['application/json; charset=utf-16', '{', 'unknown-encoding'],
+    ['text/event-stream; charset=latin1', '', 'unknown-encoding'],
+    ['text/event-stream; charset=utf-8; charset=latin1', '', 'unknown-encoding'],
+    ['text/plain; charset=utf-7', '{', 'unknown-encoding'],
+    ['application/jsonl', '<', 'unknown'],
+    ['text/plain', '{"a":1}', 'json'],
+    ['image/png; charset=x', '\x89PNG', 'unknown'],
+    [undefined, '{', 'json'],
+    [undefined, ' \r\n\t[', 'json'],
+    [undefined, '\uFEFF{', 'json'],
+    [undefined, '\uFEFFdata: x', 'event-stream'],
+    [undefined, ': ping', 'event-stream'],
+    [undefined, '\n\nevent: x', 'event-stream'],
+    [undefined, 'id:', 'event-stream'],
+    [undefined, 'retry: 1', 'event-stream'],
+    [undefined, '', 'more'],
+    [undefined, '  ', 'more'],
+    [undefined, 'dat', 'more'],
+    [undefined, 'retry', 'more'],
+    [undefined, 'date', 'unknown'],
+    [undefined, 'retries', 'unknown'],
+    [undefined, 'Hello', 'unknown'],
+    [undefined, ' '.repeat(4096), 'json'],
+    ['text/plain', 'eve', 'more'],
+  ] as const)('%s with %j is %s', (contentType, text, shape) => {
+    expect(responseShape(contentType, bytes(text))).toBe(shape)
+  })
+
+  test('a cut byte order mark', () => {
+    expect(responseShape(undefined, new Uint8Array([0xef, 0xbb]))).toBe('more')
+    expect(responseShape(undefined, new Uint8Array([0xef, 0x41]))).toBe('unknown')
+  })
+})
+
+describe('detectResponseFormat', () => {
+  const completion = '{"object":"chat.completion","choices":[]}'
+  const chunk = 'data: {"object":"chat.completion.chunk","choices":[]}\n\n'
+  const chat = (shape: string) => ({ kind: 'format', format: openaiChat, shape })
+
+  test.each([
+    ['JSON is told when it is whole', 'application/json', completion, 'whole', chat('json')],
+    ['and not before', 'application/json', completion, 'prefix', { kind: 'more' }],
+    ['by its first byte', undefined, completion, 'whole', chat('json')],
+    ['JSON of another kind', 'application/json', '{"object":"list","data":[]}', 'whole', { kind: 'none' }],
+    [
+      'legacy completions',
+      'application/json',
+      '{"object":"text_completion","choices":[]}',
+      'whole',
+      { kind: 'none' },
+    ],
+    ['broken JSON', 'application/json', '{"choices":[', 'whole', { kind: 'none' }],
+    ['a stream by its first data', 'text/event-stream', chunk, 'prefix', chat('event-stream')],
+    ['behind comments', 'text/event-stream', `: wait\n\n${chunk}`, 'prefix', chat('event-stream')],
+    [
+      'behind an event without data',
+      undefined,
+      `event: ping\n\ndata:\n\n${chunk}`,
+      'prefix',
+      chat('event-stream'),
+    ],
+    [
+      'without an object name',
+      undefined,
+      'data: {"choices":[],"object":""}\n\n',
+      'prefix',
+      chat('event-stream'),
+    ],
+    ['comments so far', 'text/event-stream', ': wait\n\n', 'prefix', { kind: 'more' }],
+    ['comments only', 'text/event-stream', ': wait\n\n', 'whole', { kind: 'none' }],
+    ['half an event', 'text/event-stream', chunk.slice(0, 20), 'prefix', { kind: 'more' }],
+    [
+      'the last event without its blank line',
+      'text/event-stream',
+      chunk.trim(),
+      'whole',
+      chat('event-stream'),
+    ],
+    ['another API', 'text/event-stream', 'data: {"type":"message_start"}\n\n', 'prefix', { kind: 'none' }],
+    ['JSON labelled as a stream', 'text/event-stream', `${completion}\n\n`, 'prefix', { kind: 'none' }],
+    ['nothing yet', undefined, '', 'prefix', { kind: 'more' }],
+    ['nothing at all', undefined, '', 'whole', { kind: 'none' }],
+    ['an unread charset', 'application/json; charset=utf-16', completion, 'whole', { kind: 'none' }],
+    ['something else', 'image/png', '\x89PNG', 'prefix', { kind: 'none' }],
+    ['too long a prologue', 'text/event-stream', `:${'x'.repeat(70_000)}`, 'prefix', { kind: 'none' }],
+  ] as const)('%s', (_, contentType, text, extent, detection) => {
+    expect(detectResponseFormat(contentType, bytes(text), extent)).toEqual(detection)
+  })
+})
