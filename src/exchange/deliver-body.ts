@@ -33,8 +33,8 @@ export class BodyDelivery implements Delivery {
     this.#expectedBytes = expectedBytes
   }
 
-  get holding(): boolean {
-    return this.#state === 'holding' && this.#gate.heldBytes > 0
+  get heldBytes(): number {
+    return this.#state === 'holding' ? this.#gate.heldBytes : 0
   }
 
   push(chunk: Uint8Array): void {

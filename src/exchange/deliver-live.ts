@@ -8,7 +8,7 @@ import type { ExchangeHost } from './pinned.ts'
 /** Nothing can be denied or changed: chunks pass untouched and at once, a copy is judged at the end. */
 export class LiveDelivery implements Delivery {
   readonly judging = false
-  readonly holding = false
+  readonly heldBytes = 0
   readonly #host: ExchangeHost
   readonly #downstream: Downstream
   readonly #guarded: GuardedResponse

@@ -73,8 +73,8 @@ export class StreamDelivery implements Delivery {
     return this.#gate.judging
   }
 
-  get holding(): boolean {
-    return this.#state === 'holding' && this.#gate.heldBytes > 0
+  get heldBytes(): number {
+    return this.#state === 'holding' ? this.#gate.heldBytes : 0
   }
 
   push(chunk: Uint8Array): void {

@@ -2,8 +2,8 @@
 export interface Delivery {
   /** A verdict is on its way and the bytes received last may depend on it. */
   readonly judging: boolean
-  /** Bytes of the upstream's are held back. */
-  readonly holding: boolean
+  /** Bytes of the upstream's that are held back. */
+  readonly heldBytes: number
   push(chunk: Uint8Array): void
   /** The upstream's body is complete. */
   end(): void

@@ -36,6 +36,11 @@ export class Exchange {
     this.#response = new ResponseSide(host)
   }
 
+  /** Body bytes of both sides that are held back now. */
+  get heldBytes(): number {
+    return this.#request.heldBytes + this.#response.heldBytes
+  }
+
   step(event: ExchangeEvent): readonly Effect[] {
     if (this.#over && event.kind !== 'scan-end' && event.kind !== 'closed') return NOTHING
     this.#take(event)

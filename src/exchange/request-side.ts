@@ -57,6 +57,10 @@ export class RequestSide {
     }
   }
 
+  get heldBytes(): number {
+    return this.#state === 'gathering' || this.#state === 'judging' ? this.#gate.heldBytes : 0
+  }
+
   onHeaders(event: HeadersEvent): void {
     this.#outlet.receivedHeaders(event.endOfStream)
     this.#facts.headers = event.headers

@@ -49,6 +49,10 @@ export class ResponseSide {
     )
   }
 
+  get heldBytes(): number {
+    return (this.#delivery?.heldBytes ?? 0) + (this.#unread?.gate.heldBytes ?? 0)
+  }
+
   onHeaders(event: HeadersEvent, known: Pinned | undefined): void {
     this.#headers = event
     this.#outlet.receivedHeaders(event.endOfStream)
@@ -78,9 +82,9 @@ export class ResponseSide {
 
   onTrailers(): void {
     this.#outlet.receivedTrailers()
-    if (this.#delivery?.holding && !this.#outlet.canWrite) {
+    if (this.heldBytes > 0 && !this.#outlet.canWrite) {
       // STREAMED leaves no place for what is held once trailers came; a cut is all that is left.
-      this.#delivery.closed()
+      this.#delivery?.closed()
       const why = 'trailers ended a STREAMED body that is held'
       this.#host.emit({ kind: 'end', status: 'unavailable', why })
       return

@@ -13,6 +13,8 @@ export interface CallTelemetry {
   /** `ms`: from the call's start to the decision. */
   decision(record: DecisionRecord, ms: number): void
   count(what: Counted): void
+  /** Bytes that exchanges hold back: `delta` more, or fewer when negative. */
+  held(deltaBytes: number): void
   /** Envoy's config does not let Weir see what a policy must see. */
   refused(why: string): void
   /** A bug, or the cause of a guardrail's failure. */

@@ -29,6 +29,7 @@ export class Call {
   /** Events not yet taken; the first is being worked on. */
   readonly #inbox: ExchangeEvent[] = []
   #ended = false
+  #heldBytes = 0
   /** Reading stops for either: what is held has reached its cap, or Envoy does not take our writes. */
   #heldAtCap = false
   #writeBlocked = false
@@ -86,6 +87,13 @@ export class Call {
       for (const effect of this.#exchange.step(next)) this.#perform(effect)
       this.#inbox.shift()
     }
+    this.#reportHeld(this.#ended ? 0 : this.#exchange.heldBytes)
+  }
+
+  #reportHeld(bytes: number): void {
+    if (bytes === this.#heldBytes) return
+    this.#deps.telemetry.held(bytes - this.#heldBytes)
+    this.#heldBytes = bytes
   }
 
   #perform(effect: Effect): void {
@@ -227,6 +235,7 @@ export class Call {
     this.#ended = true
     this.#alarms.stop()
     this.#scansOfCall.abort()
+    this.#reportHeld(0)
     this.#deps.telemetry.exchangeEnded(how)
     this.#onEnd()
   }

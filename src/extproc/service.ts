@@ -1,6 +1,13 @@
 import { stat, unlink } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { type Server, ServerCredentials, type ServiceDefinition, type UntypedHandleCall } from '@grpc/grpc-js'
+import {
+  logVerbosity,
+  type Server,
+  ServerCredentials,
+  type ServiceDefinition,
+  setLogVerbosity,
+  type UntypedHandleCall,
+} from '@grpc/grpc-js'
 import { HealthImplementation } from 'grpc-health-check'
 import { WeirError } from '../errors.ts'
 import { Call } from './call.ts'
@@ -46,6 +53,8 @@ export interface ServiceOptions {
 const MESSAGE_OVERHEAD_BYTES = 1024 * 1024
 
 export function createExtProcService(deps: CallDeps, options: ServiceOptions): ExtProcService {
+  // What grpc-js would print on stderr reaches the log as errors of ours, one line each.
+  setLogVerbosity(logVerbosity.NONE)
   const server = createTunedServer(
     {
       'grpc.max_receive_message_length': options.maxBodyBytes + MESSAGE_OVERHEAD_BYTES,

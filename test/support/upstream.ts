@@ -25,7 +25,7 @@ export interface UpstreamRequest {
   readonly body: Buffer
   /** Resolves with the whole body; rejects when it was cut. */
   readonly complete: Promise<Buffer>
-  /** Resolves when the client goes away before it has the whole answer; never otherwise. */
+  /** Resolves when the exchange breaks off before the whole answer is out; never otherwise. */
   readonly aborted: Promise<void>
 }
 
@@ -110,9 +110,10 @@ export async function startUpstream(options: { protocol?: 'http1' | 'http2' } = 
       return new Promise(resolve => waiting.set(index, resolve))
     },
     async stop() {
+      const closed = once(server, 'close')
       server.close()
       for (const socket of sockets) socket.destroy()
-      if (server.listening) await once(server, 'close')
+      await closed
       if (failure) throw failure.error
     },
   }
@@ -146,9 +147,16 @@ function record(incoming: Incoming, outgoing: Outgoing): UpstreamRequest {
   // Whoever awaits `complete` sees the cut; nobody has to.
   complete.catch(() => {})
   const aborted = new Promise<void>(resolve => {
-    outgoing.once('close', () => {
-      if (!outgoing.writableFinished) resolve()
-    })
+    if ('stream' in outgoing) {
+      const { stream } = outgoing
+      stream.once('close', () => {
+        if (stream.rstCode !== http2.constants.NGHTTP2_NO_ERROR) resolve()
+      })
+    } else {
+      outgoing.once('close', () => {
+        if (!outgoing.writableFinished) resolve()
+      })
+    }
   })
   return {
     method: incoming.method ?? '',

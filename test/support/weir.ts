@@ -14,6 +14,7 @@ export class RecordingTelemetry implements CallTelemetry {
   readonly refusals: string[] = []
   readonly faults: unknown[] = []
   opened = 0
+  heldBytes = 0
   readonly #waiting = new Set<() => void>()
 
   exchangeOpened(): void {
@@ -30,6 +31,10 @@ export class RecordingTelemetry implements CallTelemetry {
   }
   count(what: Counted): void {
     this.counts.push(what)
+    this.#changed()
+  }
+  held(deltaBytes: number): void {
+    this.heldBytes += deltaBytes
     this.#changed()
   }
   refused(why: string): void {

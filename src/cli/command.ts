@@ -1,0 +1,37 @@
+import type { Environment } from '../config/environment.ts'
+
+/** 0: done, and for `scan` released or redacted. 1: failed while running, and for `scan` denied. 2: usage or config. */
+export type ExitCode = 0 | 1 | 2
+
+/** What a command may touch of the process. */
+export interface CommandIo {
+  readonly env: Environment
+  stdout(text: string): void
+  stderr(text: string): void
+  /** The first `mostBytes` of stdin; the rest stays unread. */
+  readStdin(mostBytes: number): Promise<Uint8Array>
+  /** Calls back on SIGTERM and SIGINT, until the returned function is called. */
+  onStopSignal(stop: (signal: string) => void): () => void
+  /** Calls back on what nothing caught, until the returned function is called. */
+  onFault(report: (error: unknown) => void): () => void
+  /** Ends the process at once, whatever is under way. */
+  exit(code: ExitCode): void
+}
+
+export interface Command {
+  readonly name: string
+  /** One line for `weir --help`. */
+  readonly summary: string
+  /** What `weir NAME --help` prints; ends with a line end. */
+  readonly help: string
+  /** `args`: what follows the command's name. Throws a WeirError for what the user can mend. */
+  run(args: readonly string[], io: CommandIo): Promise<ExitCode>
+}
+
+/** The closing lines of every help text. */
+export const EXIT_CODES = `
+Exit codes:
+  0  done
+  1  failed while running
+  2  the command line or the config does not hold
+`

@@ -1,0 +1,40 @@
+import { processEnvironment } from '../config/environment.ts'
+import type { CommandIo } from './command.ts'
+
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const
+const FAULT_EVENTS = ['uncaughtException', 'unhandledRejection'] as const
+
+/** The real process behind a command. */
+export function processIo(): CommandIo {
+  // A reader such as `head` that has seen enough closes the pipe: no reason to fail.
+  process.stdout.on('error', () => {})
+  process.stderr.on('error', () => {})
+  return {
+    env: processEnvironment(),
+    stdout: text => process.stdout.write(text),
+    stderr: text => process.stderr.write(text),
+    readStdin,
+    onStopSignal: stop => listenTo(STOP_SIGNALS, stop),
+    onFault: report => listenTo(FAULT_EVENTS, report),
+    exit: code => process.exit(code),
+  }
+}
+
+function listenTo<T>(events: readonly string[], listener: (first: T) => void): () => void {
+  for (const event of events) process.on(event, listener)
+  return () => {
+    for (const event of events) process.off(event, listener)
+  }
+}
+
+async function readStdin(mostBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of process.stdin) {
+    const bytes: Uint8Array = chunk
+    chunks.push(bytes)
+    length += bytes.byteLength
+    if (length >= mostBytes) break
+  }
+  return Buffer.concat(chunks).subarray(0, mostBytes)
+}

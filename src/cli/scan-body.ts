@@ -1,0 +1,156 @@
+import { performance } from 'node:perf_hooks'
+import { type Judged, judge, judgeFault, type OpenScan } from '../exchange/judge.ts'
+import { type Because, type RuleRecord, ruleRecords } from '../exchange/record.ts'
+import { StreamText } from '../exchange/stream-text.ts'
+import type { FailureReason, Outcome } from '../guardrail/guardrail.ts'
+import { runLocalScan, runRemoteScan } from '../guardrail/run-scan.ts'
+import { detectFormat, detectResponseFormat, responseShape } from '../llm/detect.ts'
+import type { Decoded, LlmFormat, TextSegment } from '../llm/format.ts'
+import type { Policy, Rule } from '../policy/policy.ts'
+
+/** One body from disk, and what its headers would have said. */
+export interface ScanTask {
+  readonly side: 'input' | 'output'
+  readonly policy: Policy
+  readonly body: Uint8Array
+  /** Normalised; undefined for a response whose request is not known. */
+  readonly path: string | undefined
+  readonly contentType: string | undefined
+}
+
+/** What serving would decide about a body. Categories and places, never text. */
+export interface ScanReport {
+  readonly decision: 'release' | 'redact' | 'deny'
+  readonly because: Because
+  readonly side: 'input' | 'output'
+  readonly policy: string | undefined
+  readonly format: string | undefined
+  readonly rules: readonly RuleRecord[]
+  /** UTF-16 offsets into the text at `path`; an event stream's texts have no path. */
+  readonly redactions: readonly { detector: string; path: string; start: number; end: number }[]
+  readonly uninspectable: number
+}
+
+/** A body with what a guardrail sees of it. */
+interface Texts {
+  readonly segments: readonly TextSegment[]
+  readonly uninspectable: number
+}
+
+/** Judges a body as serving it would: the same formats, rules and truth table. */
+export async function scanBody(task: ScanTask): Promise<ScanReport> {
+  const { side, policy, body } = task
+  const rules = side === 'input' ? policy.inputRules : policy.outputRules
+  const { maxRequestBytes, maxResponseBytes } = policy.limits
+  const read = readerFor(task)
+  const format = read?.format.name
+  const report = (decision: ScanReport['decision'], because: Because, rest: Partial<ScanReport> = {}) => ({
+    decision,
+    because,
+    side,
+    policy: policy.name,
+    format,
+    rules: [],
+    redactions: [],
+    uninspectable: 0,
+    ...rest,
+  })
+  const byFailMode = (rest: Partial<ScanReport>) =>
+    report(policy.failMode === 'error' ? 'deny' : 'release', 'unsupported', rest)
+  const fault = (reason: FailureReason) => {
+    const judged = judgeFault(rules, reason)
+    return report(judged.decision.kind, becauseOf(judged), { rules: ruleRecords(judged.outcomes) })
+  }
+
+  if (rules.length === 0) return report('release', 'clean')
+  if (body.byteLength > (side === 'input' ? maxRequestBytes : maxResponseBytes)) return fault('over-limit')
+  if (read === undefined) return byFailMode({})
+  const decoded = read.decode()
+  if (decoded.kind === 'undecodable') return fault('undecodable')
+  const { segments, uninspectable } = decoded.value
+  if (uninspectable > 0 && policy.uninspectable === 'deny') {
+    return report('deny', 'uninspectable', { uninspectable })
+  }
+  // An answer may be empty; a request without any text has nothing that was looked at.
+  if (segments.length === 0 && side === 'output' && uninspectable === 0) return report('release', 'clean')
+  if (segments.length === 0) return byFailMode({ uninspectable })
+  const judged = await judgeTexts(side, rules, segments)
+  return report(judged.decision.kind, becauseOf(judged), {
+    rules: ruleRecords(judged.outcomes),
+    redactions: redactionsOf(judged, segments),
+    uninspectable,
+  })
+}
+
+interface Reader {
+  readonly format: LlmFormat
+  decode(): Decoded<Texts>
+}
+
+/** How the body is read; undefined when no format takes it. */
+function readerFor({ side, path, contentType, body }: ScanTask): Reader | undefined {
+  const claimed = path === undefined ? undefined : detectFormat(path)
+  if (side === 'input') {
+    return claimed && { format: claimed, decode: () => claimed.decodeRequest(body) }
+  }
+  if (claimed !== undefined) {
+    const isStream = responseShape(contentType, body) === 'event-stream'
+    return responseReader(claimed, isStream ? 'event-stream' : 'json', body)
+  }
+  const found =
+    path === undefined ? detectResponseFormat(contentType, body, 'whole') : { kind: 'none' as const }
+  return found.kind === 'format' ? responseReader(found.format, found.shape, body) : undefined
+}
+
+function responseReader(format: LlmFormat, shape: 'json' | 'event-stream', body: Uint8Array): Reader {
+  return {
+    format,
+    decode: () => (shape === 'json' ? format.decodeResponse(body) : decodeStream(format, body)),
+  }
+}
+
+function decodeStream(format: LlmFormat, body: Uint8Array): Decoded<Texts> {
+  const decoder = format.openStream()
+  const text = new StreamText()
+  let uninspectable = 0
+  for (const part of [...decoder.push(body), ...decoder.end()].flatMap(frame => frame.parts)) {
+    if (part.kind === 'undecodable') return part
+    if (part.kind === 'uninspectable') uninspectable++
+    if (part.kind === 'text-delta') text.add(part)
+  }
+  return { kind: 'ok', value: { segments: text.segments(), uninspectable } }
+}
+
+function judgeTexts(
+  side: ScanTask['side'],
+  rules: readonly Rule[],
+  segments: readonly TextSegment[],
+): Promise<Judged> {
+  const subject = side === 'input' ? { side, segments } : { side, conversation: [], segments, final: true }
+  return new Promise((resolve, reject) => {
+    const { signal } = new AbortController()
+    const now = () => performance.now()
+    const openScan: OpenScan = (stage, stageSubject, _lifetime, onEnd) => {
+      const scanOne = (rule: Rule): Outcome | Promise<Outcome> =>
+        rule.guardrail.locality === 'local'
+          ? runLocalScan(rule.guardrail, stageSubject, now)
+          : runRemoteScan(rule.guardrail, stageSubject, signal, now)
+      Promise.all(stage.map(scanOne))
+        .then(outcomes => onEnd(outcomes.map((outcome, index) => ({ rule: stage[index]!, outcome }))))
+        .catch(reject)
+    }
+    judge(openScan, rules, subject, 'call', resolve)
+  })
+}
+
+function becauseOf({ decision }: Judged): Because {
+  return decision.kind === 'redact' ? 'flagged' : decision.because
+}
+
+function redactionsOf({ decision }: Judged, segments: readonly TextSegment[]): ScanReport['redactions'] {
+  if (decision.kind !== 'redact') return []
+  return decision.redactions.map(({ detector, span }) => {
+    const path = segments[span.segment]?.path.join('.') ?? ''
+    return { detector, path, start: span.start, end: span.end }
+  })
+}

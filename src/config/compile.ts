@@ -1,0 +1,137 @@
+import { createHash } from 'node:crypto'
+import type { ConfigProblem } from '../errors.ts'
+import { WeirError } from '../errors.ts'
+import type { Guardrail } from '../guardrail/guardrail.ts'
+import { createGuardrail, type GuardrailDeps } from '../guardrail/registry.ts'
+import type { Match, Policy, Rule } from '../policy/policy.ts'
+import { badConfig, type LoadedConfig, type ResolvedSecrets } from './load.ts'
+import { maskConfig } from './mask.ts'
+import type { PolicyConfig, UseConfig } from './policy-schema.ts'
+import type { Config } from './schema.ts'
+import { type Sides, sidesOf } from './sides.ts'
+import type { Snapshot } from './snapshot.ts'
+import { warningsOf } from './warnings.ts'
+
+/** What guardrails need from outside, and how to give it back. */
+export interface CompileDeps {
+  readonly guardrails: GuardrailDeps
+  readonly close: () => Promise<void>
+}
+
+/**
+ * Turns a config into what an exchange runs on.
+ *
+ * @throws WeirError `bad-config` when something that would be unsafe to ignore is not built yet, or a guardrail
+ * cannot be made of its config
+ */
+export function compile({ config, secrets }: LoadedConfig, deps: CompileDeps): Snapshot {
+  refuseUnbuilt(config)
+  const guardrails = createGuardrails(config, secrets, deps.guardrails)
+  const policies = config.policies.map(policy => compilePolicy(policy, guardrails))
+  const masked = maskConfig(config)
+  const values = [...secrets.values()].flatMap(byKey => [...byKey.values()])
+  return {
+    version: versionOf(masked),
+    server: config.server,
+    policySet: { policies, unmatched: config.unmatched },
+    guardrails,
+    warnings: warningsOf(config),
+    masked,
+    secretValues: () => values,
+    close: deps.close,
+  }
+}
+
+/** Whoever asks for TLS must not get plain text. */
+function refuseUnbuilt({ server }: Config): void {
+  if (server.tls === undefined) return
+  const message =
+    'is not built yet: Weir would serve plain text; leave it out and keep the listener on a private network'
+  throw badConfig([{ path: 'server.tls', message }])
+}
+
+function createGuardrails(
+  config: Config,
+  secrets: ResolvedSecrets,
+  deps: GuardrailDeps,
+): ReadonlyMap<string, Guardrail> {
+  const guardrails = new Map<string, Guardrail>()
+  const problems: ConfigProblem[] = []
+  for (const [name, guardrail] of Object.entries(config.guardrails)) {
+    const values = Object.fromEntries(secrets.get(name) ?? [])
+    try {
+      guardrails.set(name, createGuardrail(name, { ...guardrail, ...values }, deps))
+    } catch (error) {
+      if (!(error instanceof WeirError)) throw error
+      const path = `guardrails.${name}`
+      problems.push(...(error.problems.length > 0 ? error.problems : [{ path, message: error.message }]))
+    }
+  }
+  if (problems.length > 0) throw badConfig(problems)
+  return guardrails
+}
+
+function compilePolicy(policy: PolicyConfig, guardrails: ReadonlyMap<string, Guardrail>): Policy {
+  const { stream, limits } = policy
+  return {
+    name: policy.name,
+    match: policy.match === undefined ? undefined : compileMatch(policy.match),
+    inputRules: rulesFor('input', policy.guardrails, guardrails),
+    outputRules: rulesFor('output', policy.guardrails, guardrails),
+    stream: {
+      delivery: stream.delivery,
+      headers: stream.headers,
+      heartbeatMs: stream.heartbeat_ms,
+      maxHeldBytes: stream.max_held_bytes,
+      onHeldLimit: stream.on_held_limit,
+      maxDurationMs: stream.max_duration_ms,
+    },
+    limits: { maxRequestBytes: limits.max_request_bytes, maxResponseBytes: limits.max_response_bytes },
+    failMode: policy.fail_mode,
+    uninspectable: policy.uninspectable,
+    denyCode: policy.deny_code,
+    requestFailureMessage: policy.request_failure_message,
+    responseFailureMessage: policy.response_failure_message,
+    revealFailureCategories: policy.reveal_failure_categories,
+    finishReason: policy.finish_reason,
+  }
+}
+
+/** In the order of the config: the first rule in the file is the first in every log line. */
+function rulesFor(
+  side: keyof Sides,
+  uses: readonly UseConfig[],
+  guardrails: ReadonlyMap<string, Guardrail>,
+): readonly Rule[] {
+  return uses
+    .filter(use => sidesOf(use)[side])
+    .map(use => {
+      const guardrail = guardrails.get(use.use)
+      if (guardrail === undefined) throw new WeirError('bug', 'a rule names a guardrail that was never made')
+      return { guardrail, action: use.action, failOpen: use.fail_open }
+    })
+}
+
+function compileMatch({ hosts, paths, routes }: NonNullable<PolicyConfig['match']>): Match {
+  return { hosts: hosts?.map(plainHost), paths, routes }
+}
+
+/** Lower case, no port, no closing dot: as the authority of a request is compared. */
+function plainHost(host: string): string {
+  return host.toLowerCase().replace(/:\d+$/, '').replace(/\.$/, '')
+}
+
+function versionOf(masked: unknown): string {
+  return createHash('sha256')
+    .update(JSON.stringify(sortKeys(masked)))
+    .digest('hex')
+    .slice(0, 12)
+}
+
+/** The order of keys in the file says nothing, so it must not change the version. */
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys)
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(entries.map(([key, entry]) => [key, sortKeys(entry)]))
+}

@@ -1,0 +1,139 @@
+import { z } from 'zod'
+import type { ConfigProblem } from '../errors.ts'
+import { closestWord } from './hints.ts'
+
+/**
+ * What the checks across keys read of a config. It takes any value: what has the wrong shape reads as absent, since
+ * the strict schema reports that, so that both find all their problems in one go.
+ */
+const viewSchema = z.looseObject({
+  guardrails: z.record(z.string(), z.unknown()).catch({}),
+  policies: z
+    .array(
+      z
+        .looseObject({
+          name: z.string().optional().catch(undefined),
+          match: z.unknown().optional(),
+          guardrails: z.array(useView()).catch([]),
+          stream: z
+            .looseObject({
+              window: z
+                .looseObject({
+                  first_chars: z.number().catch(80).default(80),
+                  max_chars: z.number().catch(2000).default(2000),
+                })
+                .optional()
+                .catch(undefined),
+            })
+            .optional()
+            .catch(undefined),
+        })
+        .catch({ guardrails: [], match: null }),
+    )
+    .catch([]),
+})
+
+function useView() {
+  return z
+    .looseObject({
+      use: z.string().optional().catch(undefined),
+      direction: z.unknown().optional(),
+      mode: z
+        .unknown()
+        .optional()
+        .transform((mode): readonly unknown[] =>
+          mode === undefined ? [] : Array.isArray(mode) ? mode : [mode],
+        ),
+      action: z.unknown().optional(),
+    })
+    .catch({ mode: [], use: undefined, direction: undefined, action: undefined })
+}
+
+type View = z.output<typeof viewSchema>
+type PolicyView = View['policies'][number]
+type UseView = z.output<ReturnType<typeof useView>>
+
+/** The problems of a config that no single key shows, whatever else is wrong with it. */
+export function crossCheck(raw: unknown): ConfigProblem[] {
+  const view = viewSchema.safeParse(raw)
+  if (!view.success) return []
+  const { guardrails, policies } = view.data
+  const names = Object.keys(guardrails)
+  return [
+    ...duplicateNames(policies),
+    ...unreachable(policies),
+    ...policies.flatMap((policy, index) => checkPolicy(policy, `policies.${index}`, names)),
+  ]
+}
+
+function duplicateNames(policies: readonly PolicyView[]): ConfigProblem[] {
+  const first = new Map<string, number>()
+  return policies.flatMap(({ name }, index) => {
+    if (name === undefined) return []
+    const earlier = first.get(name)
+    if (earlier === undefined) {
+      first.set(name, index)
+      return []
+    }
+    return [{ path: `policies.${index}.name`, message: `is already the name of policies.${earlier}` }]
+  })
+}
+
+function unreachable(policies: readonly PolicyView[]): ConfigProblem[] {
+  const catchAlls = policies.flatMap(({ match }, index) => (takesEverything(match) ? [index] : []))
+  const [first, ...later] = catchAlls
+  return later.map(index => ({
+    path: `policies.${index}`,
+    message: `can never be reached: policies.${first} has no match either and takes everything`,
+  }))
+}
+
+/** Whether a policy has no match, or one without a key. */
+export function takesEverything(match: unknown): boolean {
+  return (
+    match === undefined || (typeof match === 'object' && match !== null && Object.keys(match).length === 0)
+  )
+}
+
+function checkPolicy(policy: PolicyView, path: string, names: readonly string[]): ConfigProblem[] {
+  const window = policy.stream?.window
+  const tooLarge = window !== undefined && window.first_chars > window.max_chars
+  return [
+    ...policy.guardrails.flatMap((use, index) => checkUse(use, `${path}.guardrails.${index}`, names)),
+    ...(tooLarge
+      ? [
+          {
+            path: `${path}.stream.window.first_chars`,
+            message: `must not be above max_chars (${window.max_chars})`,
+          },
+        ]
+      : []),
+  ]
+}
+
+function checkUse(use: UseView, path: string, names: readonly string[]): ConfigProblem[] {
+  const problems: ConfigProblem[] = []
+  if (use.use !== undefined && !names.includes(use.use)) {
+    const meant = closestWord(use.use, names)
+    const hint = meant === undefined ? '' : `; did you mean ${meant}?`
+    problems.push({ path: `${path}.use`, message: `names no guardrail under guardrails${hint}` })
+  }
+  const duringCall = use.mode.includes('during_call')
+  if (use.direction !== undefined && use.mode.length > 0 && !duringCall) {
+    problems.push({ path: `${path}.direction`, message: 'excludes mode: leave one of them out' })
+  }
+  if (duringCall && use.direction === 'output') {
+    problems.push({
+      path: `${path}.direction`,
+      message: 'must not be output with mode during_call, which judges the request; use mode post_call',
+    })
+  }
+  if (duringCall && use.action === 'redact') {
+    problems.push({
+      path: `${path}.action`,
+      message:
+        'must not be redact with mode during_call: the request is gone before the verdict; use pre_call',
+    })
+  }
+  return problems
+}

@@ -1,0 +1,60 @@
+import { closeSync, openSync, readSync } from 'node:fs'
+import { WeirError } from '../errors.ts'
+import { MAX_SECRET_BYTES } from './secrets.ts'
+
+/** A config is written by hand; a larger file is most likely the wrong one and is refused. */
+const MAX_CONFIG_BYTES = 1_048_576
+
+/** The text of a secret file; a file past MAX_SECRET_BYTES throws. Errors carry the system's `code`. */
+export function readSecretFile(path: string): string {
+  return readCapped(path, MAX_SECRET_BYTES)
+}
+
+/**
+ * The text of a config file.
+ *
+ * @throws WeirError `bad-config` when it cannot be read, is not UTF-8 or is larger than MAX_CONFIG_BYTES
+ */
+export function readConfigFile(path: string): string {
+  try {
+    return readCapped(path, MAX_CONFIG_BYTES)
+  } catch (cause) {
+    const problems = [{ path: '', message: readFailure(cause) }]
+    throw new WeirError('bad-config', `the config ${path} cannot be read`, { problems })
+  }
+}
+
+/** Read by descriptor and not by size: a pipe or a file under /proc has a size of 0. */
+function readCapped(path: string, maxBytes: number): string {
+  const buffer = Buffer.allocUnsafe(maxBytes + 1)
+  const file = openSync(path, 'r')
+  try {
+    let length = 0
+    for (;;) {
+      const read = readSync(file, buffer, length, buffer.length - length, null)
+      length += read
+      if (length > maxBytes) throw Object.assign(new Error('too large'), { code: 'EFBIG' })
+      if (read === 0) return new TextDecoder('utf-8', { fatal: true }).decode(buffer.subarray(0, length))
+    }
+  } finally {
+    closeSync(file)
+  }
+}
+
+function readFailure(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'failed'
+  switch (code) {
+    case 'ENOENT':
+      return 'there is no such file'
+    case 'EACCES':
+      return 'permission denied'
+    case 'EISDIR':
+      return 'it is a directory'
+    case 'EFBIG':
+      return `it is larger than ${MAX_CONFIG_BYTES} bytes`
+    case 'ERR_ENCODING_INVALID_ENCODED_DATA':
+      return 'it is not UTF-8'
+    default:
+      return code
+  }
+}

@@ -1,0 +1,69 @@
+import { z } from 'zod'
+import { configSchema } from './schema.ts'
+
+/** The part of JSON Schema that zod writes for a config. */
+export interface JsonSchema {
+  readonly type?: string
+  readonly description?: string
+  readonly default?: unknown
+  readonly const?: unknown
+  readonly enum?: readonly unknown[]
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly exclusiveMinimum?: number
+  readonly properties?: Readonly<Record<string, JsonSchema>>
+  readonly additionalProperties?: JsonSchema | boolean
+  readonly required?: readonly string[]
+  readonly items?: JsonSchema
+  readonly anyOf?: readonly JsonSchema[]
+  readonly oneOf?: readonly JsonSchema[]
+}
+
+const TITLE = 'Weir config'
+
+/** The JSON Schema (draft 2020-12) of a config file: for editors, for docs/config.md and for hints. */
+export function configJsonSchema(): JsonSchema {
+  const schema: unknown = {
+    title: TITLE,
+    ...z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }),
+  }
+  if (!isSchema(schema)) throw new TypeError('a schema is an object')
+  return schema
+}
+
+let cached: JsonSchema | undefined
+
+/** The keys that the schema knows at a place of this raw config; empty where any key may stand. */
+export function knownKeysIn(raw: unknown, path: readonly PropertyKey[]): readonly string[] {
+  cached ??= configJsonSchema()
+  let schema: JsonSchema | undefined = cached
+  let value = raw
+  for (const key of path) {
+    schema = childSchema(narrow(schema, value), key)
+    value = isRecord(value) ? value[String(key)] : undefined
+    if (schema === undefined) return []
+  }
+  return Object.keys(narrow(schema, value).properties ?? {})
+}
+
+function childSchema(schema: JsonSchema, key: PropertyKey): JsonSchema | undefined {
+  if (typeof key === 'number') return schema.items
+  const { additionalProperties } = schema
+  const { properties } = schema
+  if (properties !== undefined && Object.hasOwn(properties, key)) return properties[String(key)]
+  return isSchema(additionalProperties) ? additionalProperties : undefined
+}
+
+/** Of the kinds of guardrails, the one that this value says it is. */
+function narrow(schema: JsonSchema, value: unknown): JsonSchema {
+  const kind = isRecord(value) ? value.kind : undefined
+  return schema.oneOf?.find(branch => branch.properties?.kind?.const === kind) ?? schema
+}
+
+function isSchema(value: unknown): value is JsonSchema {
+  return isRecord(value)
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+}

@@ -1,0 +1,81 @@
+import { z } from 'zod'
+import { guardrailConfigSchema } from '../guardrail/registry.ts'
+import { ADDRESS_FORM, parseListenAddress } from './address.ts'
+import { nameSchema } from './name-schema.ts'
+import { policySchema } from './policy-schema.ts'
+
+const listenSchema = z
+  .string()
+  .refine(text => parseListenAddress(text) !== undefined, { error: `must be ${ADDRESS_FORM}` })
+
+const tlsSchema = z.strictObject({
+  cert: z.string().min(1).describe('Path of the certificate chain, PEM.'),
+  key: z.string().min(1).describe('Path of the private key, PEM.'),
+  client_ca: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Path of the CA that client certificates must be signed by, PEM.'),
+})
+
+const logSchema = z.strictObject({
+  level: z
+    .enum(['debug', 'info', 'warn', 'error'])
+    .default('info')
+    .describe('The least severe line that is written.'),
+})
+
+const serverSchema = z.strictObject({
+  listen: listenSchema
+    .default('0.0.0.0:9002')
+    .describe(`Address of the gRPC listener for Envoy: ${ADDRESS_FORM}.`),
+  admin: listenSchema
+    .default('127.0.0.1:9090')
+    .describe(`Address of the admin listener (health, metrics, masked config): ${ADDRESS_FORM}.`),
+  workers: z
+    .int()
+    .min(1)
+    .max(256)
+    .default(1)
+    .describe('Processes that share the gRPC listener. Not built yet: 1 serves.'),
+  tls: tlsSchema.optional().describe('Serve gRPC over TLS. Not built yet: loading such a config fails.'),
+  max_exchanges: z.int().min(1).optional().describe('Most exchanges open at once. Not built yet.'),
+  max_bytes: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Most body bytes held at once by all exchanges together. Not built yet.'),
+  log: logSchema.prefault({}).describe('What is logged.'),
+})
+
+/**
+ * The config file, as it is written. Strict: a key that Weir does not know is a problem, never ignored. Its types
+ * are the one source of docs/config.md and of the JSON Schema. What spans several keys stands in cross-checks.ts.
+ */
+export const configSchema = z.strictObject({
+  server: serverSchema.prefault({}).describe('Listeners and limits of the process. Read at start only.'),
+  guardrails: z
+    .record(nameSchema, guardrailConfigSchema)
+    .default({})
+    .describe('Guardrails by the name that policies use.'),
+  policies: z
+    .array(policySchema)
+    .describe(
+      'Tried in order, the first that matches takes the exchange; one without `match` takes everything.',
+    ),
+  unmatched: z
+    .enum(['pass', 'deny'])
+    .default('pass')
+    .describe('What traffic gets that no policy takes. It is always counted.'),
+  formats: z
+    .union([z.record(z.string(), z.unknown()), z.array(z.unknown())], {
+      error: 'must be a mapping or a list',
+    })
+    .optional()
+    .describe('Paths and formats of your own. Not built yet.'),
+  cache: z.record(z.string(), z.unknown()).optional().describe('A cache of verdicts. Not built yet.'),
+})
+
+/** A config whose every value is present and in range. */
+export type Config = z.output<typeof configSchema>
+export type ServerConfig = Config['server']

@@ -1,0 +1,20 @@
+import type { Guardrail } from '../guardrail/guardrail.ts'
+import type { PolicySet } from '../policy/policy.ts'
+import type { ServerConfig } from './schema.ts'
+
+/** A compiled config, immutable. An exchange pins the snapshot at its start and keeps it to its end. */
+export interface Snapshot {
+  /** Twelve hex digits that change with the config, never with a secret's value. */
+  readonly version: string
+  readonly server: ServerConfig
+  readonly policySet: PolicySet
+  readonly guardrails: ReadonlyMap<string, Guardrail>
+  /** One sentence each, for the log at load and for `weir check`: what acts otherwise than one may expect. */
+  readonly warnings: readonly string[]
+  /** The whole config with its defaults, every secret replaced by `***`: safe to show. */
+  readonly masked: unknown
+  /** The values that no log line may hold. A function, so that no dump of a snapshot holds them either. */
+  readonly secretValues: () => readonly string[]
+  /** Ends the connections of its guardrails. Call it when no exchange pins the snapshot any more. */
+  readonly close: () => Promise<void>
+}

@@ -1,0 +1,89 @@
+import { takesEverything } from './cross-checks.ts'
+import type { PolicyConfig, UseConfig } from './policy-schema.ts'
+import type { Config, ServerConfig } from './schema.ts'
+import { sidesOf } from './sides.ts'
+
+/** What a valid config does otherwise than its reader may expect, one sentence each, said once at load. */
+export function warningsOf(config: Config): string[] {
+  const warnings = [
+    ...serverWarnings(config.server),
+    ...blockWarnings(config),
+    ...guardrailWarnings(config),
+    ...policyOrderWarnings(config.policies),
+    ...config.policies.flatMap(policyWarnings),
+  ]
+  return [...new Set(warnings)]
+}
+
+function serverWarnings({ workers, max_exchanges, max_bytes }: ServerConfig): string[] {
+  return [
+    ...(workers > 1 ? ['server.workers is not built yet: one process serves'] : []),
+    ...(max_exchanges === undefined ? [] : ['server.max_exchanges is not built yet: it has no effect']),
+    ...(max_bytes === undefined ? [] : ['server.max_bytes is not built yet: it has no effect']),
+  ]
+}
+
+function blockWarnings({ formats, cache }: Config): string[] {
+  return [
+    ...(formats === undefined ? [] : ['formats is not built yet: it has no effect']),
+    ...(cache === undefined ? [] : ['cache is not built yet: it has no effect']),
+  ]
+}
+
+function guardrailWarnings({ guardrails, policies }: Config): string[] {
+  const used = new Set(policies.flatMap(policy => policy.guardrails.map(({ use }) => use)))
+  return Object.entries(guardrails).flatMap(([name, guardrail]) => [
+    ...(used.has(name) ? [] : [`guardrail ${name}: no policy uses it`]),
+    ...('ssl_verify' in guardrail && guardrail.ssl_verify === false
+      ? [
+          `guardrail ${name}: ssl_verify is false, so anyone on the way can read what is sent and forge verdicts`,
+        ]
+      : []),
+  ])
+}
+
+function policyOrderWarnings(policies: readonly PolicyConfig[]): string[] {
+  if (policies.length === 0) return ['there is no policy: nothing is guarded']
+  const catchAll = policies.findIndex(({ match }) => takesEverything(match))
+  const after = catchAll === -1 ? [] : policies.slice(catchAll + 1)
+  return after.map(
+    ({ name }) =>
+      `policy ${name}: stands after ${policies[catchAll]!.name}, which takes everything; only x-weir-policy reaches it`,
+  )
+}
+
+function policyWarnings(policy: PolicyConfig): string[] {
+  const { name, stream, guardrails } = policy
+  return [
+    ...(guardrails.length === 0 ? ['has no guardrails: its traffic passes unscanned'] : []),
+    ...(stream.delivery === 'window' ? ['delivery window is not built yet: it acts as withhold'] : []),
+    ...(policy.canonicalize ? ['canonicalize is not built yet: requests go on byte for byte'] : []),
+    ...(policy.deny_format === 'provider'
+      ? []
+      : ["deny_format guardrail_violation is not built yet: refusals take the provider's form"]),
+    ...guardrails.flatMap(use => useWarnings(use).map(warning => `guardrail ${use.use}: ${warning}`)),
+  ].map(warning => `policy ${name}: ${warning}`)
+}
+
+function useWarnings(use: UseConfig): string[] {
+  const modes = use.mode === undefined ? [] : [use.mode].flat()
+  const { output } = sidesOf(use)
+  const { style, restore } = use.redact
+  return [
+    ...(output && use.action === 'alert' && !use.fail_open
+      ? ['action alert with fail_open false holds event streams back: a failure of the guardrail denies']
+      : []),
+    ...(output && use.action === 'redact'
+      ? ['redacting an event stream is not built yet: a finding in one denies it']
+      : []),
+    ...(modes.includes('during_call') ? ['mode during_call is not built yet: it acts as pre_call'] : []),
+    ...(use.scan === 'latest_turn' ? ['scan latest_turn is not built yet: it acts as conversation'] : []),
+    ...(use.roles === undefined ? [] : ['roles is not built yet: every role is judged']),
+    ...(style === 'replace' ? [] : [`redact.style ${style} is not built yet: it acts as replace`]),
+    ...(restore ? ['redact.restore is not built yet: the originals are not put back'] : []),
+    ...(use.action !== 'redact' && (style !== 'replace' || restore)
+      ? ['redact has no effect without action redact']
+      : []),
+    ...(use.output_context === 'none' ? [] : ['output_context is not built yet: it acts as none']),
+  ]
+}

@@ -1,0 +1,30 @@
+import type { DecisionRecord, RuleRecord } from '../exchange/record.ts'
+import type { Log, LogFields } from './log.ts'
+
+/** Detectors are named by guard services: past these bounds a line shows how many were left out. */
+const MAX_DETECTORS = 32
+const MAX_DETECTOR_LENGTH = 128
+
+/** Writes one decision as one line, `msg` always `decision`. `ms` is the time the decision took. */
+export function logDecision(log: Log, record: DecisionRecord, ms: number): void {
+  const fields = { ...record, rules: record.rules.map(ruleFields), ms: round(ms) }
+  if (isRemarkable(record)) log.warn('decision', fields)
+  else log.info('decision', fields)
+}
+
+/** Whether an operator should look: something was kept from the client, or passed that no verdict cleared. */
+function isRemarkable({ effective, because }: DecisionRecord): boolean {
+  return (
+    effective === 'denied' || because === 'failed-open' || because === 'alerted' || because === 'unsupported'
+  )
+}
+
+function ruleFields({ detectors, ms, ...facts }: RuleRecord): LogFields {
+  const shown = detectors.slice(0, MAX_DETECTORS).map(detector => detector.slice(0, MAX_DETECTOR_LENGTH))
+  const leftOut = detectors.length - shown.length
+  return { ...facts, detectors: shown, ...(leftOut > 0 ? { detectorsLeftOut: leftOut } : {}), ms: round(ms) }
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 1000) / 1000
+}

@@ -1,0 +1,177 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Counted } from '../exchange/events.ts'
+import type { DecisionRecord, RuleRecord } from '../exchange/record.ts'
+
+/**
+ * How an exchange came to its end: all was done; Envoy closed the call; Envoy's config hides what a policy must see;
+ * a fault of ours; the drain deadline.
+ */
+export type ExchangeEnd = 'done' | 'closed-by-envoy' | 'refused' | 'failed' | 'drained'
+
+/** Labels take values from the config and from closed unions only: no host, path, model or detector. */
+export interface Metrics {
+  decision(record: DecisionRecord, ms: number): void
+  exchangeOpened(): void
+  exchangeEnded(how: ExchangeEnd): void
+  count(what: Counted): void
+  refused(): void
+  fault(): void
+  /** Bytes that exchanges hold back: `delta` more, or fewer when negative. */
+  held(deltaBytes: number): void
+  snapshot(version: string): void
+  /** How late timers ring: the 99th percentile since the last scrape, in seconds. */
+  eventLoopLagSec(): number
+  /** All metrics as Prometheus reads them. */
+  render(): Promise<string>
+  readonly contentType: string
+  /** Stops what runs in the background. */
+  close(): void
+}
+
+/** Local rules take microseconds, remote ones up to their timeout. */
+const SCAN_BUCKETS_SEC = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+const DECISION_BUCKETS_SEC = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
+
+/** For labels of what has no such value: Prometheus takes an empty one for an absent label. */
+const NONE = 'none'
+
+/** Every family is registered at once, so that a scrape shows zeros before the first exchange. */
+export function createMetrics(): Metrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const decisions = decisionMetrics(registry)
+  const exchanges = exchangeMetrics(registry)
+  const lag = eventLoopLag(registry)
+  return {
+    ...decisions,
+    ...exchanges,
+    eventLoopLagSec: lag.read,
+    render: () => registry.metrics(),
+    contentType: registry.contentType,
+    close() {
+      lag.close()
+      registry.clear()
+    },
+  }
+}
+
+function decisionMetrics(registry: Registry): Pick<Metrics, 'decision'> {
+  const registers = [registry]
+  const decisions = new Counter({
+    name: 'weir_decisions_total',
+    help: 'Decisions, by what reached the client (effective) and why.',
+    labelNames: ['policy', 'phase', 'effective', 'reason'],
+    registers,
+  })
+  const decisionSec = new Histogram({
+    name: 'weir_decision_duration_seconds',
+    help: "Time from an exchange's start to its decision.",
+    labelNames: ['phase'],
+    buckets: DECISION_BUCKETS_SEC,
+    registers,
+  })
+  const outcomes = new Counter({
+    name: 'weir_guardrail_outcomes_total',
+    help: 'Outcomes of guardrails; reason is that of a failure, else none.',
+    labelNames: ['policy', 'guardrail', 'phase', 'outcome', 'reason'],
+    registers,
+  })
+  const scanSec = new Histogram({
+    name: 'weir_guardrail_duration_seconds',
+    help: 'Time that a guardrail took for one scan.',
+    labelNames: ['guardrail', 'phase'],
+    buckets: SCAN_BUCKETS_SEC,
+    registers,
+  })
+  const bytes = new Counter({
+    name: 'weir_decision_bytes_total',
+    help: 'Body bytes that decisions released or discarded.',
+    labelNames: ['phase', 'fate'],
+    registers,
+  })
+  const countRule = (policy: string, phase: string, rule: RuleRecord) => {
+    const { guardrail, outcome, reason = NONE } = rule
+    outcomes.inc({ policy, guardrail, phase, outcome, reason })
+    scanSec.observe({ guardrail, phase }, rule.ms / 1000)
+  }
+  return {
+    decision(record, ms) {
+      const { policy = NONE, phase, effective, because } = record
+      decisions.inc({ policy, phase, effective, reason: because })
+      decisionSec.observe({ phase }, ms / 1000)
+      bytes.inc({ phase, fate: 'released' }, record.bytesReleased)
+      bytes.inc({ phase, fate: 'discarded' }, record.bytesDiscarded)
+      for (const rule of record.rules) countRule(policy, phase, rule)
+    },
+  }
+}
+
+type ExchangeMetrics = Pick<
+  Metrics,
+  'exchangeOpened' | 'exchangeEnded' | 'count' | 'refused' | 'fault' | 'held' | 'snapshot'
+>
+
+function exchangeMetrics(registry: Registry): ExchangeMetrics {
+  const registers = [registry]
+  const counter = (name: string, help: string) => new Counter({ name, help, registers })
+  const open = new Gauge({ name: 'weir_exchanges_open', help: 'Exchanges open now.', registers })
+  const ended = new Counter({
+    name: 'weir_exchanges_total',
+    help: 'Exchanges that ended, by how.',
+    labelNames: ['end'],
+    registers,
+  })
+  const counted: Readonly<Record<Counted, Counter>> = {
+    unmatched: counter('weir_unmatched_total', 'Exchanges that no policy took.'),
+    unsupported: counter('weir_unsupported_total', 'Bodies that no format could inspect: fail_mode decided.'),
+    uninspectable: counter('weir_uninspectable_total', 'Bodies with parts that no guardrail can read.'),
+    heartbeat: counter('weir_heartbeats_total', 'Heartbeats sent on withheld event streams.'),
+  }
+  const refused = counter('weir_refused_total', "Calls that Envoy's config made impossible to guard.")
+  const faults = counter('weir_faults_total', 'Faults whose cause was logged: of guardrails, or bugs.')
+  const heldBytes = new Gauge({ name: 'weir_held_bytes', help: 'Body bytes held back now.', registers })
+  const info = new Gauge({
+    name: 'weir_snapshot_info',
+    help: 'The config in force: 1, labelled by its version.',
+    labelNames: ['version'],
+    registers,
+  })
+  return {
+    exchangeOpened: () => open.inc(),
+    exchangeEnded(end) {
+      open.dec()
+      ended.inc({ end })
+    },
+    count: what => counted[what].inc(),
+    refused: () => refused.inc(),
+    fault: () => faults.inc(),
+    held: deltaBytes => heldBytes.inc(deltaBytes),
+    snapshot(version) {
+      info.reset()
+      info.set({ version }, 1)
+    },
+  }
+}
+
+const LAG_RESOLUTION_MS = 20
+
+function eventLoopLag(registry: Registry): { read(): number; close(): void } {
+  const delay = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS })
+  delay.enable()
+  const read = () => {
+    // The histogram holds intervals, of which its own resolution is no lag. Before the first one it holds NaN.
+    const lagMs = delay.percentile(99) / 1e6 - LAG_RESOLUTION_MS
+    return Math.max(0, Number.isFinite(lagMs) ? lagMs / 1000 : 0)
+  }
+  new Gauge({
+    name: 'weir_event_loop_lag_seconds',
+    help: 'How late timers ring: 99th percentile since the last scrape.',
+    registers: [registry],
+    collect() {
+      this.set(read())
+      delay.reset()
+    },
+  })
+  return { read, close: () => delay.disable() }
+}

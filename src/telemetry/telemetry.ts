@@ -1,0 +1,52 @@
+import type { Counted } from '../exchange/events.ts'
+import type { DecisionRecord } from '../exchange/record.ts'
+import { GuardrailFailure } from '../guardrail/guardrail.ts'
+import { logDecision } from './decision-log.ts'
+import type { Log } from './log.ts'
+import type { ExchangeEnd, Metrics } from './metrics.ts'
+
+/** What the rooms tell the outside: the log and the metrics behind one door. Nothing here carries content. */
+export interface Telemetry {
+  exchangeOpened(): void
+  exchangeEnded(how: ExchangeEnd): void
+  /** `ms`: from the exchange's start to the decision. */
+  decision(record: DecisionRecord, ms: number): void
+  count(what: Counted): void
+  heartbeat(): void
+  /** Bytes that exchanges hold back: `delta` more, or fewer when negative. */
+  held(deltaBytes: number): void
+  /** Envoy's config does not let Weir see what a policy must see. */
+  refused(why: string): void
+  /** A bug, or the cause of a guardrail's failure. */
+  fault(error: unknown, exchangeId: string): void
+  readonly log: Log
+  readonly metrics: Metrics
+}
+
+/** Joins a log and metrics. It owns neither: whoever made them closes them. */
+export function createTelemetry(log: Log, metrics: Metrics): Telemetry {
+  return {
+    log,
+    metrics,
+    exchangeOpened: metrics.exchangeOpened,
+    exchangeEnded: metrics.exchangeEnded,
+    decision(record, ms) {
+      metrics.decision(record, ms)
+      logDecision(log, record, ms)
+    },
+    count: metrics.count,
+    heartbeat: () => metrics.count('heartbeat'),
+    held: metrics.held,
+    refused(why) {
+      metrics.refused()
+      log.error('exchange refused', { why })
+    },
+    fault(error, exchangeId) {
+      metrics.fault()
+      // A guard service that is down is no bug of ours; each of its scans tells.
+      if (error instanceof GuardrailFailure)
+        log.warn('guardrail failed', { exchangeId, reason: error.reason, err: error })
+      else log.error('fault', { exchangeId, err: error })
+    },
+  }
+}

@@ -1,0 +1,166 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import type { Because, Effective } from '../../../src/exchange/record.ts'
+import { GuardrailFailure } from '../../../src/guardrail/guardrail.ts'
+import { createMetrics, type Metrics } from '../../../src/telemetry/metrics.ts'
+import { createTelemetry } from '../../../src/telemetry/telemetry.ts'
+import { captureLog } from './lines.ts'
+import { recordOf } from './records.ts'
+
+let open: Metrics[] = []
+afterEach(() => {
+  for (const metrics of open) metrics.close()
+  open = []
+})
+
+function given() {
+  const metrics = createMetrics()
+  open.push(metrics)
+  const captured = captureLog()
+  return { ...captured, metrics, telemetry: createTelemetry(captured.log, metrics) }
+}
+
+async function weirLines(metrics: Metrics): Promise<string[]> {
+  return (await metrics.render()).split('\n').filter(line => line.startsWith('weir_'))
+}
+
+describe('a decision', () => {
+  it('is one line with its facts', () => {
+    const { telemetry, lines } = given()
+    const rule = {
+      guardrail: 'lakera',
+      action: 'block',
+      outcome: 'flagged',
+      detectors: ['prompt_attack'],
+      ms: 12.34567,
+    } as const
+    telemetry.decision(recordOf({ effective: 'denied', because: 'flagged', rules: [rule] }), 20.00049)
+    expect(lines()).toEqual([
+      {
+        level: 'warn',
+        time: expect.any(String),
+        msg: 'decision',
+        ...recordOf({ effective: 'denied', because: 'flagged' }),
+        rules: [{ ...rule, ms: 12.346 }],
+        ms: 20,
+      },
+    ])
+  })
+
+  it.each<[Effective, Because, string]>([
+    ['released', 'clean', 'info'],
+    ['redacted', 'flagged', 'info'],
+    ['released', 'unsupported', 'info'],
+    ['discarded', 'cancelled', 'info'],
+    ['released', 'alerted', 'warn'],
+    ['released', 'failed-open', 'warn'],
+    ['denied', 'flagged', 'warn'],
+    ['denied', 'failed-closed', 'warn'],
+    ['denied', 'unknown-policy', 'warn'],
+  ])('that is %s (%s) is logged as %s', (effective, because, level) => {
+    const { telemetry, lines } = given()
+    telemetry.decision(recordOf({ effective, because }), 1)
+    expect(lines()[0]?.level).toBe(level)
+  })
+
+  it('bounds what a guard service names', () => {
+    const { telemetry, lines } = given()
+    const detectors = Array.from({ length: 40 }, (_, index) => `${index}-${'x'.repeat(500)}`)
+    const rule = { guardrail: 'g', action: 'alert', outcome: 'flagged', detectors, ms: 1 } as const
+    telemetry.decision(recordOf({ rules: [rule] }), 1)
+    const shown = detectors.slice(0, 32).map(name => name.slice(0, 128))
+    expect(lines()[0]).toMatchObject({ rules: [{ detectors: shown, detectorsLeftOut: 8 }] })
+  })
+
+  it('is counted by what reached the client, each rule by what it came to', async () => {
+    const { telemetry, metrics } = given()
+    const flagged = { guardrail: 'pii', action: 'redact', outcome: 'clean', detectors: [], ms: 2 } as const
+    const failed = {
+      guardrail: 'lakera',
+      action: 'block',
+      outcome: 'failure',
+      reason: 'timeout',
+      detectors: [],
+      ms: 5000,
+    } as const
+    telemetry.decision(
+      recordOf({
+        effective: 'denied',
+        because: 'failed-closed',
+        rules: [flagged, failed],
+        bytesReleased: 0,
+        bytesDiscarded: 7,
+      }),
+      5001,
+    )
+    telemetry.decision(recordOf({ policy: undefined, because: 'unmatched' }), 1)
+    expect(await weirLines(metrics)).toEqual(
+      expect.arrayContaining([
+        'weir_decisions_total{policy="chat",phase="request",effective="denied",reason="failed-closed"} 1',
+        'weir_decisions_total{policy="none",phase="request",effective="released",reason="unmatched"} 1',
+        'weir_guardrail_outcomes_total{policy="chat",guardrail="pii",phase="request",outcome="clean",reason="none"} 1',
+        'weir_guardrail_outcomes_total{policy="chat",guardrail="lakera",phase="request",outcome="failure",reason="timeout"} 1',
+        'weir_guardrail_duration_seconds_sum{guardrail="lakera",phase="request"} 5',
+        'weir_decision_duration_seconds_count{phase="request"} 2',
+        'weir_decision_bytes_total{phase="request",fate="released"} 10',
+        'weir_decision_bytes_total{phase="request",fate="discarded"} 7',
+      ]),
+    )
+  })
+})
+
+describe('metrics', () => {
+  it('count exchanges, what is unusual, faults and the snapshot', async () => {
+    const { telemetry, metrics, lines } = given()
+    telemetry.exchangeOpened()
+    telemetry.exchangeOpened()
+    telemetry.exchangeEnded('closed-by-envoy')
+    telemetry.count('unmatched')
+    telemetry.count('unsupported')
+    telemetry.count('uninspectable')
+    telemetry.heartbeat()
+    telemetry.held(100)
+    telemetry.held(-40)
+    telemetry.refused('needs bodies')
+    telemetry.fault(new GuardrailFailure('unreachable', 'no route'), 'id-1')
+    telemetry.fault(new Error('bug'), 'id-2')
+    metrics.snapshot('aaa')
+    metrics.snapshot('bbb')
+    const rendered = await weirLines(metrics)
+    expect(rendered).toEqual(
+      expect.arrayContaining([
+        'weir_exchanges_open 1',
+        'weir_exchanges_total{end="closed-by-envoy"} 1',
+        'weir_unmatched_total 1',
+        'weir_unsupported_total 1',
+        'weir_uninspectable_total 1',
+        'weir_heartbeats_total 1',
+        'weir_held_bytes 60',
+        'weir_refused_total 1',
+        'weir_faults_total 2',
+        'weir_snapshot_info{version="bbb"} 1',
+      ]),
+    )
+    expect(rendered.filter(line => line.startsWith('weir_snapshot_info'))).toHaveLength(1)
+    expect(lines().map(({ level, msg }) => `${level} ${msg}`)).toEqual([
+      'error exchange refused',
+      'warn guardrail failed',
+      'error fault',
+    ])
+  })
+
+  it('show zeros before the first exchange, the lag and the process', async () => {
+    const { metrics } = given()
+    const page = await metrics.render()
+    expect(page).toContain('weir_exchanges_open 0')
+    expect(page).toMatch(/^weir_event_loop_lag_seconds [\d.e-]+$/m)
+    expect(page).toMatch(/^process_cpu_seconds_total /m)
+    expect(metrics.eventLoopLagSec()).toBeGreaterThanOrEqual(0)
+  })
+
+  it('belong to one instance', async () => {
+    const first = given()
+    const second = given()
+    first.telemetry.exchangeOpened()
+    expect(await weirLines(second.metrics)).toContain('weir_exchanges_open 0')
+  })
+})
