@@ -49,7 +49,7 @@ describe('a decision', () => {
   it.each<[Effective, Because, string]>([
     ['released', 'clean', 'info'],
     ['redacted', 'flagged', 'info'],
-    ['released', 'unsupported', 'info'],
+    ['released', 'unsupported', 'warn'],
     ['discarded', 'cancelled', 'info'],
     ['released', 'alerted', 'warn'],
     ['released', 'failed-open', 'warn'],

