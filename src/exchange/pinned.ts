@@ -54,3 +54,13 @@ export function whyBlind(policy: Policy, init: ExchangeInit): string | undefined
 function canInspect(mode: BodyMode): boolean {
   return mode === 'full-duplex' || mode === 'streamed' || mode === 'buffered'
 }
+
+/**
+ * Whether a call may be ended while the response is still to come. Envoy goes on by itself after an OK end, but drops
+ * the body chunks that are on their way to us: with a fast upstream there are some wherever Envoy sends a body without
+ * waiting for the header reply.
+ */
+export function losesNothingInFlight({ responseMode, sendsBodyBeforeHeaderReply }: ExchangeInit): boolean {
+  if (responseMode === 'streamed') return !sendsBodyBeforeHeaderReply
+  return responseMode === 'buffered' || responseMode === 'none'
+}

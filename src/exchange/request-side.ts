@@ -9,7 +9,7 @@ import { requestMutation } from './header-mutations.ts'
 import { type Judged, judge, judgeFault } from './judge.ts'
 import { type FaultStatus, REFUSALS, requestFault } from './local-reply.ts'
 import { type Outlet, openOutlet } from './outlet.ts'
-import { type ExchangeHost, type Pinned, whyBlind } from './pinned.ts'
+import { type ExchangeHost, losesNothingInFlight, type Pinned, whyBlind } from './pinned.ts'
 import type { Because, Effective } from './record.ts'
 import { RequestAnswers, type RequestFacts } from './request-answers.ts'
 
@@ -35,8 +35,6 @@ export class RequestSide {
   }
   readonly #answers: RequestAnswers
   #guarded = false
-  /** Bytes of the request may be on their way through Envoy that we have not answered. */
-  #echoed = false
 
   constructor(host: ExchangeHost) {
     this.#host = host
@@ -241,9 +239,7 @@ export class RequestSide {
     this.#state = 'done'
     const outputRules = this.#guarded ? (this.#facts.policy?.outputRules.length ?? 0) : 0
     if (outputRules > 0 || this.#host.init.observed) return
-    // Only what was held to its end can be left alone: behind bytes that were echoed, an early answer of the
-    // upstream may already be on its way to us, and Envoy drops what it has in flight when the call ends.
-    if (this.#echoed) return
+    if (!losesNothingInFlight(this.#host.init)) return
     this.#outlet.settle({ awaiting: false })
     this.#host.emit({ kind: 'end', status: 'ok', why: 'nothing left to inspect' })
   }
@@ -256,7 +252,6 @@ export class RequestSide {
       this.#outlet.replyHeaders(this.#mutation('as-it-came'))
       for (const chunk of this.#gate.take()) this.#outlet.pass(chunk)
       this.#state = 'passing'
-      this.#echoed = true
       return
     }
     this.#refuse('failed-closed', requestFault(status), judged)
@@ -287,7 +282,6 @@ export class RequestSide {
       return
     }
     this.#state = 'passing'
-    this.#echoed = true
   }
 
   #deny(because: Because, judged: Judged | undefined): void {

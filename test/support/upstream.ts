@@ -85,7 +85,7 @@ export async function startUpstream(options: { protocol?: 'http1' | 'http2' } = 
       await handler(request, replyOn(outgoing))
     } catch (error) {
       // A client that went away is no fault of the handler; anything else fails the test at `stop`.
-      if (!outgoing.destroyed) failure ??= { error }
+      if (!outgoing.destroyed && !isDisconnect(error)) failure ??= { error }
       destroy(outgoing)
     }
   }
@@ -117,6 +117,11 @@ export async function startUpstream(options: { protocol?: 'http1' | 'http2' } = 
       if (failure) throw failure.error
     },
   }
+}
+
+/** The peer's end of the connection went while bytes were on their way. */
+function isDisconnect(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && ['EPIPE', 'ECONNRESET'].includes(String(error.code))
 }
 
 function runScript(script: Script): UpstreamHandler {
