@@ -45,6 +45,7 @@ export type LakeraStubFault =
   | { readonly kind: 'body'; readonly body: string | Uint8Array }
   /** Judges and answers once `until` resolves. */
   | { readonly kind: 'gate'; readonly until: Promise<unknown> }
+  /** 307 with the answer as its body, which a client that looks at the body only would take. */
   | { readonly kind: 'redirect'; readonly location: string }
 
 export const garbage: LakeraStubFault = { kind: 'body', body: '<html>Bad gateway</html>' }
@@ -230,7 +231,7 @@ async function misbehave(fault: LakeraStubFault, response: ServerResponse, answe
       await fault.until
       return respond(response, 200, answer)
     case 'redirect':
-      response.writeHead(307, { location: fault.location }).end()
+      response.writeHead(307, { location: fault.location }).end(answer)
       return
     default:
       fault satisfies never

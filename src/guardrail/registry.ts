@@ -1,0 +1,65 @@
+import { z } from 'zod'
+import { assertNever } from '../errors.ts'
+import type { Guardrail } from './guardrail.ts'
+import type { PostJson } from './http-client.ts'
+import { keywords } from './keywords/keywords.ts'
+import { lakera } from './lakera/lakera.ts'
+import { localPii } from './local-pii/local-pii.ts'
+import { localPromptAttack } from './local-prompt-attack/local-prompt-attack.ts'
+import { regex } from './regex/regex.ts'
+
+/** What guardrails need from outside: nothing but a way to ask their service. */
+export interface GuardrailDeps {
+  readonly postJson: PostJson
+}
+
+/** What is known of a kind without a config: for the schema, for secrets, and for what may run without a network. */
+export interface GuardrailKind {
+  /** Strict, with `kind` as a literal. */
+  readonly configSchema: z.ZodType
+  /** Keys whose value may be a secret reference and is masked wherever the config is shown. */
+  readonly secretKeys: readonly string[]
+  readonly locality: Guardrail['locality']
+}
+
+/** The config of any one guardrail, told apart by `kind`. */
+export const guardrailConfigSchema = z.discriminatedUnion('kind', [
+  lakera.configSchema,
+  keywords.configSchema,
+  regex.configSchema,
+  localPii.configSchema,
+  localPromptAttack.configSchema,
+])
+
+/** Parsed, its defaults filled in. */
+export type GuardrailConfig = z.output<typeof guardrailConfigSchema>
+
+/** Every kind by the name it has in the config. */
+export const guardrailKinds: Readonly<Record<GuardrailConfig['kind'], GuardrailKind>> = {
+  lakera,
+  keywords,
+  regex,
+  'local-pii': localPii,
+  'local-prompt-attack': localPromptAttack,
+}
+
+/**
+ * Builds a guardrail from its parsed config, secrets resolved. `name` is its key in the config.
+ * Throws WeirError `bad-config` for what only shows now, such as a resolved key that no header can carry.
+ */
+export function createGuardrail(name: string, config: GuardrailConfig, deps: GuardrailDeps): Guardrail {
+  switch (config.kind) {
+    case 'lakera':
+      return lakera.create(name, config, deps)
+    case 'keywords':
+      return keywords.create(name, config)
+    case 'regex':
+      return regex.create(name, config)
+    case 'local-pii':
+      return localPii.create(name, config)
+    case 'local-prompt-attack':
+      return localPromptAttack.create(name, config)
+    default:
+      return assertNever(config)
+  }
+}

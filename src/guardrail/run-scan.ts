@@ -1,0 +1,135 @@
+import type {
+  FailureReason,
+  Finding,
+  LocalGuardrail,
+  Outcome,
+  RemoteGuardrail,
+  ScanSubject,
+  Span,
+  Verdict,
+} from './guardrail.ts'
+import { GuardrailFailure } from './guardrail.ts'
+
+/** Monotonic milliseconds: `performance.now` outside of tests. */
+export type Clock = () => number
+
+/**
+ * Sees what a failed scan threw, so that the log can name the cause. The error comes as the guardrail threw it: scrub
+ * it before writing it anywhere. Not called for a timeout or a cancellation, which the outcome already tells.
+ */
+export type OnFault = (error: unknown) => void
+
+const ignoreFault: OnFault = () => {}
+
+/** Scans at once. Never throws: whatever the guardrail does becomes an outcome. */
+export function runLocalScan(
+  guardrail: LocalGuardrail,
+  subject: ScanSubject,
+  clock: Clock,
+  onFault: OnFault = ignoreFault,
+): Outcome {
+  const startedMs = clock()
+  try {
+    const verdict = checkedVerdict(guardrail.scan(subject), subject)
+    return { kind: 'verdict', verdict, ms: clock() - startedMs }
+  } catch (error) {
+    report(onFault, error)
+    return { kind: 'failure', reason: failureReason(error), ms: clock() - startedMs }
+  }
+}
+
+/**
+ * Asks the service and waits at most `guardrail.timeoutMs`, also for a guardrail that ignores its signal. Never
+ * rejects. The first of answer, deadline (`timeout`) and `parentSignal` (`cancelled`) is the outcome; what comes later
+ * is dropped. The guardrail's own signal aborts on deadline and cancellation.
+ */
+export function runRemoteScan(
+  guardrail: RemoteGuardrail,
+  subject: ScanSubject,
+  parentSignal: AbortSignal,
+  clock: Clock,
+  onFault: OnFault = ignoreFault,
+): Promise<Outcome> {
+  const startedMs = clock()
+  const { promise, resolve } = Promise.withResolvers<Outcome>()
+  if (parentSignal.aborted) return Promise.resolve({ kind: 'failure', reason: 'cancelled', ms: 0 })
+
+  const controller = new AbortController()
+  // A promise keeps its first settlement, so an answer that races the deadline needs no flag of its own. Settling
+  // comes before aborting: the abort makes the guardrail fail, and that failure must not become the outcome.
+  const stop = (reason: FailureReason) => {
+    resolve({ kind: 'failure', reason, ms: clock() - startedMs })
+    controller.abort()
+  }
+  const timer = setTimeout(stop, guardrail.timeoutMs, 'timeout')
+  const onParentAbort = () => stop('cancelled')
+  parentSignal.addEventListener('abort', onParentAbort, { once: true })
+
+  ask(guardrail, subject, controller.signal).then(
+    verdict => resolve({ kind: 'verdict', verdict, ms: clock() - startedMs }),
+    error => {
+      if (!controller.signal.aborted) report(onFault, error)
+      resolve({ kind: 'failure', reason: failureReason(error), ms: clock() - startedMs })
+    },
+  )
+  return promise.finally(() => {
+    clearTimeout(timer)
+    parentSignal.removeEventListener('abort', onParentAbort)
+  })
+}
+
+/** An async function, so that a guardrail that throws before its first await rejects like any other. */
+async function ask(guardrail: RemoteGuardrail, subject: ScanSubject, signal: AbortSignal): Promise<Verdict> {
+  return checkedVerdict(await guardrail.scan(subject, signal), subject)
+}
+
+function failureReason(error: unknown): FailureReason {
+  return error instanceof GuardrailFailure ? error.reason : 'internal'
+}
+
+/** A log hook that fails must not change what becomes of the traffic. */
+function report(onFault: OnFault, error: unknown): void {
+  try {
+    onFault(error)
+  } catch {
+    // Nothing to tell: the outcome itself is still delivered.
+  }
+}
+
+/**
+ * The verdict, if it is one. The types promise it, but a guardrail's verdict is built from an outside answer, and a
+ * span that points nowhere would make redaction leave the text in.
+ */
+function checkedVerdict(verdict: Verdict, subject: ScanSubject): Verdict {
+  switch (verdict?.kind) {
+    case 'clean':
+      return verdict
+    case 'flagged':
+      if (!Array.isArray(verdict.findings)) throw nonsense('flagged without a list of findings')
+      for (const finding of verdict.findings) checkFinding(finding, subject)
+      return verdict
+    default:
+      // Not assertNever: an unknown kind is the guardrail's fault (bad-response), not a bug of ours.
+      throw nonsense('neither clean nor flagged')
+  }
+}
+
+function checkFinding(finding: Finding, subject: ScanSubject): void {
+  if (typeof finding?.detector !== 'string' || finding.detector === '')
+    throw nonsense('a finding without a detector')
+  const { score, span } = finding
+  if (score !== undefined && !(score >= 0 && score <= 1)) throw nonsense('a score outside 0 to 1')
+  if (span !== undefined && !pointsIntoText(span, subject)) throw nonsense('a span outside the text')
+}
+
+function pointsIntoText(span: Span | null, subject: ScanSubject): boolean {
+  if (span === null) return false
+  const { segment, start, end } = span
+  if (!Number.isInteger(segment) || !Number.isInteger(start) || !Number.isInteger(end)) return false
+  const text = subject.segments[segment]?.text
+  return text !== undefined && start >= 0 && start < end && end <= text.length
+}
+
+function nonsense(what: string): GuardrailFailure {
+  return new GuardrailFailure('bad-response', `the guardrail's verdict is malformed: ${what}`)
+}
