@@ -43,7 +43,7 @@ export async function scanBody(task: ScanTask): Promise<ScanReport> {
   const rules = side === 'input' ? policy.inputRules : policy.outputRules
   const { maxRequestBytes, maxResponseBytes } = policy.limits
   const read = readerFor(task)
-  const format = read?.format.name
+  const format = read === 'undecodable' ? undefined : read?.format.name
   const report = (decision: ScanReport['decision'], because: Because, rest: Partial<ScanReport> = {}) => ({
     decision,
     because,
@@ -65,6 +65,7 @@ export async function scanBody(task: ScanTask): Promise<ScanReport> {
   if (rules.length === 0) return report('release', 'clean')
   if (body.byteLength > (side === 'input' ? maxRequestBytes : maxResponseBytes)) return fault('over-limit')
   if (read === undefined) return byFailMode({})
+  if (read === 'undecodable') return fault('undecodable')
   const decoded = read.decode()
   if (decoded.kind === 'undecodable') return fault('undecodable')
   const { segments, uninspectable } = decoded.value
@@ -88,7 +89,7 @@ interface Reader {
 }
 
 /** How the body is read; undefined when no format takes it. */
-function readerFor({ side, path, contentType, body }: ScanTask): Reader | undefined {
+function readerFor({ side, path, contentType, body }: ScanTask): Reader | 'undecodable' | undefined {
   const claimed = path === undefined ? undefined : detectFormat(path)
   if (side === 'input') {
     return claimed && { format: claimed, decode: () => claimed.decodeRequest(body) }
@@ -99,6 +100,7 @@ function readerFor({ side, path, contentType, body }: ScanTask): Reader | undefi
   }
   const found =
     path === undefined ? detectResponseFormat(contentType, body, 'whole') : { kind: 'none' as const }
+  if (found.kind === 'undecodable') return 'undecodable'
   return found.kind === 'format' ? responseReader(found.format, found.shape, body) : undefined
 }
 

@@ -1,11 +1,12 @@
 import { assertNever } from '../errors.ts'
 import type { FailureReason } from '../guardrail/guardrail.ts'
-import type { Completion } from '../llm/format.ts'
+import type { Completion, ProviderError } from '../llm/format.ts'
 import { BodyGate } from './body-gate.ts'
 import type { Delivery } from './delivery.ts'
 import type { Downstream, GuardedResponse } from './downstream.ts'
 import { CHANGED_BODY } from './header-mutations.ts'
 import { type Judged, judge, judgeFault } from './judge.ts'
+import { REFUSALS } from './local-reply.ts'
 import type { ExchangeHost } from './pinned.ts'
 import type { Because } from './record.ts'
 
@@ -19,6 +20,9 @@ export class BodyDelivery implements Delivery {
   /** Length that the upstream announced: the body is complete there, whether or not trailers follow. */
   readonly #expectedBytes: number | undefined
   #state: 'holding' | 'settled' | 'passing' = 'holding'
+  #ended = false
+  /** Why a body that nobody could judge passes; recorded at its end, with all its bytes. */
+  #forgiven: Judged | undefined
 
   constructor(
     host: ExchangeHost,
@@ -45,7 +49,8 @@ export class BodyDelivery implements Delivery {
   }
 
   end(): void {
-    if (this.#state === 'passing') this.#downstream.finish()
+    this.#ended = true
+    if (this.#state === 'passing') this.#finishPassing()
     else if (this.#state === 'holding' && !this.judging) this.#inspect()
   }
 
@@ -56,7 +61,7 @@ export class BodyDelivery implements Delivery {
   closed(): void {
     if (this.#state === 'holding') {
       this.#downstream.record('discarded', 'cancelled', [], this.#gate.heldBytes)
-    }
+    } else if (this.#state === 'passing') this.#recordForgiven()
     this.#state = 'settled'
   }
 
@@ -73,14 +78,25 @@ export class BodyDelivery implements Delivery {
       return
     }
     this.#state = 'passing'
-    this.#release('failed-open', judged)
+    this.#forgiven = judged
+    this.#downstream.releaseHeaders()
+    for (const chunk of this.#gate.take()) this.#downstream.pass(chunk)
+    if (this.#ended) this.#finishPassing()
+  }
+
+  #finishPassing(): void {
+    this.#recordForgiven()
+    this.#downstream.finish()
+  }
+
+  #recordForgiven(): void {
+    this.#downstream.record('released', 'failed-open', this.#forgiven?.outcomes ?? [], 0)
   }
 
   #inspect(): void {
     const decoded = this.#guarded.format.decodeResponse(this.#gate.body())
     if (decoded.kind === 'undecodable') {
       this.fault('undecodable')
-      if (this.#state === 'passing') this.#downstream.finish()
       return
     }
     const { segments, uninspectable } = decoded.value
@@ -109,7 +125,7 @@ export class BodyDelivery implements Delivery {
     if (uninspectable > 0) {
       this.#host.emit({ kind: 'count', what: 'unsupported' })
       if (this.#guarded.policy.failMode === 'error') {
-        this.#deny('unsupported', undefined)
+        this.#deny('unsupported', undefined, REFUSALS.unsupported)
         return
       }
     }
@@ -155,8 +171,8 @@ export class BodyDelivery implements Delivery {
     this.#downstream.record('released', because, judged?.outcomes ?? [], 0)
   }
 
-  #deny(because: Because, judged: Judged | undefined): void {
+  #deny(because: Because, judged: Judged | undefined, error?: ProviderError): void {
     this.#state = 'settled'
-    this.#downstream.deny(because, judged?.outcomes ?? [], this.#gate.heldBytes)
+    this.#downstream.deny(because, judged?.outcomes ?? [], this.#gate.heldBytes, error)
   }
 }

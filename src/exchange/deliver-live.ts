@@ -16,18 +16,17 @@ export class LiveDelivery implements Delivery {
   readonly #readable: boolean
   #ended = false
 
-  /** `encoding`: the response's content-encoding, where it has one that the copy cannot be read in. */
   constructor(
     host: ExchangeHost,
     downstream: Downstream,
     guarded: GuardedResponse,
-    encoding: string | undefined,
+    copy: 'readable' | 'unreadable',
   ) {
     this.#host = host
     this.#downstream = downstream
     this.#guarded = guarded
     this.#tap = new LiveTap(guarded.policy.limits.maxResponseBytes)
-    this.#readable = encoding === undefined
+    this.#readable = copy === 'readable'
   }
 
   push(chunk: Uint8Array): void {

@@ -1,10 +1,13 @@
-import type { Decision, RuleOutcome } from '../policy/decide.ts'
-import { decide, stricter } from '../policy/decide.ts'
+import type { ProviderError } from '../llm/format.ts'
+import { type Decision, decide, mostTelling, type RuleOutcome, stricter } from '../policy/decide.ts'
+import type { Rule } from '../policy/policy.ts'
 import type { Delivery } from './delivery.ts'
 import type { Downstream, GuardedResponse } from './downstream.ts'
-import { HELD_BODY } from './header-mutations.ts'
+import { heldBody } from './header-mutations.ts'
 import { type Judged, judge, judgeFault } from './judge.ts'
+import { REFUSALS } from './local-reply.ts'
 import type { ExchangeHost } from './pinned.ts'
+import type { Because } from './record.ts'
 import { StreamGate } from './stream-gate.ts'
 
 const BOM = [0xef, 0xbb, 0xbf]
@@ -15,12 +18,14 @@ export class StreamDelivery implements Delivery {
   readonly #downstream: Downstream
   readonly #guarded: GuardedResponse
   readonly #gate: StreamGate
-  readonly #outcomes: RuleOutcome[] = []
+  /** The most telling outcome of each rule, over all scans. */
+  readonly #outcomes = new Map<Rule, RuleOutcome>()
   #decision: Decision = decide([])
   #state: 'holding' | 'passing' | 'settled' = 'holding'
   /** First bytes of the stream, until it is known whether a byte order mark leads it. */
   #mayLeadWithBom = true
   #sawChunk = false
+  #unsupported = false
 
   constructor(host: ExchangeHost, downstream: Downstream, guarded: GuardedResponse) {
     const { policy, format } = guarded
@@ -43,23 +48,23 @@ export class StreamDelivery implements Delivery {
           return judged
         },
         release: (frames, skip) => {
-          downstream.releaseHeaders(HELD_BODY)
+          this.#releaseHeaders()
           downstream.releaseFrames(frames, skip)
         },
         passUnseen: rest => {
           this.#state = 'passing'
-          downstream.releaseHeaders(HELD_BODY)
+          this.#releaseHeaders()
           downstream.releaseFrames(rest, 0)
-          this.#recordReleased()
         },
         finish: () => {
-          downstream.releaseHeaders(HELD_BODY)
+          this.#releaseHeaders()
           this.#recordReleased()
           this.#state = 'settled'
           downstream.finish()
         },
         deny: judged => this.#deny(judged),
-        uninspectable: () => downstream.countUninspectable(1),
+        uninspectable: () => this.#takeUninspectable(),
+        unreadable: () => this.#settleUnreadable(),
         pause: () => host.emit({ kind: 'pause' }),
         resume: () => host.emit({ kind: 'resume' }),
       },
@@ -87,23 +92,28 @@ export class StreamDelivery implements Delivery {
   }
 
   end(): void {
-    if (this.#state === 'passing') this.#downstream.finish()
-    else this.#gate.end()
+    if (this.#state === 'passing') {
+      this.#recordReleased()
+      this.#downstream.finish()
+    } else this.#gate.end()
   }
 
   deadline(): void {
     // Nothing can be said in a body that has not begun, nor after a refusal in STREAMED: there only the upstream
     // ends the stream, and it does not. A cut is all that is left.
-    const mute = this.#sawChunk ? this.#downstream.over : this.#downstream.headersOut
-    if (mute) {
+    const isMute = !this.#sawChunk && this.#downstream.headersOut
+    if (this.#state === 'holding' && !isMute) this.#gate.fault('over-limit')
+    const isStuck = this.#downstream.over && !this.#downstream.hasPlace
+    if (isMute || isStuck) {
       this.closed()
       this.#host.emit({ kind: 'end', status: 'unavailable', why: 'max_duration_ms' })
-    } else if (this.#state === 'holding') this.#gate.fault('over-limit')
+    }
   }
 
   closed(): void {
-    if (this.#state === 'holding') {
-      this.#downstream.record('discarded', 'cancelled', this.#outcomes, this.#gate.heldBytes)
+    if (this.#state === 'passing' || this.#gate.isComplete) this.#recordReleased()
+    else if (this.#state === 'holding') {
+      this.#downstream.record('discarded', 'cancelled', this.#told, this.#gate.heldBytes)
     }
     this.#state = 'settled'
   }
@@ -130,23 +140,47 @@ export class StreamDelivery implements Delivery {
 
   #note(judged: Judged): void {
     this.#decision = stricter(this.#decision, judged.decision)
-    const telling = judged.outcomes.filter(
-      ({ outcome }) => outcome.kind === 'failure' || outcome.verdict.kind === 'flagged',
-    )
-    // Clean scans of a long stream are one line in the record, not one each.
-    if (this.#outcomes.length === 0) this.#outcomes.push(...judged.outcomes)
-    else this.#outcomes.push(...telling)
+    for (const one of judged.outcomes) {
+      const known = this.#outcomes.get(one.rule)
+      this.#outcomes.set(one.rule, known === undefined ? one : mostTelling(known, one))
+    }
+  }
+
+  #releaseHeaders(): void {
+    this.#downstream.releaseHeaders(heldBody(this.#guarded.policy))
+  }
+
+  #takeUninspectable(): void {
+    this.#downstream.countUninspectable(1)
+    if (this.#guarded.policy.uninspectable === 'deny') this.#refuse('uninspectable')
+  }
+
+  /** There was something, and none of it text: fail_mode. */
+  #settleUnreadable(): 'release' | 'refused' {
+    this.#host.emit({ kind: 'count', what: 'unsupported' })
+    this.#unsupported = true
+    if (this.#guarded.policy.failMode !== 'error') return 'release'
+    this.#refuse('unsupported', REFUSALS.unsupported)
+    return 'refused'
   }
 
   #recordReleased(): void {
     const because = this.#decision.kind === 'release' ? this.#decision.because : 'clean'
-    this.#downstream.record('released', because, this.#outcomes, 0)
+    this.#downstream.record('released', this.#unsupported ? 'unsupported' : because, this.#told, 0)
+  }
+
+  get #told(): readonly RuleOutcome[] {
+    return [...this.#outcomes.values()]
   }
 
   #deny(judged: Judged): void {
+    this.#refuse(judged.decision.kind === 'deny' ? judged.decision.because : 'flagged')
+  }
+
+  #refuse(because: Because, error?: ProviderError): void {
     this.#state = 'settled'
-    const because = judged.decision.kind === 'deny' ? judged.decision.because : 'flagged'
     this.#host.emit({ kind: 'stop-heartbeats' })
-    this.#downstream.deny(because, this.#outcomes, this.#gate.heldBytes)
+    this.#downstream.deny(because, this.#told, this.#gate.heldBytes, error)
+    this.#gate.close()
   }
 }

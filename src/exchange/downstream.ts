@@ -1,8 +1,8 @@
-import type { Frame, LlmFormat, LlmRequest, StreamPosition } from '../llm/format.ts'
+import type { Frame, LlmFormat, LlmRequest, ProviderError, StreamPosition } from '../llm/format.ts'
 import type { RuleOutcome } from '../policy/decide.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { HeaderMutation, ModeOverride } from './events.ts'
-import { type Denial, denialHeaders, denialReply, findingsOf, refusalFor } from './local-reply.ts'
+import { type Denial, denialHeaders, denialReply, errorReply, findingsOf, refusalFor } from './local-reply.ts'
 import type { Outlet } from './outlet.ts'
 import type { ExchangeHost } from './pinned.ts'
 import { type Because, type DecisionRecord, type Effective, ruleRecords } from './record.ts'
@@ -12,8 +12,8 @@ export interface GuardedResponse {
   readonly policy: Policy
   readonly format: LlmFormat
   readonly request: LlmRequest | undefined
-  /** What the client asked for: the shape of an answer that is all ours. */
-  readonly clientStreams: boolean
+  /** What the client asked for: the shape of an answer that is all ours. Undefined: what the upstream sends. */
+  readonly clientStreams: boolean | undefined
   /** What the upstream sends: the shape of what joins its answer. */
   readonly shape: 'json' | 'event-stream'
 }
@@ -52,6 +52,11 @@ export class Downstream {
     return this.#outlet.headersOut
   }
 
+  /** What is said now reaches the client now. */
+  get hasPlace(): boolean {
+    return this.#outlet.hasPlace
+  }
+
   releaseHeaders(mutation?: HeaderMutation, override?: ModeOverride): void {
     this.#outlet.replyHeaders(mutation, override)
   }
@@ -79,6 +84,10 @@ export class Downstream {
     this.#outlet.finish(mutation)
   }
 
+  get uninspectable(): number {
+    return this.#uninspectable
+  }
+
   countUninspectable(parts: number): void {
     if (parts === 0) return
     if (this.#uninspectable === 0) this.#host.emit({ kind: 'count', what: 'uninspectable' })
@@ -87,17 +96,19 @@ export class Downstream {
 
   /**
    * Refuses in the form that is still open: a whole answer while headers are ours; inside the stream, or in place of
-   * the JSON body, once they are out.
+   * the JSON body, once they are out. `error`: a refusal that is an error whatever deny_code says, where it still can.
    */
-  deny(because: Because, outcomes: readonly RuleOutcome[], heldBytes: number): void {
+  deny(because: Because, outcomes: readonly RuleOutcome[], heldBytes: number, error?: ProviderError): void {
     this.record('denied', because, outcomes, heldBytes)
     this.#over = true
     const denial: Denial = { side: 'response', because, findings: findingsOf(outcomes) }
     const { policy, format, request, clientStreams, shape } = this.#guarded
     const { stamp } = this.#host.init
     if (this.#outlet.canReplaceAnswer) {
-      const clientShape = clientStreams ? 'event-stream' : 'json'
-      const reply = denialReply(denial, policy, format, stamp, request, clientShape)
+      const clientShape = (clientStreams ?? shape === 'event-stream') ? 'event-stream' : 'json'
+      const reply = error
+        ? errorReply(error, denial, format, policy, stamp)
+        : denialReply(denial, policy, format, stamp, request, clientShape)
       this.#host.emit({ kind: 'reply', reply: { kind: 'local', ...reply } })
       this.#host.emit({ kind: 'end', status: 'ok', why: 'answered' })
       return

@@ -26,12 +26,21 @@ export class Exchange {
   /** What waits for a scan's outcomes, by the scan's number. */
   readonly #scans = new Map<number, PendingScan>()
   #lastScan = 0
+  #responseBegan = false
   /** We gave the answer or ended the call: nothing more is owed, whatever still comes. */
   #over = false
 
   constructor(init: ExchangeInit) {
     this.#observed = init.observed
-    const host: ExchangeHost = { init, openScan: this.#openScan, emit: effect => this.#emit(effect) }
+    const began = (): boolean => this.#responseBegan
+    const host: ExchangeHost = {
+      init,
+      openScan: this.#openScan,
+      emit: effect => this.#emit(effect),
+      get responseBegan() {
+        return began()
+      },
+    }
     this.#request = new RequestSide(host)
     this.#response = new ResponseSide(host)
   }
@@ -56,7 +65,10 @@ export class Exchange {
     switch (event.kind) {
       case 'headers':
         if (event.side === 'request') this.#request.onHeaders(event)
-        else this.#response.onHeaders(event, this.#request.pinned)
+        else {
+          this.#responseBegan = true
+          this.#response.onHeaders(event, this.#request.pinned)
+        }
         return
       case 'body':
         if (event.side === 'request') this.#request.onBody(event.body, event.endOfStream)
@@ -105,6 +117,7 @@ export class Exchange {
   }
 
   #openScan: OpenScan = (rules, subject, lifetime, onEnd) => {
+    if (this.#over && lifetime === 'call') return
     this.#lastScan += 1
     this.#scans.set(this.#lastScan, { lifetime, onEnd })
     this.#effects.push({ kind: 'scan', scan: this.#lastScan, rules, subject, lifetime })
@@ -113,10 +126,9 @@ export class Exchange {
   #emit(effect: Effect): void {
     // In observability_mode Envoy takes no replies and goes on by itself.
     if (effect.kind === 'reply' && this.#observed) return
-    if (effect.kind === 'end') {
-      if (this.#over) return
-      this.#finish()
-    }
+    // After the last word only the account of it is left to give.
+    if (this.#over && effect.kind !== 'record' && effect.kind !== 'count') return
+    if (effect.kind === 'end') this.#finish()
     this.#effects.push(effect)
   }
 }

@@ -8,7 +8,11 @@ const BODY_HEADERS = ['content-length', 'content-md5', 'digest', 'content-digest
 export const CHANGED_BODY: HeaderMutation = { remove: BODY_HEADERS }
 
 /** These headers leave before it is known what becomes of the body behind them. */
-export const HELD_BODY: HeaderMutation = { remove: ['content-length'] }
+export function heldBody(policy: Policy): HeaderMutation {
+  return policy.outputRules.some(rule => rule.action === 'redact') ? CHANGED_BODY : UNKNOWN_LENGTH
+}
+
+const UNKNOWN_LENGTH: HeaderMutation = { remove: ['content-length'] }
 
 /** `may-change`: the body may be redacted, or already is. */
 export function requestMutation(

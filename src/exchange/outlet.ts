@@ -1,4 +1,4 @@
-import { concatBytes } from './bytes.ts'
+import { byteLength, concatBytes } from './bytes.ts'
 import type { BodyMode, HeaderMutation, ModeOverride, Reply, Side } from './events.ts'
 
 /**
@@ -19,8 +19,10 @@ export interface Outlet {
   /** Bytes of ours can go out without a chunk to answer. */
   readonly canSpeakUnasked: boolean
   readonly headersOut: boolean
-  /** Bytes written now or later can still reach Envoy. In STREAMED the trailers take the last place away. */
-  readonly canWrite: boolean
+  /** Bytes written now leave at the next settle. Outside full duplex that takes a chunk that is owed its answer. */
+  readonly hasPlace: boolean
+  /** Cleared bytes that have not left yet. */
+  readonly pendingBytes: number
 
   /** Envoy sent us something that is owed an answer. */
   receivedHeaders(endOfStream: boolean): void
@@ -101,8 +103,12 @@ class DuplexOutlet implements Outlet {
     this.#finished = true
   }
 
-  get canWrite(): boolean {
-    return !this.#finished
+  get hasPlace(): boolean {
+    return !this.#ended
+  }
+
+  get pendingBytes(): number {
+    return byteLength(this.#pending)
   }
 
   settle(_options: { awaiting: boolean }): Settled {
@@ -202,8 +208,12 @@ class SlotOutlet implements Outlet {
     this.#mutation ??= mutation
   }
 
-  get canWrite(): boolean {
-    return !this.#finished && (this.#slots > 0 || !this.#trailersOwed)
+  get hasPlace(): boolean {
+    return this.#slots > 0
+  }
+
+  get pendingBytes(): number {
+    return byteLength(this.#pending)
   }
 
   settle({ awaiting, filler }: { awaiting: boolean; filler?: Uint8Array }): Settled {

@@ -1,6 +1,9 @@
+import { assertNever } from '../errors.ts'
+import { normalisePath } from '../llm/detect.ts'
 import type { LlmFormat, LlmRequest } from '../llm/format.ts'
 import type { Policy, PolicySet } from '../policy/policy.ts'
-import type { BodyMode, Effect } from './events.ts'
+import { selectPolicy } from '../policy/select.ts'
+import type { BodyMode, Effect, HeaderReader } from './events.ts'
 import type { OpenScan } from './judge.ts'
 import type { ExchangeStamp } from './local-reply.ts'
 
@@ -22,6 +25,8 @@ export interface ExchangeInit {
 export interface ExchangeHost {
   readonly init: ExchangeInit
   readonly openScan: OpenScan
+  /** Response headers have come: the upstream may answer before it has the whole request. */
+  readonly responseBegan: boolean
   emit(effect: Effect): void
 }
 
@@ -35,9 +40,45 @@ export type Pinned =
       /** Undefined when the request was never seen: the response tells by its own shape. */
       readonly format: LlmFormat | undefined
       readonly request: LlmRequest | undefined
-      /** What the client can read: decides the shape of a refusal. */
-      readonly clientStreams: boolean
+      /** What the client can read: decides the shape of a refusal. Undefined when nothing told. */
+      readonly clientStreams: boolean | undefined
     }
+
+/** What to do with a response whose request was never seen. */
+export type PinnedByResponse =
+  | Pinned
+  /** Passes, and is counted. */
+  | { readonly kind: 'unmatched' }
+  | { readonly kind: 'refuse'; readonly because: 'unmatched' | 'unknown-policy' }
+
+/** An earlier filter answered, or request headers are skipped: Envoy's own facts choose, never a client's header. */
+export function pinByResponse(init: ExchangeInit, attributes: HeaderReader): PinnedByResponse {
+  const path = attributes.get('request.path')
+  const selection = selectPolicy(init.policies, {
+    policyName: init.policyName,
+    host: attributes.get('request.host'),
+    path: path === undefined ? undefined : normalisePath(path),
+    route: attributes.get('xds.route_name'),
+  })
+  switch (selection.kind) {
+    case 'policy':
+      return {
+        kind: 'guard',
+        policy: selection.policy,
+        format: undefined,
+        request: undefined,
+        clientStreams: undefined,
+      }
+    case 'unmatched':
+      return init.policies.unmatched === 'pass' || init.observed
+        ? { kind: 'unmatched' }
+        : { kind: 'refuse', because: 'unmatched' }
+    case 'unknown-policy':
+      return init.observed ? { kind: 'pass' } : { kind: 'refuse', because: 'unknown-policy' }
+    default:
+      return assertNever(selection)
+  }
+}
 
 /** Why the policy cannot do its work with the body modes that Envoy uses; undefined when it can. */
 export function whyBlind(policy: Policy, init: ExchangeInit): string | undefined {
@@ -60,7 +101,9 @@ function canInspect(mode: BodyMode): boolean {
  * the body chunks that are on their way to us: with a fast upstream there are some wherever Envoy sends a body without
  * waiting for the header reply.
  */
-export function losesNothingInFlight({ responseMode, sendsBodyBeforeHeaderReply }: ExchangeInit): boolean {
+export function mayLeaveEarly({ init, responseBegan }: ExchangeHost): boolean {
+  const { responseMode, sendsBodyBeforeHeaderReply, observed } = init
+  if (responseBegan || observed) return false
   if (responseMode === 'streamed') return !sendsBodyBeforeHeaderReply
   return responseMode === 'buffered' || responseMode === 'none'
 }

@@ -71,3 +71,26 @@ export function ruleRecords(outcomes: readonly RuleOutcome[]): readonly RuleReco
         }
   })
 }
+
+/** The record of a response that no format spoke for; the bytes are for the caller to add. */
+export function unreadRecord(
+  exchangeId: string,
+  policy: string | undefined,
+  effective: Effective,
+  because: Because,
+  outcomes: readonly RuleOutcome[],
+): DecisionRecord {
+  return {
+    exchangeId,
+    policy,
+    phase: 'response',
+    format: undefined,
+    delivery: 'body',
+    effective,
+    because,
+    rules: ruleRecords(outcomes),
+    uninspectable: 0,
+    bytesReleased: 0,
+    bytesDiscarded: 0,
+  }
+}

@@ -25,12 +25,13 @@ export class RequestAnswers {
     this.#facts = facts
   }
 
-  /** The body's own word, and `Accept` only where the body has none. */
-  get clientStreams(): boolean {
+  /** The body's own word, and `Accept` only where the body has none. Undefined when neither was seen to tell. */
+  get clientStreams(): boolean | undefined {
     const { request, headers } = this.#facts
     if (request?.streams !== undefined) return request.streams
     const accept = headers?.get('accept')?.toLowerCase() ?? ''
-    return accept.includes('text/event-stream') && !accept.includes('application/json')
+    if (accept.includes('text/event-stream') && !accept.includes('application/json')) return true
+    return request === undefined ? undefined : false
   }
 
   /** The policy says no: a refusal, in the shape that the client asked for. */
@@ -73,6 +74,11 @@ export class RequestAnswers {
   }
 
   #answer(reply: LocalReply): void {
+    if (this.#host.responseBegan) {
+      // The upstream answered before it had the whole request. A local reply would reset the client now; so does this.
+      this.#host.emit({ kind: 'end', status: 'unavailable', why: 'denied after the response began' })
+      return
+    }
     this.#host.emit({ kind: 'reply', reply: { kind: 'local', ...reply } })
     this.#host.emit({ kind: 'end', status: 'ok', why: 'answered' })
   }

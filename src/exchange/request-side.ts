@@ -9,7 +9,7 @@ import { requestMutation } from './header-mutations.ts'
 import { type Judged, judge, judgeFault } from './judge.ts'
 import { type FaultStatus, REFUSALS, requestFault } from './local-reply.ts'
 import { type Outlet, openOutlet } from './outlet.ts'
-import { type ExchangeHost, losesNothingInFlight, type Pinned, whyBlind } from './pinned.ts'
+import { type ExchangeHost, mayLeaveEarly, type Pinned, whyBlind } from './pinned.ts'
 import type { Because, Effective } from './record.ts'
 import { RequestAnswers, type RequestFacts } from './request-answers.ts'
 
@@ -94,7 +94,8 @@ export class RequestSide {
   onTrailers(): void {
     if (this.#state === 'done' && this.#host.init.requestMode === 'full-duplex') return
     this.#outlet.receivedTrailers()
-    if (this.#state === 'gathering' && this.#gate.heldBytes > 0 && !this.#outlet.canWrite) {
+    if (this.#state === 'gathering' && this.#gate.heldBytes > 0 && !this.#outlet.hasPlace) {
+      // STREAMED leaves no place for what is held once trailers came.
       this.#refuse('failed-closed', REFUSALS.trailers)
     }
     this.#end()
@@ -159,6 +160,7 @@ export class RequestSide {
   /** The body went on; what it asked for shapes the refusals of the response. */
   #learn(): void {
     const decoded = this.#facts.format?.decodeRequest(this.#gate.body())
+    this.#gate.take()
     if (decoded?.kind === 'ok') this.#facts.request = decoded.value
     if (this.#host.init.observed && this.#facts.request && this.#facts.policy)
       this.#shadow(this.#facts.request, this.#facts.policy)
@@ -238,8 +240,7 @@ export class RequestSide {
     this.#outlet.finish()
     this.#state = 'done'
     const outputRules = this.#guarded ? (this.#facts.policy?.outputRules.length ?? 0) : 0
-    if (outputRules > 0 || this.#host.init.observed) return
-    if (!losesNothingInFlight(this.#host.init)) return
+    if (outputRules > 0 || !mayLeaveEarly(this.#host)) return
     this.#outlet.settle({ awaiting: false })
     this.#host.emit({ kind: 'end', status: 'ok', why: 'nothing left to inspect' })
   }
@@ -276,12 +277,9 @@ export class RequestSide {
 
   #passWhole(event: HeadersEvent): void {
     this.#outlet.replyHeaders()
-    const mayBeComing = this.#outlet.canSpeakUnasked || this.#host.init.sendsBodyBeforeHeaderReply
-    if (event.endOfStream || !mayBeComing) {
-      this.#finish()
-      return
-    }
-    this.#state = 'passing'
+    const isComing = this.#outlet.canSpeakUnasked || this.#host.init.sendsBodyBeforeHeaderReply
+    if (event.endOfStream || (!isComing && mayLeaveEarly(this.#host))) this.#finish()
+    else this.#state = 'passing'
   }
 
   #deny(because: Because, judged: Judged | undefined): void {
@@ -290,6 +288,11 @@ export class RequestSide {
   }
 
   #refuse(because: Because, error: ProviderError, judged?: Judged): void {
+    if (this.#host.init.observed) {
+      this.#record('released', because, judged)
+      this.#state = 'passing'
+      return
+    }
     this.#answers.refuse(because, error, judged, this.#gate.heldBytes)
     this.#state = 'done'
   }

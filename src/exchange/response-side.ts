@@ -1,29 +1,25 @@
-import { detectResponseFormat, responseShape } from '../llm/detect.ts'
+import { assertNever } from '../errors.ts'
+import type { FailureReason } from '../guardrail/guardrail.ts'
+import { responseShape } from '../llm/detect.ts'
 import type { LlmFormat, ProviderError } from '../llm/format.ts'
-import { canIntervene } from '../policy/decide.ts'
-import { selectPolicy } from '../policy/select.ts'
-import { BodyGate } from './body-gate.ts'
+import { canIntervene, type RuleOutcome } from '../policy/decide.ts'
+import type { Policy } from '../policy/policy.ts'
 import { BodyDelivery } from './deliver-body.ts'
 import { LiveDelivery } from './deliver-live.ts'
 import { StreamDelivery } from './deliver-stream.ts'
 import type { Delivery } from './delivery.ts'
 import { Downstream, type GuardedResponse } from './downstream.ts'
 import type { ExchangeEvent, ModeOverride } from './events.ts'
-import { HELD_BODY } from './header-mutations.ts'
+import { heldBody } from './header-mutations.ts'
 import { judgeFault } from './judge.ts'
 import { errorReply, REFUSALS } from './local-reply.ts'
 import { type Outlet, openOutlet } from './outlet.ts'
-import { type ExchangeHost, type Pinned, whyBlind } from './pinned.ts'
-import type { Because } from './record.ts'
+import { type ExchangeHost, type Pinned, pinByResponse, whyBlind } from './pinned.ts'
+import { type Because, type Effective, unreadRecord } from './record.ts'
+import { type Told, UnreadBody } from './unread-body.ts'
 
 type HeadersEvent = Extract<ExchangeEvent, { kind: 'headers' }>
 type Guarded = Extract<Pinned, { kind: 'guard' }>
-
-/** A body that nothing seen so far names. Held whole under max_response_bytes until something does. */
-interface Unread {
-  readonly guarded: Guarded
-  readonly gate: BodyGate
-}
 
 /**
  * The response's way through an exchange: its headers, or failing them its first bytes, choose a delivery; the body
@@ -36,7 +32,7 @@ export class ResponseSide {
   /** Undefined while the body passes unseen, or while `#unread` is set. */
   #delivery: Delivery | undefined
   /** Set while nothing seen so far tells what the body is. */
-  #unread: Unread | undefined
+  #unread: { readonly guarded: Guarded; readonly body: UnreadBody } | undefined
   /** The upstream's body is over, as far as its bytes go. */
   #ended = false
   /** STREAMED: the next empty answer should be a sign of life. */
@@ -50,7 +46,7 @@ export class ResponseSide {
   }
 
   get heldBytes(): number {
-    return (this.#delivery?.heldBytes ?? 0) + (this.#unread?.gate.heldBytes ?? 0)
+    return (this.#delivery?.heldBytes ?? 0) + (this.#unread?.body.heldBytes ?? 0)
   }
 
   onHeaders(event: HeadersEvent, known: Pinned | undefined): void {
@@ -58,9 +54,13 @@ export class ResponseSide {
     this.#outlet.receivedHeaders(event.endOfStream)
     const status = Number(event.headers.get(':status'))
     const isCompletion = status >= 200 && status < 300 && !event.endOfStream
-    const pinned = isCompletion ? (known ?? this.#pinWithoutRequest(event)) : PASS
-    if (pinned === undefined) return
-    if (pinned.kind === 'pass' || pinned.policy.outputRules.length === 0) {
+    const pinned = isCompletion ? (known ?? pinByResponse(this.#host.init, event.attributes)) : PASS
+    if (pinned.kind === 'unmatched') this.#host.emit({ kind: 'count', what: 'unmatched' })
+    if (pinned.kind === 'refuse') {
+      this.#refuse(pinned.because, REFUSALS[pinned.because])
+      return
+    }
+    if (pinned.kind !== 'guard' || pinned.policy.outputRules.length === 0) {
       this.#outlet.replyHeaders()
       if (event.endOfStream) this.#end()
       return
@@ -73,7 +73,7 @@ export class ResponseSide {
   onBody(body: Uint8Array, endOfStream: boolean): void {
     if (this.#ended) return
     this.#outlet.receivedBody(body)
-    if (this.#unread) this.#sniff(this.#unread, body)
+    if (this.#unread) this.#act(this.#unread.body.push(body))
     else if (this.#delivery) this.#delivery.push(body)
     else this.#outlet.pass(body)
     // BUFFERED sends the whole body in one message; with trailers to come it does not say that it is the end.
@@ -82,11 +82,15 @@ export class ResponseSide {
 
   onTrailers(): void {
     this.#outlet.receivedTrailers()
-    if (this.heldBytes > 0 && !this.#outlet.canWrite) {
-      // STREAMED leaves no place for what is held once trailers came; a cut is all that is left.
-      this.#delivery?.closed()
-      const why = 'trailers ended a STREAMED body that is held'
-      this.#host.emit({ kind: 'end', status: 'unavailable', why })
+    const isLeft = this.heldBytes > 0 || this.#outlet.pendingBytes > 0
+    if (isLeft && !this.#outlet.canSpeakUnasked && !this.#outlet.hasPlace) {
+      // STREAMED leaves no place for what has not left yet once trailers came; a cut is all that is left.
+      this.onClosed()
+      this.#host.emit({
+        kind: 'end',
+        status: 'unavailable',
+        why: 'trailers ended a STREAMED body that is held',
+      })
       return
     }
     this.#end()
@@ -104,10 +108,13 @@ export class ResponseSide {
   }
 
   onDeadline(): void {
-    this.#delivery?.deadline()
+    if (this.#unread) this.#act({ kind: 'fault', reason: 'over-limit' })
+    else this.#delivery?.deadline()
   }
 
   onClosed(): void {
+    if (this.#unread) this.#record('discarded', 'cancelled', this.#unread.guarded.policy)
+    this.#unread = undefined
     this.#ended = true
     this.#delivery?.closed()
   }
@@ -119,129 +126,132 @@ export class ResponseSide {
     if (sent > 0) this.#heartbeatDue = false
   }
 
-  /** An earlier filter answered, or request headers are skipped: Envoy's own facts choose the policy. */
-  #pinWithoutRequest(event: HeadersEvent): Pinned | undefined {
-    const selection = selectPolicy(this.#host.init.policies, {
-      policyName: this.#host.init.policyName,
-      host: event.attributes.get('request.host'),
-      path: event.attributes.get('request.url_path') ?? event.attributes.get('request.path'),
-      route: event.attributes.get('xds.route_name'),
-    })
-    switch (selection.kind) {
-      case 'policy':
-        return {
-          kind: 'guard',
-          policy: selection.policy,
-          format: undefined,
-          request: undefined,
-          clientStreams: false,
-        }
-      case 'unmatched':
-        this.#host.emit({ kind: 'count', what: 'unmatched' })
-        if (this.#host.init.policies.unmatched === 'pass') return PASS
-        this.#refuse('unmatched', REFUSALS.unmatched)
-        return undefined
-      case 'unknown-policy':
-        this.#refuse('unknown-policy', REFUSALS['unknown-policy'])
-        return undefined
-    }
-  }
-
   #open(event: HeadersEvent, guarded: Guarded): void {
+    const { policy, format } = guarded
+    if (!this.#isLive(policy)) {
+      this.#host.emit({ kind: 'start-deadline', afterMs: policy.stream.maxDurationMs })
+    }
     const shape = responseShape(event.headers.get('content-type'), NO_BYTES)
-    if (guarded.format !== undefined && (shape === 'json' || shape === 'event-stream')) {
-      this.#deliver(guarded, guarded.format, shape)
+    if (format !== undefined && (shape === 'json' || shape === 'event-stream')) {
+      this.#deliver(guarded, format, shape)
       return
     }
-    this.#unread = { guarded, gate: new BodyGate(guarded.policy.limits.maxResponseBytes) }
-    if (!this.#outlet.canWithholdHeaders) this.#outlet.replyHeaders(HELD_BODY)
+    const contentType = event.headers.get('content-type')
+    const body = new UnreadBody(format, contentType, policy.limits.maxResponseBytes)
+    this.#unread = { guarded, body }
+    if (format !== undefined && shape === 'unknown-encoding') {
+      this.#deliver(guarded, format, 'json', 'unreadable')
+    } else if (format === undefined && this.#contentEncoding() !== undefined) {
+      this.#act({ kind: 'fault', reason: 'undecodable' })
+    } else if (!this.#outlet.canWithholdHeaders) this.#outlet.replyHeaders(heldBody(policy))
   }
 
-  /** Holds the first bytes until they tell what they are. */
-  #sniff(unread: Unread, chunk: Uint8Array): void {
-    const overLimit = unread.gate.push(chunk) === 'over-limit'
-    const contentType = this.#headers?.headers.get('content-type')
-    const { format } = unread.guarded
-    if (format !== undefined) {
-      const shape = responseShape(contentType, unread.gate.body())
-      if (shape === 'json' || shape === 'event-stream') this.#read(format, shape)
-      else if (shape !== 'more' || overLimit) this.#read(format, 'json')
-      return
-    }
-    if (overLimit) this.#tooLarge(unread.guarded)
-    else this.#detect(unread, 'prefix')
-  }
-
-  /** The request was never seen: the response tells by its own shape. */
-  #detect({ guarded, gate }: Unread, extent: 'prefix' | 'whole'): void {
-    const contentType = this.#headers?.headers.get('content-type')
-    const found = detectResponseFormat(contentType, gate.body(), extent)
-    if (found.kind === 'format') this.#read(found.format, found.shape)
-    else if (found.kind === 'none') this.#unsupported(guarded)
-  }
-
-  /** Too large to tell what it is: a failure of every rule. */
-  #tooLarge({ policy }: Guarded): void {
-    if (judgeFault(policy.outputRules, 'over-limit').decision.kind === 'deny') {
-      this.#refuse('failed-closed', REFUSALS.unsupported)
-    } else {
-      this.#passUnread()
+  /** Does what the bytes of an unread body call for. */
+  #act(told: Told): void {
+    const { guarded } = this.#unread!
+    switch (told.kind) {
+      case 'more':
+        return
+      case 'read':
+        this.#read(told.format, told.shape)
+        return
+      case 'fault':
+        if (guarded.format === undefined) this.#faultUnread(guarded, told.reason)
+        else {
+          // The format has its own words for it.
+          this.#read(guarded.format, 'json')
+          this.#delivery?.deadline()
+        }
+        return
+      case 'unsupported':
+        this.#unsupported(guarded)
+        return
+      case 'empty':
+        this.#passUnread()
+        return
+      default:
+        assertNever(told)
     }
   }
 
   /** The bytes told what they are. */
   #read(format: LlmFormat, shape: 'json' | 'event-stream'): void {
-    const { guarded, gate } = this.#unread!
-    this.#unread = undefined
+    const { guarded, body } = this.#unread!
     this.#deliver(guarded, format, shape)
-    for (const chunk of gate.take()) this.#delivery?.push(chunk)
+    for (const chunk of body.take()) this.#delivery?.push(chunk)
+  }
+
+  /** A failure of every rule before it was known what the body is. */
+  #faultUnread({ policy }: Guarded, reason: FailureReason): void {
+    const { decision, outcomes } = judgeFault(policy.outputRules, reason)
+    if (decision.kind === 'deny') {
+      this.#refuse('failed-closed', REFUSALS.unsupported, policy, outcomes)
+    } else {
+      this.#record('released', 'failed-open', policy, outcomes)
+      this.#passUnread()
+    }
   }
 
   /** No format takes it: fail_mode. */
   #unsupported({ policy }: Guarded): void {
     this.#host.emit({ kind: 'count', what: 'unsupported' })
-    if (policy.failMode === 'error') this.#refuse('unsupported', REFUSALS.unsupported)
-    else this.#passUnread()
+    if (policy.failMode === 'error' && !this.#host.init.observed) {
+      this.#refuse('unsupported', REFUSALS.unsupported, policy)
+      return
+    }
+    if (policy.failMode === 'warn') this.#record('released', 'unsupported', policy)
+    this.#passUnread()
   }
 
   #passUnread(): void {
-    const gate = this.#unread?.gate
+    const chunks = this.#unread?.body.take() ?? []
     this.#unread = undefined
     this.#outlet.replyHeaders()
-    for (const chunk of gate?.take() ?? []) this.#outlet.pass(chunk)
+    for (const chunk of chunks) this.#outlet.pass(chunk)
   }
 
-  #deliver(pinned: Guarded, format: LlmFormat, shape: 'json' | 'event-stream'): void {
+  #deliver(
+    pinned: Guarded,
+    format: LlmFormat,
+    shape: 'json' | 'event-stream',
+    charset: 'readable' | 'unreadable' = 'readable',
+  ): void {
     const { policy, request, clientStreams } = pinned
     const guarded: GuardedResponse = { policy, format, request, clientStreams, shape }
-    const encoding = this.#contentEncoding()
-    if (this.#host.init.observed || !canIntervene(policy.outputRules)) {
+    const isReadable = charset === 'readable' && this.#contentEncoding() === undefined
+    this.#unread = undefined
+    if (this.#isLive(policy)) {
       this.#outlet.replyHeaders()
       const downstream = new Downstream(this.#host, this.#outlet, guarded, 'live')
-      this.#delivery = new LiveDelivery(this.#host, downstream, guarded, encoding)
-      return
-    }
-    if (encoding !== undefined) {
+      this.#delivery = new LiveDelivery(
+        this.#host,
+        downstream,
+        guarded,
+        isReadable ? 'readable' : 'unreadable',
+      )
+    } else if (!isReadable) {
       const downstream = new Downstream(this.#host, this.#outlet, guarded, 'body')
       const delivery = new BodyDelivery(this.#host, downstream, guarded, undefined)
       this.#delivery = delivery
       delivery.fault('undecodable')
-      return
-    }
-    if (shape === 'event-stream') this.#deliverStream(guarded)
+    } else if (shape === 'event-stream') this.#deliverStream(guarded)
     else this.#deliverBody(guarded)
+  }
+
+  /** Nothing can be denied or changed. */
+  #isLive(policy: Policy): boolean {
+    return this.#host.init.observed || !canIntervene(policy.outputRules)
   }
 
   #deliverStream(guarded: GuardedResponse): void {
     const { stream } = guarded.policy
     const downstream = new Downstream(this.#host, this.#outlet, guarded, 'withhold')
     if (!this.#outlet.canWithholdHeaders || stream.headers === 'at_once') {
-      this.#outlet.replyHeaders(HELD_BODY)
+      this.#outlet.replyHeaders(heldBody(guarded.policy))
     }
     this.#delivery = new StreamDelivery(this.#host, downstream, guarded)
     const canBeat = guarded.format.heartbeat !== undefined && this.#host.init.responseMode !== 'buffered'
     if (canBeat) this.#host.emit({ kind: 'start-heartbeats', everyMs: stream.heartbeatMs })
-    this.#host.emit({ kind: 'start-deadline', afterMs: stream.maxDurationMs })
   }
 
   #deliverBody(guarded: GuardedResponse): void {
@@ -249,7 +259,7 @@ export class ResponseSide {
     const downstream = new Downstream(this.#host, this.#outlet, guarded, 'body')
     if (responseMode === 'streamed') {
       const override: ModeOverride = { requestBody: requestMode, responseBody: 'buffered' }
-      this.#outlet.replyHeaders(HELD_BODY, override)
+      this.#outlet.replyHeaders(heldBody(guarded.policy), override)
     } else if (responseMode === 'buffered') this.#outlet.replyHeaders()
     // In STREAMED the last place for bytes is the last chunk, and trailers may follow it unannounced.
     const length = responseMode === 'streamed' ? this.#headers?.headers.get('content-length') : undefined
@@ -260,16 +270,9 @@ export class ResponseSide {
   #end(): void {
     if (this.#ended) return
     this.#ended = true
-    if (this.#unread) this.#readNothing(this.#unread)
+    if (this.#unread) this.#act(this.#unread.body.end())
     if (this.#delivery) this.#delivery.end()
     else this.#outlet.finish()
-  }
-
-  /** The body ended before it told what it is. An empty one has nothing to look at. */
-  #readNothing({ guarded, gate }: Unread): void {
-    if (gate.heldBytes === 0) this.#passUnread()
-    else if (guarded.format !== undefined) this.#read(guarded.format, 'json')
-    else this.#detect({ guarded, gate }, 'whole')
   }
 
   #contentEncoding(): string | undefined {
@@ -277,15 +280,35 @@ export class ResponseSide {
     return encoding === undefined || encoding === 'identity' ? undefined : encoding
   }
 
-  #refuse(because: Because, error: ProviderError): void {
+  /** A denial in the place of a body that no format could speak for. */
+  #refuse(
+    because: Because,
+    error: ProviderError,
+    policy?: Policy,
+    outcomes: readonly RuleOutcome[] = [],
+  ): void {
+    this.#record('denied', because, policy, outcomes)
+    this.#unread = undefined
+    this.#ended = true
     const denial = { side: 'response' as const, because, findings: [] }
-    const reply = errorReply(error, denial, undefined, undefined, this.#host.init.stamp)
+    const reply = errorReply(error, denial, undefined, policy, this.#host.init.stamp)
     if (this.#outlet.canReplaceAnswer) {
       this.#host.emit({ kind: 'reply', reply: { kind: 'local', ...reply } })
       this.#host.emit({ kind: 'end', status: 'ok', why: 'answered' })
     } else {
       this.#host.emit({ kind: 'end', status: 'unavailable', why: because })
     }
+  }
+
+  #record(
+    effective: Effective,
+    because: Because,
+    policy: Policy | undefined,
+    outcomes: readonly RuleOutcome[] = [],
+  ): void {
+    const record = unreadRecord(this.#host.init.stamp.id, policy?.name, effective, because, outcomes)
+    const held = effective === 'released' ? 'bytesReleased' : 'bytesDiscarded'
+    this.#host.emit({ kind: 'record', record: { ...record, [held]: this.heldBytes } })
   }
 }
 

@@ -14,10 +14,14 @@ export interface StreamGatePort {
   release(frames: readonly Frame[], skip: number): void
   /** Everything was released and the upstream is at its end. */
   finish(): void
+  /** Must close the gate. */
   deny(judged: Judged): void
   /** The policy forgave a fault: from here on everything passes unseen. `rest`: bytes of no whole frame. */
   passUnseen(rest: readonly Frame[]): void
+  /** A part that no guard can read. */
   uninspectable(): void
+  /** The stream is over and nothing of it could be read, although there was something: fail_mode decides. */
+  unreadable(): 'release' | 'refused'
   pause(): void
   resume(): void
 }
@@ -46,6 +50,8 @@ export class StreamGate {
   #paused = false
   #terminatorHeld = false
   #ended = false
+  #sawUninspectable = false
+  #releasedTerminator = false
   /** A fault that the policy forgives: what is held is still judged, the rest passes. */
   #forgiven = false
   #closed = false
@@ -64,6 +70,11 @@ export class StreamGate {
 
   get heldBytes(): number {
     return this.#heldBytes + this.#decoder.buffered
+  }
+
+  /** The stream's own end went out and nothing came after it. */
+  get isComplete(): boolean {
+    return this.#releasedTerminator && this.heldBytes === 0
   }
 
   /** The first whole frame held, whose byte order mark may have to go out before anything of ours. */
@@ -110,6 +121,7 @@ export class StreamGate {
 
   #hold(frames: readonly Frame[]): void {
     for (const frame of frames) {
+      if (this.#closed) return
       this.#held.push(frame)
       this.#heldBytes += frame.bytes.byteLength
       for (const part of frame.parts) this.#take(part)
@@ -125,6 +137,7 @@ export class StreamGate {
         this.#terminatorHeld = true
         return
       case 'uninspectable':
+        this.#sawUninspectable = true
         this.#port.uninspectable()
         return
       case 'undecodable':
@@ -148,6 +161,8 @@ export class StreamGate {
     if (!this.#ended && !this.#terminatorHeld && !full && !this.#forgiven) return
     if (full && !this.#ended && this.#settings.onHeldLimit === 'deny') this.#raise('over-limit')
     if (this.#closed) return
+    const isBlind = this.#ended && this.#text.length === 0 && this.#sawUninspectable
+    if (isBlind && this.#port.unreadable() === 'refused') return
     if (this.#text.length > this.#judgedLength) this.#judge()
     else this.#release(this.#held.length)
   }
@@ -155,7 +170,8 @@ export class StreamGate {
   #judge(): void {
     const length = this.#text.length
     this.#judging = this.#held.length
-    this.#port.judge(this.#text.segments(), this.#ended, judged => {
+    const final = this.#ended || this.#terminatorHeld
+    this.#port.judge(this.#text.segments(), final, judged => {
       const frames = this.#judging
       if (this.#closed || frames === undefined) return
       this.#judging = undefined
@@ -173,12 +189,12 @@ export class StreamGate {
     if (frames.length > 0) this.#skip = 0
     for (const frame of frames) this.#heldBytes -= frame.bytes.byteLength
     this.#heldBytes += frames.length > 0 ? skip : 0
-    if (this.#held.length === 0) this.#terminatorHeld = false
-    this.#port.release(frames, skip)
-    if (this.#paused) {
-      this.#paused = false
-      this.#port.resume()
+    if (this.#held.length === 0) {
+      this.#releasedTerminator ||= this.#terminatorHeld
+      this.#terminatorHeld = false
     }
+    this.#port.release(frames, skip)
+    this.#resume()
     if (this.#held.length > 0) this.#advance()
     else this.#afterRelease()
   }
@@ -199,12 +215,24 @@ export class StreamGate {
     }
   }
 
-  #deny(judged: Judged): void {
+  /** Drops what is held and takes nothing more: the client gets another last word. */
+  close(): void {
     this.#closed = true
     this.#held = []
+    this.#heldBytes = 0
     // Nobody waits for the scan on its way: its verdict could only be stricter than what is said now.
     this.#judging = undefined
+    this.#resume()
+  }
+
+  #deny(judged: Judged): void {
     this.#port.deny(judged)
+  }
+
+  #resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#port.resume()
   }
 
   #pause(): void {

@@ -54,6 +54,7 @@ export class Call {
 
   /** The drain deadline has passed: ends what is left, never OK. */
   abandon(): void {
+    this.#guarded(() => this.#step({ kind: 'closed' }))
     this.#fail(GrpcStatus.UNAVAILABLE, 'shutting down', 'drained')
   }
 
@@ -221,7 +222,19 @@ export class Call {
   /** A bug of ours ends this exchange, closed, and no other. */
   #broke(error: unknown): void {
     this.#deps.telemetry.fault(error, this.#id)
+    this.#account()
     this.#fail(GrpcStatus.INTERNAL, 'internal error', 'failed')
+  }
+
+  /** What was held is accounted for, as far as a broken exchange still can. */
+  #account(): void {
+    if (this.#ended || this.#exchange === undefined) return
+    this.#inbox.length = 0
+    try {
+      this.#step({ kind: 'closed' })
+    } catch {
+      // It broke a second time: the fault that counts is the first, and it is told.
+    }
   }
 
   #fail(code: GrpcStatus, details: string, how: CallEnd): void {

@@ -99,12 +99,15 @@ export type ResponseDetection =
   /** Ask again when more bytes are there; never the answer for a whole body. */
   | { readonly kind: 'more' }
   | { readonly kind: 'none' }
+  /** It says that it is JSON or an event stream, and is none, or in a charset that is not read here. */
+  | { readonly kind: 'undecodable' }
 
 /** How far into an event stream the first event with data is looked for: past it, no format claims the stream. */
 const MAX_DETECTED_BYTES = 65_536
 
 const MORE = { kind: 'more' } as const
 const NONE = { kind: 'none' } as const
+const UNDECODABLE = { kind: 'undecodable' } as const
 
 /**
  * Which format a response is in whose request was never seen: told by its own shape. `bytes` are all that came
@@ -119,12 +122,13 @@ export function detectResponseFormat(
   const shape = responseShape(contentType, bytes)
   if (shape === 'json') return extent === 'whole' ? detectJson(bytes) : MORE
   if (shape === 'event-stream') return detectEventStream(bytes, extent)
+  if (shape === 'unknown-encoding') return UNDECODABLE
   return shape === 'more' && extent === 'prefix' ? MORE : NONE
 }
 
 function detectJson(body: Uint8Array): ResponseDetection {
   const json = decodeJsonBody(body)
-  return json.kind === 'ok' ? claimedBy(json.value, 'json') : NONE
+  return json.kind === 'ok' ? claimedBy(json.value, 'json') : UNDECODABLE
 }
 
 function detectEventStream(bytes: Uint8Array, extent: 'prefix' | 'whole'): ResponseDetection {
@@ -132,7 +136,7 @@ function detectEventStream(bytes: Uint8Array, extent: 'prefix' | 'whole'): Respo
   const frames = [...framer.push(bytes.subarray(0, MAX_DETECTED_BYTES))]
   if (extent === 'whole') frames.push(...framer.end())
   for (const frame of frames) {
-    if (frame.kind === 'undecodable') return NONE
+    if (frame.kind === 'undecodable') return UNDECODABLE
     if (frame.data === undefined || frame.data.trim() === '') continue
     const json = parseJson(frame.data)
     return json.kind === 'ok' ? claimedBy(json.value, 'event-stream') : NONE

@@ -87,6 +87,11 @@ function severity(decision: Decision): number {
   }
 }
 
+/** Of two outcomes of one rule the one that leads to the stricter decision; the first where both lead to the same. */
+export function mostTelling(a: RuleOutcome, b: RuleOutcome): RuleOutcome {
+  return severity(decideOne(b)) > severity(decideOne(a)) ? b : a
+}
+
 /** Whether any outcome of these rules could hold back or change what passes. */
 export function canIntervene(rules: readonly Rule[]): boolean {
   return rules.some(rule => rule.action !== 'alert' || !rule.failOpen)

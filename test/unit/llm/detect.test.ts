@@ -114,7 +114,7 @@ describe('detectResponseFormat', () => {
       'whole',
       { kind: 'none' },
     ],
-    ['broken JSON', 'application/json', '{"choices":[', 'whole', { kind: 'none' }],
+    ['broken JSON', 'application/json', '{"choices":[', 'whole', { kind: 'undecodable' }],
     ['a stream by its first data', 'text/event-stream', chunk, 'prefix', chat('event-stream')],
     ['behind comments', 'text/event-stream', `: wait\n\n${chunk}`, 'prefix', chat('event-stream')],
     [
@@ -142,10 +142,16 @@ describe('detectResponseFormat', () => {
       chat('event-stream'),
     ],
     ['another API', 'text/event-stream', 'data: {"type":"message_start"}\n\n', 'prefix', { kind: 'none' }],
-    ['JSON labelled as a stream', 'text/event-stream', `${completion}\n\n`, 'prefix', { kind: 'none' }],
+    [
+      'JSON labelled as a stream',
+      'text/event-stream',
+      `${completion}\n\n`,
+      'prefix',
+      { kind: 'undecodable' },
+    ],
     ['nothing yet', undefined, '', 'prefix', { kind: 'more' }],
     ['nothing at all', undefined, '', 'whole', { kind: 'none' }],
-    ['an unread charset', 'application/json; charset=utf-16', completion, 'whole', { kind: 'none' }],
+    ['an unread charset', 'application/json; charset=utf-16', completion, 'whole', { kind: 'undecodable' }],
     ['something else', 'image/png', '\x89PNG', 'prefix', { kind: 'none' }],
     ['too long a prologue', 'text/event-stream', `:${'x'.repeat(70_000)}`, 'prefix', { kind: 'none' }],
   ] as const)('%s', (_, contentType, text, extent, detection) => {
