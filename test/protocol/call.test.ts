@@ -1,6 +1,7 @@
 import { status as GrpcStatus } from '@grpc/grpc-js'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { CHAT_HEADERS, chatRequest } from '../support/chat.ts'
+import { watchHealth } from '../support/health-client.ts'
 import { flagWord, policy, policySet, rule } from '../support/policies.ts'
 import { connectProcessor, type ProcessorCall, type ProcessorClient } from '../support/processor-client.ts'
 import { type RunningWeir, startWeir } from '../support/weir.ts'
@@ -54,7 +55,9 @@ describe('a call', () => {
       policy({ name: 'strict', inputRules: [rule(flagWord('attack'))] }),
     )
     expect(await ask('attack')).toMatchObject({ response: 'request_body' })
-    expect(await ask('attack', { 'x-weir-policy': 'strict' })).toMatchObject({ response: 'immediate_response' })
+    expect(await ask('attack', { 'x-weir-policy': 'strict' })).toMatchObject({
+      response: 'immediate_response',
+    })
     expect(await ask('hello', { 'x-weir-policy': 'strikt' })).toMatchObject({
       immediate_response: { status: { code: 'InternalServerError' } },
     })
@@ -110,6 +113,17 @@ describe('a call', () => {
       weir.telemetry.clear()
     }
     expect(weir.service.openCalls).toBe(0)
+  })
+})
+
+describe('health', () => {
+  test('is SERVING until the drain begins, then NOT_SERVING', async () => {
+    const health = watchHealth(weir.address)
+    await health.until('SERVING')
+    const drained = weir.service.drain(60_000)
+    await health.until('NOT_SERVING')
+    health.close()
+    await drained
   })
 })
 
