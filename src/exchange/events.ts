@@ -39,7 +39,7 @@ export interface HeaderMutation {
   readonly remove?: readonly string[]
 }
 
-/** STREAMED: asks Envoy to buffer this one response body. Every mode must be named: an unset one means NONE. */
+/** STREAMED: asks Envoy to buffer this one response body. Both modes are named: a body mode left out means NONE. */
 export interface ModeOverride {
   readonly requestBody: BodyMode
   readonly responseBody: BodyMode

@@ -48,7 +48,7 @@ export interface Settled {
   readonly filled: boolean
 }
 
-/** Envoy takes duplex replies up to 64 KiB; stay under it. */
+/** Envoy takes larger pieces too; small ones keep one exchange from holding up the others on the connection. */
 const MAX_PIECE = 62_000
 
 export function openOutlet(side: Side, mode: BodyMode, emit: (reply: Reply) => void): Outlet {

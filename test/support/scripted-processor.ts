@@ -31,8 +31,10 @@ export interface ScriptedCall {
   end(): void
   /** Ends the call with a status that is not OK. */
   fail(code?: status): void
-  /** How Envoy took leave: it closed its half of the call, or cancelled (reset) it. */
-  readonly left: Promise<'half-closed' | 'cancelled'>
+  /** Envoy closed its half of the call, or reset it. */
+  readonly left: Promise<void>
+  /** Envoy reset the call. */
+  readonly cancelled: Promise<void>
 }
 
 export async function startScripted(): Promise<ScriptedProcessor> {
@@ -81,10 +83,13 @@ function watch(grpc: ServerDuplexStream<WireMessage, WireReply>): ScriptedCall {
   let taken = 0
   let wake = (): void => {}
   let over = false
-  const left = new Promise<'half-closed' | 'cancelled'>(resolve => {
-    grpc.on('end', () => resolve('half-closed'))
-    grpc.on('cancelled', () => resolve('cancelled'))
+  const cancelled = new Promise<void>(resolve => {
+    grpc.on('cancelled', () => resolve())
   })
+  const halfClosed = new Promise<void>(resolve => {
+    grpc.on('end', () => resolve())
+  })
+  const left = Promise.race([halfClosed, cancelled])
   void left.then(() => {
     over = true
     wake()
@@ -120,5 +125,6 @@ function watch(grpc: ServerDuplexStream<WireMessage, WireReply>): ScriptedCall {
       grpc.emit('error', { code, details: 'scripted' })
     },
     left,
+    cancelled,
   }
 }

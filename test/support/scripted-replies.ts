@@ -52,7 +52,11 @@ export interface Immediate {
 }
 
 /** A header phase goes on. `override` is a `mode_override` beside it. */
-export function headers(side: Side, mutation: Mutation = {}, override?: Readonly<Record<string, string>>): WireReply {
+export function headers(
+  side: Side,
+  mutation: Mutation = {},
+  override?: Readonly<Record<string, string>>,
+): WireReply {
   return {
     [`${side}_headers`]: { response: { header_mutation: headerMutation(mutation) } },
     ...(override ? { mode_override: override } : {}),
@@ -70,8 +74,17 @@ export function clearedBody(side: Side): WireReply {
 }
 
 /** Full duplex: one piece of a body, in nobody's place. */
-export function piece(side: Side, bytes: string, end: 'more' | 'end' = 'more', mutation?: Mutation): WireReply {
-  return bodyReply(side, { streamed_response: { body: Buffer.from(bytes), end_of_stream: end === 'end' } }, mutation)
+export function piece(
+  side: Side,
+  bytes: string,
+  end: 'more' | 'end' = 'more',
+  mutation?: Mutation,
+): WireReply {
+  return bodyReply(
+    side,
+    { streamed_response: { body: Buffer.from(bytes), end_of_stream: end === 'end' } },
+    mutation,
+  )
 }
 
 export function trailers(side: Side): WireReply {
