@@ -50,16 +50,24 @@ module.exports = {
       room('extproc'),
       '^src/server\\.ts$',
     ]),
-    only('undici-stays-in-http-client', 'one place for redirects, caps and TLS', { path: 'node_modules/undici/' }, [
-      '^src/guardrail/http-client\\.ts$',
-    ]),
+    only(
+      'undici-stays-in-http-client',
+      'one place for redirects, caps and TLS',
+      { path: 'node_modules/undici/' },
+      ['^src/guardrail/http-client\\.ts$'],
+    ),
     {
       name: 'pure-rooms-import-no-node-module',
       severity: 'error',
       from: { path: '^src/(exchange|policy|llm)/' },
       to: { dependencyTypes: ['core'] },
     },
-    { name: 'src-does-not-import-tests', severity: 'error', from: { path: '^src/' }, to: { path: '^(test|scripts)/' } },
+    {
+      name: 'src-does-not-import-tests',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(test|scripts)/' },
+    },
   ],
   options: {
     tsPreCompilationDeps: true,

@@ -4,7 +4,7 @@ import { chatCompletion, chatRequest } from '../support/chat.ts'
 import { flagWord, policy, policySet, rule } from '../support/policies.ts'
 import { startStack } from '../support/stack.ts'
 
-const REQUESTS = Number(process.env.WEIR_RESET_REQUESTS ?? 20_000)
+const REQUESTS = Number(process.env.WEIR_RESET_REQUESTS ?? 100_000)
 const AT_ONCE = 32
 
 /** Sends `count` requests, `AT_ONCE` at a time, and counts the answers that are not the one expected. */
