@@ -66,10 +66,30 @@ interface GuardrailIdentity {
   readonly name: string
 }
 
+/** What an incremental scan knows after a piece of text. */
+export interface ScanProgress {
+  /** New since the last call. Spans count from the start of the running text; `segment` is 0. */
+  readonly findings: readonly Finding[]
+  /** UTF-16 position in the running text: what stands before it can no longer become part of a finding. */
+  readonly safeTo: number
+}
+
+/**
+ * Judges one running text piece by piece, at a cost linear in its length. All findings together are those of a scan of
+ * the whole text, however it was cut.
+ */
+export interface IncrementalScan {
+  push(text: string): ScanProgress
+  /** The text is over: what was waited for does not come. */
+  end(): ScanProgress
+}
+
 /** Judges in this process, at once. May throw; run-scan turns that into a failure. */
 export interface LocalGuardrail extends GuardrailIdentity {
   readonly locality: 'local'
   scan(subject: ScanSubject): Verdict
+  /** For one text of an answer that streams. Absent where a match has no bound. */
+  openScan?(): IncrementalScan
 }
 
 /** Asks a service. Must end soon after `signal` aborts. May reject; run-scan turns that into a failure. */
