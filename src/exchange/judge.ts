@@ -2,7 +2,7 @@ import type { FailureReason, ScanSubject } from '../guardrail/guardrail.ts'
 import type { TextSegment } from '../llm/format.ts'
 import { type Decision, decide, type RuleOutcome, stricter } from '../policy/decide.ts'
 import type { Rule } from '../policy/policy.ts'
-import { redactSegments } from '../policy/redact.ts'
+import { inOriginal, redactSegments } from '../policy/redact.ts'
 import type { ScanLifetime } from './events.ts'
 
 /** Opens a scan; `onEnd` gets exactly one outcome per rule, in order, unless the call ends before. */
@@ -15,6 +15,7 @@ export type OpenScan = (
 
 /** What the rules of one side came to over one set of texts. */
 export interface Judged {
+  /** Redactions are places of the texts as they came. */
   readonly decision: Decision
   readonly outcomes: readonly RuleOutcome[]
   /** The subject's texts with every redaction made; the same objects where nothing changed. */
@@ -41,12 +42,18 @@ export function judge(
     }
     judgeStage(openScan, remote, { ...subject, segments: first.segments }, lifetime, second => {
       done({
-        decision: stricter(first.decision, second.decision),
+        decision: stricter(first.decision, asOriginal(first.decision, second.decision)),
         outcomes: [...first.outcomes, ...second.outcomes],
         segments: second.segments,
       })
     })
   })
+}
+
+/** The second stage looked at what the first had left. */
+function asOriginal(first: Decision, second: Decision): Decision {
+  if (first.kind !== 'redact' || second.kind !== 'redact') return second
+  return { kind: 'redact', redactions: inOriginal(first.redactions, second.redactions) }
 }
 
 function judgeStage(

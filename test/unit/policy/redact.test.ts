@@ -1,0 +1,75 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { TextSegment } from '../../../src/llm/format.ts'
+import type { Redaction } from '../../../src/policy/decide.ts'
+import { inOriginal, redactPiece, redactSegments, replacementsOf } from '../../../src/policy/redact.ts'
+
+const segment = (text: string): TextSegment => ({ message: 0, role: 'user', kind: 'content', text, path: [] })
+const redaction = (start: number, end: number, detector = 'pii/email'): Redaction => ({
+  span: { segment: 0, start, end },
+  detector,
+})
+const redacted = (text: string, ...list: Redaction[]): string =>
+  redactSegments([segment(text)], list)[0]!.text
+
+describe('redaction', () => {
+  test('puts the entity in the place of the text', () => {
+    expect(redacted('write to a@b.c now', redaction(9, 14))).toBe('write to <EMAIL> now')
+    expect(redacted('x', redaction(0, 1, 'us-ssn'))).toBe('<US_SSN>')
+  })
+
+  test('makes one of stretches that overlap, named by the first', () => {
+    expect(redacted('0123456789', redaction(2, 5, 'a/one'), redaction(4, 8, 'a/two'))).toBe('01<ONE>89')
+    expect(redacted('0123456789', redaction(2, 8, 'a/one'), redaction(3, 5, 'a/two'))).toBe('01<ONE>89')
+    expect(redacted('0123456789', redaction(2, 5, 'a/one'), redaction(5, 8, 'a/two'))).toBe('01<ONE><TWO>89')
+  })
+
+  test('leaves segments without one as they are', () => {
+    const segments = [segment('a'), segment('b')]
+    const [first, second] = redactSegments(segments, [redaction(0, 1)])
+    expect(first?.text).toBe('<EMAIL>')
+    expect(second).toBe(segments[1])
+  })
+})
+
+const spans = fc.array(fc.tuple(fc.nat(40), fc.integer({ min: 1, max: 10 })), { maxLength: 6 })
+const redactionsIn = (text: string, list: [number, number][]): Redaction[] =>
+  list.flatMap(([start, length]) => {
+    const end = Math.min(start + length, text.length)
+    return start < end ? [redaction(start, end)] : []
+  })
+
+test('a text cut into pieces anywhere is redacted as the whole is', () => {
+  fc.assert(
+    fc.property(fc.string({ maxLength: 40 }), spans, fc.array(fc.nat(40)), (text, list, cuts) => {
+      const redactions = redactionsIn(text, list)
+      const replacements = replacementsOf(redactions).get(0) ?? []
+      const places = [0, ...cuts.map(cut => Math.min(cut, text.length)), text.length].sort((a, b) => a - b)
+      const pieces = places
+        .slice(1)
+        .map((to, i) => redactPiece(text.slice(places[i], to), places[i]!, replacements))
+      expect(pieces.join('')).toBe(redacted(text, ...redactions))
+    }),
+  )
+})
+
+test('what is found in a redacted text names the same characters of the original', () => {
+  fc.assert(
+    fc.property(fc.string({ minLength: 1, maxLength: 40 }), spans, spans, (text, first, second) => {
+      const earlier = redactionsIn(text, first)
+      const between = redacted(text, ...earlier)
+      const later = redactionsIn(between, second)
+      const replacements = replacementsOf(earlier).get(0) ?? []
+      for (const [index, { span }] of inOriginal(earlier, later).entries()) {
+        const wanted = later[index]!.span
+        expect(span.start).toBeLessThan(span.end)
+        expect(span.end).toBeLessThanOrEqual(text.length)
+        // All that the later one covers is gone, and no half of a placeholder stays.
+        const rest = redactPiece(text.slice(0, span.start), 0, replacements)
+        expect(rest.length).toBeLessThanOrEqual(wanted.start)
+        const tail = redactPiece(text.slice(span.end), span.end, replacements)
+        expect(tail.length).toBeLessThanOrEqual(between.length - wanted.end)
+      }
+    }),
+  )
+})
