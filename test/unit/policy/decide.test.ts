@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest'
+import type { Outcome } from '../../../src/guardrail/guardrail.ts'
+import { canIntervene, decide, mostTelling } from '../../../src/policy/decide.ts'
+import type { Action } from '../../../src/policy/policy.ts'
+import { flagWord, rule } from '../../support/policies.ts'
+
+const span = { segment: 0, start: 0, end: 1 }
+const clean: Outcome = { kind: 'verdict', verdict: { kind: 'clean' }, ms: 1 }
+const flagged: Outcome = {
+  kind: 'verdict',
+  verdict: { kind: 'flagged', findings: [{ detector: 'd', span }] },
+  ms: 1,
+}
+const spanless: Outcome = {
+  kind: 'verdict',
+  verdict: { kind: 'flagged', findings: [{ detector: 'd', span }, { detector: 'e' }] },
+  ms: 1,
+}
+const findingless: Outcome = { kind: 'verdict', verdict: { kind: 'flagged', findings: [] }, ms: 1 }
+const failed: Outcome = { kind: 'failure', reason: 'timeout', ms: 1 }
+
+const guardrail = flagWord('x')
+const one = (outcome: Outcome, action: Action, fail: 'fail-open' | 'fail-closed' = 'fail-closed') => ({
+  rule: rule(guardrail, action, fail),
+  outcome,
+})
+
+describe('the truth table', () => {
+  test.each<[string, Outcome, Action, 'fail-open' | 'fail-closed', string]>([
+    ['clean', clean, 'block', 'fail-closed', 'release clean'],
+    ['clean', clean, 'redact', 'fail-closed', 'release clean'],
+    ['clean', clean, 'alert', 'fail-closed', 'release clean'],
+    ['flagged', flagged, 'block', 'fail-closed', 'deny flagged'],
+    ['flagged', flagged, 'block', 'fail-open', 'deny flagged'],
+    ['flagged', flagged, 'redact', 'fail-closed', 'redact'],
+    ['flagged', flagged, 'redact', 'fail-open', 'redact'],
+    ['flagged without a place', spanless, 'redact', 'fail-closed', 'deny flagged'],
+    ['flagged without a finding', findingless, 'redact', 'fail-closed', 'deny flagged'],
+    ['flagged', flagged, 'alert', 'fail-closed', 'release alerted'],
+    ['flagged', flagged, 'alert', 'fail-open', 'release alerted'],
+    ['failure', failed, 'block', 'fail-closed', 'deny failed-closed'],
+    ['failure', failed, 'redact', 'fail-closed', 'deny failed-closed'],
+    ['failure', failed, 'alert', 'fail-closed', 'deny failed-closed'],
+    ['failure', failed, 'block', 'fail-open', 'release failed-open'],
+    ['failure', failed, 'redact', 'fail-open', 'release failed-open'],
+    ['failure', failed, 'alert', 'fail-open', 'release failed-open'],
+  ])('%s, action %s %s, %s: %s', (_name, outcome, action, fail, expected) => {
+    const decision = decide([one(outcome, action, fail)])
+    const said = decision.kind === 'redact' ? 'redact' : `${decision.kind} ${decision.because}`
+    expect(said).toBe(expected)
+  })
+
+  test('over several rules the strictest wins, in any order', () => {
+    const ladder = [
+      one(clean, 'block'),
+      one(flagged, 'alert'),
+      one(failed, 'alert', 'fail-open'),
+      one(flagged, 'redact'),
+      one(failed, 'alert'),
+      one(flagged, 'block'),
+    ]
+    ladder.forEach((stricter, index) => {
+      for (const milder of ladder.slice(0, index)) {
+        expect(decide([stricter, milder])).toEqual(decide([stricter]))
+        expect(decide([milder, stricter])).toEqual(decide([stricter]))
+        expect(mostTelling(milder, stricter)).toBe(stricter)
+        expect(mostTelling(stricter, milder)).toBe(stricter)
+      }
+    })
+  })
+
+  test('redactions of several rules are all made', () => {
+    const decision = decide([one(flagged, 'redact'), one(flagged, 'redact')])
+    expect(decision).toMatchObject({ kind: 'redact', redactions: [{ span }, { span }] })
+  })
+
+  test('no rule, no objection', () => {
+    expect(decide([])).toEqual({ kind: 'release', because: 'clean' })
+  })
+})
+
+test('only alert with fail_open, throughout, can never intervene', () => {
+  expect(canIntervene([])).toBe(false)
+  expect(canIntervene([rule(guardrail, 'alert', 'fail-open')])).toBe(false)
+  for (const [action, fail] of [
+    ['alert', 'fail-closed'],
+    ['block', 'fail-open'],
+    ['redact', 'fail-open'],
+  ] as const) {
+    expect(canIntervene([rule(guardrail, 'alert', 'fail-open'), rule(guardrail, action, fail)])).toBe(true)
+  }
+})
