@@ -118,7 +118,7 @@ function decodeStream(format: LlmFormat, body: Uint8Array): Decoded<Texts> {
   for (const part of [...decoder.push(body), ...decoder.end()].flatMap(frame => frame.parts)) {
     if (part.kind === 'undecodable') return part
     if (part.kind === 'uninspectable') uninspectable++
-    if (part.kind === 'text-delta') text.add(part)
+    if (part.kind === 'text-delta') text.append(part)
   }
   return { kind: 'ok', value: { segments: text.segments(), uninspectable } }
 }

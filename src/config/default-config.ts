@@ -14,4 +14,5 @@ policies:
     guardrails:
       - { use: pii, direction: both, action: redact }
       - { use: prompt-attack, direction: input, action: block }
+    stream: { delivery: window }
 `

@@ -120,7 +120,7 @@ const streamSchema = z.strictObject({
     .enum(['window', 'withhold'])
     .default('withhold')
     .describe(
-      '`withhold` an event stream until all of it is scanned, or release it `window` by window (not built yet: acts as `withhold`). A stream that nothing could deny or redact is always delivered live.',
+      '`withhold` an event stream until all of it is scanned, or release it `window` by window as it is scanned. A stream that nothing could deny or redact is always delivered live.',
     ),
   heartbeat_ms: milliseconds()
     .default(5000)
@@ -129,8 +129,10 @@ const streamSchema = z.strictObject({
   max_duration_ms: milliseconds().default(600_000).describe('Longest life of one exchange, in milliseconds.'),
   headers: z
     .enum(['at_once', 'on_first_release'])
-    .default('at_once')
-    .describe('When the response headers of a withheld event stream go out.'),
+    .optional()
+    .describe(
+      'When the response headers of a held event stream go out; left out: `at_once` with `withhold`, `on_first_release` with `window`. While they are held, a denial is a whole answer with its own status; once they are out, it ends the stream.',
+    ),
   on_held_limit: z
     .enum(['window', 'deny'])
     .default('window')
@@ -138,9 +140,13 @@ const streamSchema = z.strictObject({
   hold_back_chars: characters()
     .default(64)
     .describe(
-      'Newest characters kept unreleased, since a finding may still grow into them. Not built yet: only `delivery: window` needs it.',
+      'Newest characters that a scan by windows keeps unreleased, since a finding may still grow into them. A finding that is longer may be partly out.',
     ),
-  window: windowSchema.prefault({}).describe('Sizes of `delivery: window`. Not built yet.'),
+  window: windowSchema
+    .prefault({})
+    .describe(
+      'Sizes of the windows by which remote guardrails, and `regex`, scan a stream; other local ones scan it as it grows.',
+    ),
 })
 
 const limitsSchema = z.strictObject({

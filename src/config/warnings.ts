@@ -53,10 +53,9 @@ function policyOrderWarnings(policies: readonly PolicyConfig[]): string[] {
 }
 
 function policyWarnings(policy: PolicyConfig): string[] {
-  const { name, stream, guardrails } = policy
+  const { name, guardrails } = policy
   return [
     ...(guardrails.length === 0 ? ['has no guardrails: its traffic passes unscanned'] : []),
-    ...(stream.delivery === 'window' ? ['delivery window is not built yet: it acts as withhold'] : []),
     ...(policy.canonicalize ? ['canonicalize is not built yet: requests go on byte for byte'] : []),
     ...(policy.deny_format === 'provider'
       ? []
@@ -72,9 +71,6 @@ function useWarnings(use: UseConfig): string[] {
   return [
     ...(output && use.action === 'alert' && !use.fail_open
       ? ['action alert with fail_open false holds event streams back: a failure of the guardrail denies']
-      : []),
-    ...(output && use.action === 'redact'
-      ? ['redacting an event stream is not built yet: a finding in one denies it']
       : []),
     ...(modes.includes('during_call') ? ['mode during_call is not built yet: it acts as pre_call'] : []),
     ...(use.scan === 'latest_turn' ? ['scan latest_turn is not built yet: it acts as conversation'] : []),

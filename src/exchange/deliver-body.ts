@@ -54,6 +54,8 @@ export class BodyDelivery implements Delivery {
     else if (this.#state === 'holding' && !this.judging) this.#inspect()
   }
 
+  windowDue(): void {}
+
   deadline(): void {
     if (this.#state === 'holding') this.fault('over-limit')
   }

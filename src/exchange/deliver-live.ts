@@ -39,6 +39,8 @@ export class LiveDelivery implements Delivery {
     this.#judgeCopy()
   }
 
+  windowDue(): void {}
+
   deadline(): void {}
 
   /** What was delivered before the cut is judged all the same. */

@@ -1,16 +1,22 @@
-import type { ProviderError } from '../llm/format.ts'
-import { type Decision, decide, mostTelling, type RuleOutcome, stricter } from '../policy/decide.ts'
+import type { Outcome } from '../guardrail/guardrail.ts'
+import type { Frame, ProviderError } from '../llm/format.ts'
+import { decide, mostTelling, type RuleOutcome } from '../policy/decide.ts'
 import type { Rule } from '../policy/policy.ts'
+import { redactPiece } from '../policy/redact.ts'
 import type { Delivery } from './delivery.ts'
 import type { Downstream, GuardedResponse } from './downstream.ts'
 import { heldBody } from './header-mutations.ts'
-import { type Judged, judge, judgeFault } from './judge.ts'
+import { judge, judgeFault } from './judge.ts'
 import { REFUSALS } from './local-reply.ts'
 import type { ExchangeHost } from './pinned.ts'
 import type { Because } from './record.ts'
-import { StreamGate } from './stream-gate.ts'
+import { type HeldFrame, StreamGate, type StreamGatePort } from './stream-gate.ts'
+import { isIncremental } from './track.ts'
 
 const BOM = [0xef, 0xbb, 0xbf]
+
+/** An incremental rule that has found nothing. Its cost is spread over the chunks and not measured. */
+const CLEAN: Outcome = { kind: 'verdict', verdict: { kind: 'clean' }, ms: 0 }
 
 /** An event stream that is held until judged: heartbeats meanwhile, then the upstream's exact bytes or a refusal. */
 export class StreamDelivery implements Delivery {
@@ -20,7 +26,8 @@ export class StreamDelivery implements Delivery {
   readonly #gate: StreamGate
   /** The most telling outcome of each rule, over all scans. */
   readonly #outcomes = new Map<Rule, RuleOutcome>()
-  #decision: Decision = decide([])
+  readonly #windowRules: readonly Rule[]
+  #didRedact = false
   #state: 'holding' | 'passing' | 'settled' = 'holding'
   /** First bytes of the stream, until it is known whether a byte order mark leads it. */
   #mayLeadWithBom = true
@@ -32,46 +39,70 @@ export class StreamDelivery implements Delivery {
     this.#host = host
     this.#downstream = downstream
     this.#guarded = guarded
-    this.#gate = new StreamGate(
-      {
-        judge: (segments, final, done) => {
-          const conversation = guarded.request?.segments ?? []
-          const subject = { side: 'output' as const, conversation, segments, final }
-          judge(host.openScan, policy.outputRules, subject, 'call', judged => {
-            this.#note(judged)
-            done(judged)
-          })
-        },
-        judgeFault: reason => {
-          const judged = judgeFault(policy.outputRules, reason)
-          this.#note(judged)
-          return judged
-        },
-        release: (frames, skip) => {
-          this.#releaseHeaders()
-          downstream.releaseFrames(frames, skip)
-        },
-        passUnseen: rest => {
-          this.#state = 'passing'
-          this.#releaseHeaders()
-          downstream.releaseFrames(rest, 0)
-        },
-        finish: () => {
-          this.#releaseHeaders()
-          this.#recordReleased()
-          this.#state = 'settled'
-          downstream.finish()
-        },
-        deny: judged => this.#deny(judged),
-        uninspectable: () => this.#takeUninspectable(),
-        unreadable: () => this.#settleUnreadable(),
-        pause: () => host.emit({ kind: 'pause' }),
-        resume: () => host.emit({ kind: 'resume' }),
+    this.#windowRules = policy.outputRules.filter(rule => !isIncremental(rule))
+    this.#gate = new StreamGate(this.#port(), format.openStream(), policy.stream, {
+      maxBytes: policy.limits.maxResponseBytes,
+      rules: policy.outputRules,
+    })
+    for (const rule of policy.outputRules) {
+      if (isIncremental(rule)) this.#outcomes.set(rule, { rule, outcome: CLEAN })
+    }
+  }
+
+  #port(): StreamGatePort {
+    const host = this.#host
+    const { policy, request } = this.#guarded
+    return {
+      judge: (segments, final, done) => {
+        const conversation = request?.segments ?? []
+        const subject = { side: 'output' as const, conversation, segments, final }
+        judge(host.openScan, this.#windowRules, subject, 'call', judged => {
+          this.#note(judged.outcomes)
+          done(judged)
+        })
       },
-      format.openStream(),
-      policy.stream,
-      policy.limits.maxResponseBytes,
-    )
+      judgeFault: reason => {
+        const judged = judgeFault(policy.outputRules, reason)
+        this.#note(judged.outcomes)
+        return judged
+      },
+      note: outcomes => this.#note(outcomes),
+      release: (frames, skip) => {
+        this.#releaseHeaders()
+        this.#downstream.releaseFrames(
+          frames.map(held => this.#redacted(held)),
+          skip,
+        )
+      },
+      passUnseen: rest => {
+        this.#state = 'passing'
+        this.#releaseHeaders()
+        this.#downstream.releaseFrames(rest, 0)
+      },
+      finish: () => {
+        this.#releaseHeaders()
+        this.#recordReleased()
+        this.#state = 'settled'
+        this.#downstream.finish()
+      },
+      deny: because => this.#refuse(because),
+      uninspectable: () => this.#takeUninspectable(),
+      unreadable: () => this.#settleUnreadable(),
+      pause: () => host.emit({ kind: 'pause' }),
+      resume: () => host.emit({ kind: 'resume' }),
+      startWindow: afterMs => host.emit({ kind: 'start-window', afterMs }),
+    }
+  }
+
+  /** The frame with what was found in its texts replaced; the frame itself where nothing was. */
+  #redacted({ frame, texts }: HeldFrame): Frame {
+    const edits = texts.flatMap(({ track, from, part }) => {
+      const text = redactPiece(part.text, from, track.replacements)
+      return text === part.text ? [] : [{ path: part.path, text }]
+    })
+    if (edits.length === 0) return frame
+    this.#didRedact = true
+    return this.#guarded.format.rewriteFrame(frame, edits)
   }
 
   get judging(): boolean {
@@ -96,6 +127,10 @@ export class StreamDelivery implements Delivery {
       this.#recordReleased()
       this.#downstream.finish()
     } else this.#gate.end()
+  }
+
+  windowDue(): void {
+    if (this.#state === 'holding') this.#gate.late()
   }
 
   deadline(): void {
@@ -138,9 +173,8 @@ export class StreamDelivery implements Delivery {
     return true
   }
 
-  #note(judged: Judged): void {
-    this.#decision = stricter(this.#decision, judged.decision)
-    for (const one of judged.outcomes) {
+  #note(outcomes: readonly RuleOutcome[]): void {
+    for (const one of outcomes) {
       const known = this.#outcomes.get(one.rule)
       this.#outcomes.set(one.rule, known === undefined ? one : mostTelling(known, one))
     }
@@ -165,16 +199,14 @@ export class StreamDelivery implements Delivery {
   }
 
   #recordReleased(): void {
-    const because = this.#decision.kind === 'release' ? this.#decision.because : 'clean'
-    this.#downstream.record('released', this.#unsupported ? 'unsupported' : because, this.#told, 0)
+    const decision = decide(this.#told)
+    const because = decision.kind === 'release' ? decision.because : 'flagged'
+    const effective = this.#didRedact ? 'redacted' : 'released'
+    this.#downstream.record(effective, this.#unsupported ? 'unsupported' : because, this.#told, 0)
   }
 
   get #told(): readonly RuleOutcome[] {
     return [...this.#outcomes.values()]
-  }
-
-  #deny(judged: Judged): void {
-    this.#refuse(judged.decision.kind === 'deny' ? judged.decision.because : 'flagged')
   }
 
   #refuse(because: Because, error?: ProviderError): void {

@@ -7,6 +7,8 @@ export interface Delivery {
   push(chunk: Uint8Array): void
   /** The upstream's body is complete. */
   end(): void
+  /** What was gathered so far has waited long enough to be scanned. */
+  windowDue(): void
   /** `maxDurationMs` passed. */
   deadline(): void
   /** Envoy is gone: nothing can be sent any more. */

@@ -29,6 +29,8 @@ export type ExchangeEvent =
   | { readonly kind: 'scan-end'; readonly scan: number; readonly outcomes: readonly RuleOutcome[] }
   /** `heartbeatMs` passed without a byte to the client. */
   | { readonly kind: 'heartbeat-due' }
+  /** The time that a `start-window` asked for has passed. */
+  | { readonly kind: 'window-due' }
   /** `maxDurationMs` passed. */
   | { readonly kind: 'deadline' }
   /** Envoy is done with the call, or gone: nothing can be sent any more. */
@@ -96,6 +98,8 @@ export type Effect =
   | { readonly kind: 'start-heartbeats'; readonly everyMs: number }
   | { readonly kind: 'stop-heartbeats' }
   | { readonly kind: 'start-deadline'; readonly afterMs: number }
+  /** Takes the place of the one asked for before. */
+  | { readonly kind: 'start-window'; readonly afterMs: number }
   /** Take no more from Envoy until `resume`: what is held has reached its cap and a scan is on its way. */
   | { readonly kind: 'pause' }
   | { readonly kind: 'resume' }

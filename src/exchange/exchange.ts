@@ -84,6 +84,9 @@ export class Exchange {
       case 'heartbeat-due':
         this.#response.onHeartbeatDue()
         return
+      case 'window-due':
+        this.#response.onWindowDue()
+        return
       case 'deadline':
         this.#response.onDeadline()
         return

@@ -45,7 +45,7 @@ function readEventStream(format: LlmFormat, chunks: readonly Uint8Array[]): Copi
   let uninspectable = 0
   const frames = chunks.flatMap(chunk => decoder.push(chunk))
   for (const part of [...frames, ...decoder.end()].flatMap(frame => frame.parts)) {
-    if (part.kind === 'text-delta') text.add(part)
+    if (part.kind === 'text-delta') text.append(part)
     else if (part.kind === 'uninspectable') uninspectable += 1
     else if (part.kind === 'undecodable') return { kind: 'fault', reason: 'undecodable' }
   }

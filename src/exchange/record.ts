@@ -42,7 +42,7 @@ export interface DecisionRecord {
   readonly policy: string | undefined
   readonly phase: 'request' | 'response'
   readonly format: string | undefined
-  readonly delivery: 'live' | 'withhold' | 'body'
+  readonly delivery: 'live' | 'window' | 'withhold' | 'body'
   readonly effective: Effective
   readonly because: Because
   readonly rules: readonly RuleRecord[]

@@ -107,6 +107,10 @@ export class ResponseSide {
     this.#host.emit({ kind: 'count', what: 'heartbeat' })
   }
 
+  onWindowDue(): void {
+    this.#delivery?.windowDue()
+  }
+
   onDeadline(): void {
     if (this.#unread) this.#act({ kind: 'fault', reason: 'over-limit' })
     else this.#delivery?.deadline()
@@ -245,7 +249,7 @@ export class ResponseSide {
 
   #deliverStream(guarded: GuardedResponse): void {
     const { stream } = guarded.policy
-    const downstream = new Downstream(this.#host, this.#outlet, guarded, 'withhold')
+    const downstream = new Downstream(this.#host, this.#outlet, guarded, stream.delivery)
     if (!this.#outlet.canWithholdHeaders || stream.headers === 'at_once') {
       this.#outlet.replyHeaders(heldBody(guarded.policy))
     }

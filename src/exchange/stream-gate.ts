@@ -1,21 +1,27 @@
 import { assertNever } from '../errors.ts'
 import type { FailureReason } from '../guardrail/guardrail.ts'
 import type { Frame, Part, StreamDecoder, TextSegment } from '../llm/format.ts'
-import type { StreamSettings } from '../policy/policy.ts'
+import { decide, type RuleOutcome } from '../policy/decide.ts'
+import type { Rule, StreamSettings } from '../policy/policy.ts'
 import type { Judged } from './judge.ts'
-import { StreamText } from './stream-text.ts'
+import { ScanWindow } from './scan-window.ts'
+import { type Covered, StreamText } from './stream-text.ts'
+import { isIncremental, type TextPlace, type Track } from './track.ts'
 
 /** What the gate asks of the side it stands in. */
 export interface StreamGatePort {
+  /** Rules that scan by windows: remote ones, and local ones without an incremental scan. */
   judge(segments: readonly TextSegment[], final: boolean, done: (judged: Judged) => void): void
   /** The fault as one failure of every rule. */
   judgeFault(reason: FailureReason): Judged
+  /** Outcomes of incremental rules, for the record. */
+  note(outcomes: readonly RuleOutcome[]): void
   /** `skip`: bytes of the first frame that went out already. */
-  release(frames: readonly Frame[], skip: number): void
+  release(frames: readonly HeldFrame[], skip: number): void
   /** Everything was released and the upstream is at its end. */
   finish(): void
   /** Must close the gate. */
-  deny(judged: Judged): void
+  deny(because: 'flagged' | 'failed-closed'): void
   /** The policy forgave a fault: from here on everything passes unseen. `rest`: bytes of no whole frame. */
   passUnseen(rest: readonly Frame[]): void
   /** A part that no guard can read. */
@@ -24,48 +30,72 @@ export interface StreamGatePort {
   unreadable(): 'release' | 'refused'
   pause(): void
   resume(): void
+  /** Call `late` when so much time has passed. */
+  startWindow(afterMs: number): void
+}
+
+/** A frame and where its texts stand. */
+export interface HeldFrame {
+  readonly frame: Frame
+  readonly texts: readonly TextPlace[]
 }
 
 /**
- * Delivery `withhold`: holds every frame of an event stream until the text in it was judged. What is held is judged
- * when the stream ends, when its terminator comes (later chunks may be no place for it any more), or when
- * `maxHeldBytes` is reached. Held bytes stay under that cap plus what one read of Envoy brings: past it the
- * gate asks for a pause until the verdict has come.
+ * Holds the frames of an event stream until every text in them was cleared, and lets them go in order.
+ *
+ * Incremental rules clear text as it comes, up to where a finding could still begin. The others scan by windows, one
+ * scan in flight; the newest `holdBackChars` of what they saw wait for the next window. Delivery `withhold` lets
+ * nothing go before the stream is complete (it ended, or its terminator came: later chunks may be no place for it any
+ * more); past `maxHeldBytes` it goes on as `window`. Held bytes stay under that cap plus what one read of Envoy
+ * brings: past it the gate asks for a pause while a scan is on its way.
  */
 export class StreamGate {
   readonly #port: StreamGatePort
   readonly #decoder: StreamDecoder
   readonly #settings: StreamSettings
   readonly #maxBytes: number
-  readonly #text = new StreamText()
-  #held: Frame[] = []
+  readonly #text: StreamText
+  readonly #scansByWindow: boolean
+  readonly #window: ScanWindow
+  #delivery: StreamSettings['delivery']
+  #held: HeldFrame[] = []
   #heldBytes = 0
   /** Bytes of the first held frame that went out already. */
   #skip = 0
   #totalBytes = 0
-  /** Length of the text that a verdict stands for. */
-  #judgedLength = 0
-  /** Frames that the scan on its way covers; undefined when there is none. */
-  #judging: number | undefined
+  #judging = false
+  #isLate = false
+  #windowStarted = false
+  #latest = ''
   #paused = false
   #terminatorHeld = false
   #ended = false
   #sawUninspectable = false
   #releasedTerminator = false
+  #releasedText = false
   /** A fault that the policy forgives: what is held is still judged, the rest passes. */
   #forgiven = false
   #closed = false
 
-  constructor(port: StreamGatePort, decoder: StreamDecoder, settings: StreamSettings, maxBytes: number) {
+  constructor(
+    port: StreamGatePort,
+    decoder: StreamDecoder,
+    settings: StreamSettings,
+    limits: { readonly maxBytes: number; readonly rules: readonly Rule[] },
+  ) {
     this.#port = port
     this.#decoder = decoder
     this.#settings = settings
-    this.#maxBytes = maxBytes
+    this.#maxBytes = limits.maxBytes
+    this.#text = new StreamText(limits.rules.filter(isIncremental))
+    this.#scansByWindow = !limits.rules.every(isIncremental)
+    this.#window = new ScanWindow(settings.window)
+    this.#delivery = settings.delivery
   }
 
   /** A verdict is on its way. */
   get judging(): boolean {
-    return this.#judging !== undefined
+    return this.#judging
   }
 
   get heldBytes(): number {
@@ -79,7 +109,7 @@ export class StreamGate {
 
   /** The first whole frame held, whose byte order mark may have to go out before anything of ours. */
   get firstHeld(): Frame | undefined {
-    return this.#held[0]
+    return this.#held[0]?.frame
   }
 
   /** The first held bytes went out already. */
@@ -103,116 +133,17 @@ export class StreamGate {
     this.#advance()
   }
 
+  /** The window has been open long enough. */
+  late(): void {
+    if (this.#judging || !this.#windowStarted) return
+    this.#isLate = true
+    this.#advance()
+  }
+
   /** A failure of every rule at once. Denies, or lets the rest pass after what is held was judged. */
   fault(reason: FailureReason): void {
     this.#raise(reason)
     this.#advance()
-  }
-
-  #raise(reason: FailureReason): void {
-    if (this.#closed || this.#forgiven) return
-    const judged = this.#port.judgeFault(reason)
-    if (judged.decision.kind === 'deny') {
-      this.#deny(judged)
-      return
-    }
-    this.#forgiven = true
-  }
-
-  #hold(frames: readonly Frame[]): void {
-    for (const frame of frames) {
-      if (this.#closed) return
-      this.#held.push(frame)
-      this.#heldBytes += frame.bytes.byteLength
-      for (const part of frame.parts) this.#take(part)
-    }
-  }
-
-  #take(part: Part): void {
-    switch (part.kind) {
-      case 'text-delta':
-        this.#text.add(part)
-        return
-      case 'terminator':
-        this.#terminatorHeld = true
-        return
-      case 'uninspectable':
-        this.#sawUninspectable = true
-        this.#port.uninspectable()
-        return
-      case 'undecodable':
-        this.#raise('undecodable')
-        return
-      case 'finish':
-        return
-      default:
-        assertNever(part)
-    }
-  }
-
-  /** Does what can be done now; called after every change, and again after every verdict. */
-  #advance(): void {
-    if (this.#closed) return
-    const full = this.heldBytes > this.#settings.maxHeldBytes
-    if (this.#judging !== undefined) {
-      if (full) this.#pause()
-      return
-    }
-    if (!this.#ended && !this.#terminatorHeld && !full && !this.#forgiven) return
-    if (full && !this.#ended && this.#settings.onHeldLimit === 'deny') this.#raise('over-limit')
-    if (this.#closed) return
-    const isBlind = this.#ended && this.#text.length === 0 && this.#sawUninspectable
-    if (isBlind && this.#port.unreadable() === 'refused') return
-    if (this.#text.length > this.#judgedLength) this.#judge()
-    else this.#release(this.#held.length)
-  }
-
-  #judge(): void {
-    const length = this.#text.length
-    this.#judging = this.#held.length
-    const final = this.#ended || this.#terminatorHeld
-    this.#port.judge(this.#text.segments(), final, judged => {
-      const frames = this.#judging
-      if (this.#closed || frames === undefined) return
-      this.#judging = undefined
-      this.#judgedLength = length
-      // Redaction inside a stream is not there yet; a text that must not pass as it is does not pass.
-      if (judged.decision.kind === 'release') this.#release(frames)
-      else this.#deny(judged)
-    })
-  }
-
-  #release(count: number): void {
-    const frames = this.#held.slice(0, count)
-    this.#held = this.#held.slice(count)
-    const skip = this.#skip
-    if (frames.length > 0) this.#skip = 0
-    for (const frame of frames) this.#heldBytes -= frame.bytes.byteLength
-    this.#heldBytes += frames.length > 0 ? skip : 0
-    if (this.#held.length === 0) {
-      this.#releasedTerminator ||= this.#terminatorHeld
-      this.#terminatorHeld = false
-    }
-    this.#port.release(frames, skip)
-    this.#resume()
-    if (this.#held.length > 0) this.#advance()
-    else this.#afterRelease()
-  }
-
-  #afterRelease(): void {
-    if (this.#forgiven) {
-      this.#closed = true
-      this.#port.passUnseen(this.#ended ? [] : this.#decoder.end())
-    }
-    if (this.#ended) {
-      this.#closed = true
-      this.#port.finish()
-      return
-    }
-    // A single frame larger than all that may be held can never be judged.
-    if (!this.#closed && this.heldBytes > this.#settings.maxHeldBytes) {
-      this.fault('over-limit')
-    }
   }
 
   /** Drops what is held and takes nothing more: the client gets another last word. */
@@ -221,12 +152,201 @@ export class StreamGate {
     this.#held = []
     this.#heldBytes = 0
     // Nobody waits for the scan on its way: its verdict could only be stricter than what is said now.
-    this.#judging = undefined
+    this.#judging = false
     this.#resume()
   }
 
-  #deny(judged: Judged): void {
-    this.#port.deny(judged)
+  #raise(reason: FailureReason): void {
+    if (this.#closed || this.#forgiven) return
+    const { decision } = this.#port.judgeFault(reason)
+    if (decision.kind === 'deny') this.#port.deny(decision.because)
+    else this.#forgiven = true
+  }
+
+  #hold(frames: readonly Frame[]): void {
+    for (const frame of frames) {
+      if (this.#closed) return
+      const texts = frame.parts.flatMap(part => this.#take(part))
+      this.#held.push({ frame, texts })
+      this.#heldBytes += frame.bytes.byteLength
+    }
+  }
+
+  #take(part: Part): readonly TextPlace[] {
+    switch (part.kind) {
+      case 'text-delta': {
+        if (part.text === '') return []
+        const { place, outcomes } = this.#text.append(part)
+        this.#latest = part.text
+        this.#settleLocal(place.track, outcomes)
+        return [place]
+      }
+      case 'terminator':
+        this.#terminatorHeld = true
+        return []
+      case 'uninspectable':
+        this.#sawUninspectable = true
+        this.#port.uninspectable()
+        return []
+      case 'undecodable':
+        this.#raise('undecodable')
+        return []
+      case 'finish':
+        // A tool call is judged whole, and then it may go; text waits for the stream's end as it always does.
+        for (const track of this.#text.toolCallsOf(part.choice)) this.#settleLocal(track, track.complete())
+        return []
+      default:
+        return assertNever(part)
+    }
+  }
+
+  /** What incremental rules found just now. */
+  #settleLocal(track: Track, outcomes: readonly RuleOutcome[]): void {
+    if (outcomes.length === 0 || this.#closed) return
+    this.#port.note(outcomes)
+    const decision = decide(outcomes)
+    if (decision.kind === 'deny') this.#port.deny(decision.because)
+    else if (decision.kind === 'redact') {
+      if (decision.redactions.some(({ span }) => span.start < track.releasedTo)) this.#port.deny('flagged')
+      else track.redact(decision.redactions)
+    }
+  }
+
+  /** Nothing is expected that could change what is held. */
+  get #isSettled(): boolean {
+    return this.#ended || this.#terminatorHeld || this.#forgiven
+  }
+
+  /** Does what can be done now; called after every change, and again after every verdict. */
+  #advance(): void {
+    if (this.#closed) return
+    if (this.#isSettled) {
+      for (const track of this.#text.tracks) this.#settleLocal(track, track.complete())
+    }
+    if (!this.#closed && this.#isFull && this.#delivery === 'withhold' && !this.#ended) this.#overflow()
+    if (this.#closed) return
+    if (
+      this.#ended &&
+      this.#text.isEmpty &&
+      this.#sawUninspectable &&
+      this.#port.unreadable() === 'refused'
+    ) {
+      return
+    }
+    this.#releaseCleared()
+    if (this.#scansByWindow && !this.#judging) this.#scanWhenDue()
+    if (this.#closed) return
+    if (this.#judging) {
+      if (this.#isFull) this.#pause()
+    } else this.#conclude()
+  }
+
+  get #isFull(): boolean {
+    return this.heldBytes > this.#settings.maxHeldBytes
+  }
+
+  #overflow(): void {
+    if (this.#settings.onHeldLimit === 'deny') this.#raise('over-limit')
+    else this.#delivery = 'window'
+  }
+
+  #scanWhenDue(): void {
+    const chars = this.#text.unscannedChars
+    if (chars === 0) return
+    const isOpen = this.#delivery === 'window'
+    const isDue = this.#isSettled || (isOpen && (this.#isFull || this.#isLate))
+    if (isDue || (isOpen && this.#window.isFull(chars, this.#latest))) this.#scan()
+    else if (isOpen && !this.#windowStarted) {
+      this.#windowStarted = true
+      this.#port.startWindow(this.#window.maxHeldMs)
+    }
+  }
+
+  #scan(): void {
+    const final = this.#isSettled
+    const covered = this.#text.cover(this.#settings.window.contextChars)
+    this.#judging = true
+    this.#isLate = false
+    this.#windowStarted = false
+    this.#window.next()
+    const segments = covered.map(({ segment }) => segment)
+    this.#port.judge(segments, final, judged => this.#settleScan(judged, covered, final))
+  }
+
+  #settleScan({ decision }: Judged, covered: readonly Covered[], final: boolean): void {
+    if (this.#closed || !this.#judging) return
+    this.#judging = false
+    if (decision.kind === 'deny') {
+      this.#port.deny(decision.because)
+      return
+    }
+    if (decision.kind === 'redact' && this.#text.redact(covered, decision.redactions) === 'too-late') {
+      this.#port.deny('flagged')
+      return
+    }
+    // A cap that is reached is worth more than a finding that might still grow.
+    const holdBack = final || this.#isFull ? 0 : this.#settings.holdBackChars
+    for (const { track, to } of covered) {
+      track.scannedTo = to
+      track.clearedTo = Math.max(track.clearedTo, to - holdBack)
+    }
+    this.#advance()
+  }
+
+  #releaseCleared(): void {
+    if (this.#delivery === 'withhold' && !this.#isWhole) return
+    let count = 0
+    while (count < this.#held.length && this.#mayGo(this.#held[count]!)) count += 1
+    const frames = this.#held.slice(0, count)
+    // What leads the first text waits for its verdict: until then the headers can be withheld, and a denial be clean.
+    this.#releasedText ||= frames.some(({ texts }) => texts.length > 0)
+    if (count === 0 || (!this.#releasedText && !this.#isWhole)) return
+    this.#held = this.#held.slice(count)
+    const skip = this.#skip
+    this.#skip = 0
+    this.#heldBytes += skip
+    for (const { frame, texts } of frames) {
+      this.#heldBytes -= frame.bytes.byteLength
+      for (const { track, to } of texts) track.releasedTo = to
+    }
+    if (this.#held.length === 0) {
+      this.#releasedTerminator ||= this.#terminatorHeld
+      this.#terminatorHeld = false
+    }
+    this.#port.release(frames, skip)
+    this.#resume()
+  }
+
+  /** All of the stream is here, and all of it was scanned. */
+  get #isWhole(): boolean {
+    const isScanned = !this.#scansByWindow || (!this.#judging && this.#text.unscannedChars === 0)
+    return this.#isSettled && isScanned
+  }
+
+  #mayGo({ texts }: HeldFrame): boolean {
+    return texts.every(({ track, to }) => {
+      // Half a tool call is no tool call: it goes when all of it was seen.
+      if (track.kind === 'tool-call' && !track.isComplete) return false
+      if (to > track.safeTo) return false
+      // What was kept back waited for text that does not come any more.
+      return !this.#scansByWindow || to <= (this.#isSettled ? track.scannedTo : track.clearedTo)
+    })
+  }
+
+  /** Nothing is on its way: the end, or a place where there can be none. */
+  #conclude(): void {
+    if (this.#held.length === 0 && this.#forgiven) {
+      this.#closed = true
+      this.#port.passUnseen(this.#ended ? [] : this.#decoder.end())
+      if (this.#ended) this.#port.finish()
+    } else if (this.#held.length === 0 && this.#ended) {
+      this.#closed = true
+      this.#port.finish()
+    } else if (this.#isFull) {
+      // One event, or one text that may not be cut, is larger than all that may be held: it can never be judged.
+      this.#raise('over-limit')
+      if (!this.#closed) this.#advance()
+    }
   }
 
   #resume(): void {

@@ -1,25 +1,103 @@
 import type { Part, TextSegment } from '../llm/format.ts'
+import type { Redaction, RuleOutcome } from '../policy/decide.ts'
+import type { Rule } from '../policy/policy.ts'
+import { inOriginal } from '../policy/redact.ts'
+import { type TextPlace, Track } from './track.ts'
 
-/** The running texts of a stream, one per choice, kind and block, as guardrails see them. */
+/** What one scan sees of one track. */
+export interface Covered {
+  readonly track: Track
+  readonly segment: TextSegment
+  /** Where the segment's text begins and ends in the track. */
+  readonly start: number
+  readonly to: number
+}
+
+/** The running texts of a stream, in the order in which they began. */
 export class StreamText {
-  readonly #texts = new Map<string, TextSegment>()
-  /** Grows with every text, so that "anything new since?" is one comparison. */
-  length = 0
+  readonly #incrementalRules: readonly Rule[]
+  readonly #tracks = new Map<string, Track>()
 
-  add(part: Extract<Part, { kind: 'text-delta' }>): void {
-    if (part.text === '') return
-    this.length += part.text.length
+  constructor(incrementalRules: readonly Rule[] = []) {
+    this.#incrementalRules = incrementalRules
+  }
+
+  get tracks(): Iterable<Track> {
+    return this.#tracks.values()
+  }
+
+  get isEmpty(): boolean {
+    return this.#tracks.size === 0
+  }
+
+  append(part: Extract<Part, { kind: 'text-delta' }>): {
+    readonly place: TextPlace
+    readonly outcomes: readonly RuleOutcome[]
+  } {
     const key = `${part.choice}/${part.textKind}/${part.block}`
-    const known = this.#texts.get(key)
-    this.#texts.set(
-      key,
-      known
-        ? { ...known, text: known.text + part.text }
-        : { message: part.choice, role: 'assistant', kind: part.textKind, text: part.text, path: [] },
-    )
+    let track = this.#tracks.get(key)
+    if (track === undefined) {
+      track = new Track(part, this.#incrementalRules)
+      this.#tracks.set(key, track)
+    }
+    return track.append(part)
   }
 
-  segments(): readonly TextSegment[] {
-    return [...this.#texts.values()]
+  toolCallsOf(choice: number): readonly Track[] {
+    return [...this.#tracks.values()].filter(track => track.kind === 'tool-call' && track.choice === choice)
   }
+
+  /** Text that a scan by windows could see now and has not. */
+  get unscannedChars(): number {
+    let chars = 0
+    for (const track of this.#tracks.values()) chars += scannableTo(track) - track.scannedTo
+    return chars
+  }
+
+  /** Everything that is new, each text behind some of what was cleared before. */
+  cover(contextChars: number): readonly Covered[] {
+    return [...this.#tracks.values()].flatMap(track => {
+      const to = scannableTo(track)
+      if (to <= track.scannedTo) return []
+      const { start, text } = track.pieceTo(to, contextChars)
+      const segment: TextSegment = {
+        message: track.choice,
+        role: 'assistant',
+        kind: track.kind,
+        text,
+        path: [],
+      }
+      return [{ track, segment, start, to }]
+    })
+  }
+
+  /** Makes the redactions that a scan asks for. `too-late`: one reaches into what the client already has. */
+  redact(covered: readonly Covered[], redactions: readonly Redaction[]): 'done' | 'too-late' {
+    for (const redaction of redactions) {
+      const seen = covered[redaction.span.segment]
+      if (seen === undefined) return 'too-late'
+      const inPiece = { ...redaction, span: { ...redaction.span, segment: 0 } }
+      const [original] = inOriginal(seen.track.redactionsFrom(seen.start), [inPiece])
+      if (original === undefined) return 'too-late'
+      const span = {
+        segment: 0,
+        start: original.span.start + seen.start,
+        end: original.span.end + seen.start,
+      }
+      if (span.start < seen.track.releasedTo) return 'too-late'
+      seen.track.redact([{ ...redaction, span }])
+    }
+    return 'done'
+  }
+
+  /** All of it, for a copy that is judged at once. */
+  segments(): readonly TextSegment[] {
+    for (const track of this.#tracks.values()) track.complete()
+    return this.cover(0).map(({ segment }) => segment)
+  }
+}
+
+/** Redaction of incremental rules comes first, so scans see only what those have settled; tool calls whole. */
+function scannableTo(track: Track): number {
+  return track.kind === 'tool-call' && !track.isComplete ? track.scannedTo : track.safeTo
 }

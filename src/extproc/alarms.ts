@@ -1,15 +1,22 @@
 import type { Reply } from '../exchange/events.ts'
 
+interface Rings {
+  heartbeatDue(): void
+  windowDue(): void
+  deadline(): void
+}
+
 /** The timers of one call. Heartbeats look at when bytes last went to the client, and are re-armed only when due. */
 export class Alarms {
   readonly #clock: () => number
-  readonly #ring: { heartbeatDue(): void; deadline(): void }
+  readonly #ring: Rings
   #heartbeat: NodeJS.Timeout | undefined
+  #window: NodeJS.Timeout | undefined
   #deadline: NodeJS.Timeout | undefined
   #everyMs = 0
   #lastByteAt = 0
 
-  constructor(clock: () => number, ring: { heartbeatDue(): void; deadline(): void }) {
+  constructor(clock: () => number, ring: Rings) {
     this.#clock = clock
     this.#ring = ring
   }
@@ -29,6 +36,11 @@ export class Alarms {
     this.#deadline = setTimeout(() => this.#ring.deadline(), Math.min(afterMs, LONGEST_TIMER_MS))
   }
 
+  startWindow(afterMs: number): void {
+    clearTimeout(this.#window)
+    this.#window = setTimeout(() => this.#ring.windowDue(), Math.min(afterMs, LONGEST_TIMER_MS))
+  }
+
   /** A reply went to Envoy: if it has bytes for the client, the next heartbeat can wait. */
   sent(reply: Reply): void {
     if (this.#everyMs > 0 && hasClientBytes(reply)) this.#lastByteAt = this.#clock()
@@ -36,6 +48,7 @@ export class Alarms {
 
   stop(): void {
     this.stopHeartbeats()
+    clearTimeout(this.#window)
     clearTimeout(this.#deadline)
   }
 

@@ -42,6 +42,7 @@ export class Call {
     this.#startedAt = deps.clock()
     this.#alarms = new Alarms(deps.clock, {
       heartbeatDue: () => this.#guarded(() => this.#step({ kind: 'heartbeat-due' })),
+      windowDue: () => this.#guarded(() => this.#step({ kind: 'window-due' })),
       deadline: () => this.#guarded(() => this.#step({ kind: 'deadline' })),
     })
     deps.telemetry.exchangeOpened()
@@ -119,6 +120,9 @@ export class Call {
         return
       case 'start-deadline':
         this.#alarms.startDeadline(effect.afterMs)
+        return
+      case 'start-window':
+        this.#alarms.startWindow(effect.afterMs)
         return
       case 'pause':
       case 'resume':

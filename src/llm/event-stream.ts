@@ -1,4 +1,6 @@
+import { WeirError } from '../errors.ts'
 import type { Undecodable } from './format.ts'
+import { applySplices, type Splice } from './json-body.ts'
 
 /**
  * One block of an event stream: the bytes up to and including the blank line that ends it, whether it holds an
@@ -195,16 +197,89 @@ function readFields(bytes: Uint8Array, text: string): EventFrame {
   let event: string | undefined
   const data: string[] = []
   for (const line of text.split(LINE_END)) {
-    const colon = line.indexOf(':')
-    if (line === '' || colon === 0) continue
-    const field = colon === -1 ? line : line.slice(0, colon)
-    const value = colon === -1 ? '' : line.slice(line.charCodeAt(colon + 1) === SPACE ? colon + 2 : colon + 1)
-    if (field === 'data') data.push(value)
-    else if (field === 'event') event = value
+    const { name, value } = readField(line)
+    if (name === '') continue
+    if (name === 'data') data.push(value)
+    else if (name === 'event') event = value
     // The standard has clients ignore other fields. A JSON body labelled as an event stream is made of nothing
     // but "other fields": ignoring them would make it a stream without text.
-    else if (field !== 'id' && field !== 'retry')
+    else if (name !== 'id' && name !== 'retry')
       return { kind: 'undecodable', bytes, reason: 'not-event-stream' }
   }
   return { kind: 'event', bytes, event, data: data.length === 0 ? undefined : data.join('\n') }
+}
+
+/** The name is empty for a comment and for a blank line. The value is always the line's end. */
+function readField(line: string): { readonly name: string; readonly value: string } {
+  const colon = line.indexOf(':')
+  if (colon === -1) return { name: line, value: '' }
+  const start = line.charCodeAt(colon + 1) === SPACE ? colon + 2 : colon + 1
+  return { name: line.slice(0, colon), value: line.slice(start) }
+}
+
+/**
+ * The bytes of a frame with its data edited and every other byte as it was: other fields, comments, line ends, the
+ * space after a colon. `bytes` must be those of an `event` frame. `toSplices` gets its data and says, in order, what
+ * to replace there. What it takes out of several data lines goes out of each of them, what it puts in goes into the
+ * first: no line comes or goes.
+ */
+export function editEventData(bytes: Uint8Array, toSplices: (data: string) => readonly Splice[]): Uint8Array {
+  const text = utf8.decode(bytes)
+  const lines = dataLines(text)
+  const splices = toSplices(lines.map(line => line.value).join('\n'))
+  return new TextEncoder().encode(applySplices(text, alongLines(splices, lines)))
+}
+
+interface DataLine {
+  readonly value: string
+  /** Where the value starts in the frame's text, in UTF-16 units. */
+  readonly textStart: number
+  /** Where it starts in the frame's data. */
+  readonly dataStart: number
+}
+
+function dataLines(text: string): readonly DataLine[] {
+  const lines: DataLine[] = []
+  let dataStart = 0
+  for (const { 0: line, index } of text.matchAll(/[^\r\n]+/g)) {
+    // Anywhere but at the stream's start a byte order mark makes its frame undecodable: here it can only be that one.
+    const { name, value } = readField(index === 0 && line.startsWith('\uFEFF') ? line.slice(1) : line)
+    if (name !== 'data') continue
+    lines.push({ value, textStart: index + line.length - value.length, dataStart })
+    dataStart += value.length + 1
+  }
+  return lines
+}
+
+/** Splices of the data as splices of the frame's text. One walk over both: a frame may have many of each. */
+function alongLines(splices: readonly Splice[], lines: readonly DataLine[]): readonly Splice[] {
+  const along: Splice[] = []
+  let first = 0
+  for (const splice of splices) {
+    const end = splice.offset + splice.length
+    while (first < lines.length && dataEnd(lines[first]!) <= splice.offset) first++
+    let replacement: string | undefined = oneLine(splice.replacement)
+    for (let i = first; i < lines.length && lines[i]!.dataStart < end; i++) {
+      const { textStart, dataStart, value } = lines[i]!
+      const from = Math.max(splice.offset - dataStart, 0)
+      const to = Math.min(end - dataStart, value.length)
+      along.push({ offset: textStart + from, length: to - from, replacement: replacement ?? '' })
+      replacement = undefined
+    }
+    if (replacement !== undefined) throw new WeirError('bug', 'an edit of a frame lies outside its data')
+  }
+  return along
+}
+
+function dataEnd(line: DataLine): number {
+  return line.dataStart + line.value.length
+}
+
+/** Clients that cut lines as Unicode does also cut at these three, which JSON leaves as they are. */
+const UNICODE_LINE_ENDS = /[\u0085\u2028\u2029]/g
+
+/** A piece of JSON without line ends, whoever cuts the lines. */
+function oneLine(json: string): string {
+  if (/[\r\n]/.test(json)) throw new WeirError('bug', 'an edit of a frame would break a line')
+  return json.replace(UNICODE_LINE_ENDS, unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

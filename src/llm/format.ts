@@ -60,6 +60,11 @@ export type Part =
       /** Tells apart several texts of one kind in one choice (tool call 0, tool call 1 …). */
       readonly block: number
       readonly text: string
+      /**
+       * Where the text stands in the frame's JSON; array positions, not `index` fields. It names a string, or the
+       * bare object or list that a lenient server sends where the API has one.
+       */
+      readonly path: JsonPath
     }
   | { readonly kind: 'finish'; readonly choice: number }
   /** The API's own end of the stream, such as `[DONE]`: nothing may follow it. */
@@ -117,7 +122,7 @@ export interface ReplyBody {
   readonly body: Uint8Array
 }
 
-/** Replaces one whole text of a JSON body. */
+/** Replaces one whole text of a JSON body or of a frame. */
 export interface TextEdit {
   readonly path: JsonPath
   readonly text: string
@@ -137,6 +142,12 @@ export interface LlmFormat {
   error(error: ProviderError): ReplyBody
   /** The body with the given texts replaced and every other byte as it was. */
   rewrite(body: Uint8Array, edits: readonly TextEdit[]): Uint8Array
+  /**
+   * The frame with the given texts, named by the paths of its text deltas, replaced and every other byte as it was.
+   * Its parts are those of `frame` with the new texts, in the same places. No edits: the same frame. Throws when an
+   * edit names none of the frame's texts, or one twice.
+   */
+  rewriteFrame(frame: Frame, edits: readonly TextEdit[]): Frame
   /** A frame that says nothing and that every client of this API skips; undefined where there is none. */
   readonly heartbeat: Uint8Array | undefined
   /** Whether a decoded JSON value looks like this API's answer: for responses whose request was never seen. */

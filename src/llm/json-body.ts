@@ -80,39 +80,50 @@ function stringEnd(text: string, open: number): number {
 export type JsonEdit =
   /** The string at `path` gets this value. That there is one is the caller's promise: it was read there. */
   | { readonly kind: 'set-text'; readonly path: JsonPath; readonly text: string }
+  /** The value at `path`, whatever it is, becomes this string. That there is one is the caller's promise. */
+  | { readonly kind: 'replace'; readonly path: JsonPath; readonly text: string }
   /** The value at `path`, if any, becomes null. */
   | { readonly kind: 'clear'; readonly path: JsonPath }
 
 /**
  * The body with the edits made and every other byte as it was: nothing is re-serialised. `body` must have passed
- * `decodeJsonBody`, and no edit may lie inside another. A `set-text` that finds no string throws: a redaction
- * that silently did not happen would let the text out.
+ * `decodeJsonBody`, and no edit may lie inside another. An edit of a text that finds none throws: a redaction that
+ * silently did not happen would let the text out.
  */
 export function editJson(body: Uint8Array, edits: readonly JsonEdit[]): Uint8Array {
   if (edits.length === 0) return body
   const text = utf8.decode(body)
-  const bomLength = text.startsWith(BOM) ? BOM.length : 0
-  const root = parseTree(text.slice(bomLength), [], { disallowComments: true })
-  const splices = edits
-    .flatMap(edit => toSplice(root, edit))
-    .sort((a, b) => a.offset - b.offset || a.length - b.length)
-  const pieces: string[] = []
-  let position = 0
-  for (const splice of splices) {
-    const start = bomLength + splice.offset
-    if (start < position) throw new WeirError('bug', 'two edits of a JSON body overlap')
-    pieces.push(text.slice(position, start), splice.replacement)
-    position = start + splice.length
-  }
-  pieces.push(text.slice(position))
-  return new TextEncoder().encode(pieces.join(''))
+  const start = text.startsWith(BOM) ? BOM.length : 0
+  return new TextEncoder().encode(applySplices(text, jsonSplices(text, start, edits)))
 }
 
-/** Offset and length in UTF-16 units of the text without its byte order mark. */
-interface Splice {
+/** Puts `replacement` where `length` UTF-16 units from `offset` on stand in a text. */
+export interface Splice {
   readonly offset: number
   readonly length: number
   readonly replacement: string
+}
+
+/** What `edits` change in `text`, whose JSON value starts at `start`: in order, and only whole JSON values. */
+export function jsonSplices(text: string, start: number, edits: readonly JsonEdit[]): readonly Splice[] {
+  const root = parseTree(text.slice(start), [], { disallowComments: true })
+  return edits
+    .flatMap(edit => toSplice(root, edit))
+    .map(splice => ({ ...splice, offset: start + splice.offset }))
+    .sort((a, b) => a.offset - b.offset || a.length - b.length)
+}
+
+/** `splices` must be in order; any two that overlap are a bug. */
+export function applySplices(text: string, splices: readonly Splice[]): string {
+  const pieces: string[] = []
+  let position = 0
+  for (const { offset, length, replacement } of splices) {
+    if (offset < position) throw new WeirError('bug', 'two edits of a JSON body overlap')
+    pieces.push(text.slice(position, offset), replacement)
+    position = offset + length
+  }
+  pieces.push(text.slice(position))
+  return pieces.join('')
 }
 
 function toSplice(root: Node | undefined, edit: JsonEdit): Splice[] {
@@ -120,7 +131,9 @@ function toSplice(root: Node | undefined, edit: JsonEdit): Splice[] {
   if (edit.kind === 'clear') {
     return node === undefined ? [] : [{ offset: node.offset, length: node.length, replacement: 'null' }]
   }
-  if (node?.type !== 'string') throw new WeirError('bug', 'an edit of a JSON body names no string')
+  if (node === undefined || (edit.kind === 'set-text' && node.type !== 'string')) {
+    throw new WeirError('bug', 'an edit of a JSON body names no text')
+  }
   return [{ offset: node.offset, length: node.length, replacement: JSON.stringify(edit.text) }]
 }
 

@@ -27,6 +27,18 @@ export interface StreamSettings {
   readonly maxHeldBytes: number
   readonly onHeldLimit: 'window' | 'deny'
   readonly maxDurationMs: number
+  /** Newest characters kept back since a finding of a scan by windows may still grow into them. */
+  readonly holdBackChars: number
+  readonly window: {
+    /** New characters that the first scan waits for; each later one waits for `growth` times as many. */
+    readonly firstChars: number
+    readonly growth: number
+    readonly maxChars: number
+    /** Cleared characters that each scan sees again. */
+    readonly contextChars: number
+    /** Milliseconds after which the first scan is due whatever there is; grows alike. */
+    readonly maxHeldMs: number
+  }
 }
 
 /** Compiled and immutable; an exchange pins one at its start. */

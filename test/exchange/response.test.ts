@@ -325,7 +325,10 @@ describe('an event stream', () => {
     const envoy = duplex({ outputRules: [rule(remoteGuardrail())], stream })
     for (const event of chatEvents('1', '2', '3', '4', '5', '6', '7', '8')) envoy.body('response', event)
     expect(envoy.paused).toBe(true)
-    envoy.answerScan({ kind: 'verdict', verdict: { kind: 'clean' }, ms: 1 })
+    while (envoy.scans.length > 0) {
+      expect(envoy.paused).toBe(true)
+      envoy.answerScan({ kind: 'verdict', verdict: { kind: 'clean' }, ms: 1 })
+    }
     expect(envoy.paused).toBe(false)
   })
 

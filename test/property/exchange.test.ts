@@ -111,7 +111,10 @@ const happening = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('chunk' as const), size: fc.integer({ min: 1, max: 300 }) }),
   },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('verdict' as const), outcome }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('heartbeat-due' as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constantFrom('heartbeat-due' as const, 'window-due' as const) }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('end', 'trailers', 'closed', 'deadline') }) },
 )
 
@@ -124,9 +127,10 @@ describe('for any order of chunks, verdicts, timers and ends', () => {
         fc.constantFrom('block', 'alert'),
         fc.boolean(),
         fc.integer({ min: 200, max: 3000 }),
-        (how, happenings, action, failOpen, maxHeldBytes) => {
+        fc.constantFrom('window', 'withhold'),
+        (how, happenings, action, failOpen, maxHeldBytes, delivery) => {
           const rules = [{ guardrail: remoteGuardrail(), action, failOpen } as const]
-          const stream = { ...policy().stream, maxHeldBytes }
+          const stream = { ...policy().stream, maxHeldBytes, delivery }
           const envoy = openExchange(how, { outputRules: rules, stream })
           envoy.headers('response', STREAM_ANSWER)
           const upstream = Buffer.from(

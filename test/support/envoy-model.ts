@@ -51,6 +51,8 @@ export class EnvoyModel {
   localReply: LocalReply | undefined
   ended: Extract<Effect, { kind: 'end' }> | undefined
   paused = false
+  /** Milliseconds of every window that was asked for. */
+  readonly windows: number[] = []
   readonly #exchange: Exchange
   readonly #init: ExchangeInit
 
@@ -139,6 +141,9 @@ export class EnvoyModel {
         return undefined
       case 'count':
         this.counts.push(effect.what)
+        return undefined
+      case 'start-window':
+        this.windows.push(effect.afterMs)
         return undefined
       case 'pause':
       case 'resume':

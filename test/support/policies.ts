@@ -1,4 +1,10 @@
-import type { LocalGuardrail, RemoteGuardrail, Verdict } from '../../src/guardrail/guardrail.ts'
+import type {
+  Finding,
+  LocalGuardrail,
+  RemoteGuardrail,
+  ScanProgress,
+  Verdict,
+} from '../../src/guardrail/guardrail.ts'
 import type { Action, Policy, PolicySet, Rule } from '../../src/policy/policy.ts'
 
 /** A local guardrail that flags every occurrence of `word`, with its span. */
@@ -17,6 +23,36 @@ export function flagWord(
         return [options.span === 'without-span' ? { detector: 'test/word' } : { detector: 'test/word', span }]
       })
       return findings.length > 0 ? { kind: 'flagged', findings } : { kind: 'clean' }
+    },
+  }
+}
+
+/** The same as it scans a growing text: it lets go of all that cannot be the beginning of `word`. */
+export function flagWordAsItGrows(word: string): LocalGuardrail {
+  return {
+    ...flagWord(word),
+    openScan() {
+      let text = ''
+      let found = 0
+      const progress = (isOver: boolean): ScanProgress => {
+        const findings: Finding[] = []
+        for (let at = text.indexOf(word, found); at >= 0; at = text.indexOf(word, found)) {
+          found = at + word.length
+          findings.push({ detector: 'test/word', span: { segment: 0, start: at, end: found } })
+        }
+        let safeTo = text.length
+        for (let length = 1; length < word.length && !isOver; length++) {
+          if (text.endsWith(word.slice(0, length))) safeTo = text.length - length
+        }
+        return { findings, safeTo }
+      }
+      return {
+        push(more) {
+          text += more
+          return progress(false)
+        },
+        end: () => progress(true),
+      }
     },
   }
 }
@@ -53,6 +89,8 @@ export function policy(overrides: Partial<Policy> = {}): Policy {
       maxHeldBytes: 1_048_576,
       onHeldLimit: 'window',
       maxDurationMs: 600_000,
+      holdBackChars: 64,
+      window: { firstChars: 80, growth: 2, maxChars: 2000, contextChars: 500, maxHeldMs: 1000 },
     },
     limits: { maxRequestBytes: 10_485_760, maxResponseBytes: 33_554_432 },
     failMode: 'skip',

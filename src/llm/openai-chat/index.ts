@@ -1,7 +1,8 @@
 import type { LlmFormat } from '../format.ts'
 import { ChatPosition, renderError, renderRefusal, streamRefusal } from './refusal.ts'
 import { decodeRequest } from './request.ts'
-import { claimsResponse, decodeResponse, rewrite } from './response.ts'
+import { claimsResponse, decodeResponse } from './response.ts'
+import { rewrite, rewriteFrame } from './rewrite.ts'
 import { openStream } from './stream.ts'
 
 /** OpenAI Chat Completions, and the many servers that speak it. */
@@ -15,6 +16,7 @@ export const openaiChat: LlmFormat = {
   streamRefusal,
   error: renderError,
   rewrite,
+  rewriteFrame,
   heartbeat: new TextEncoder().encode(':\n\n'),
   claimsResponse,
 }

@@ -26,7 +26,7 @@ export class ChatPosition implements StreamPosition {
       else if (part.kind === 'finish') this.#choice(part.choice).finished = true
       else if (part.kind === 'text-delta') {
         const choice = this.#choice(part.choice)
-        if (part.textKind === 'content') choice.hasContent = true
+        if (part.textKind === 'content' && part.text !== '') choice.hasContent = true
       }
     }
     const facts = factsOf(frame)

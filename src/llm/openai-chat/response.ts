@@ -1,5 +1,5 @@
-import type { Completion, Decoded, TextEdit } from '../format.ts'
-import { decodeJsonBody, editJson, isJsonObject, type JsonEdit } from '../json-body.ts'
+import type { Completion, Decoded } from '../format.ts'
+import { decodeJsonBody, isJsonObject } from '../json-body.ts'
 import { Gathering, gatherMessage } from './message.ts'
 
 const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
@@ -17,21 +17,6 @@ export function decodeResponse(body: Uint8Array): Decoded<Completion> {
     gatherMessage(into, choice.message, { message: index, role: 'assistant', path })
   }
   return { kind: 'ok', value: { segments: into.segments, uninspectable: into.uninspectable } }
-}
-
-/**
- * A request or response body with texts replaced. `logprobs` spell a choice's text out token by token, so an
- * edited choice loses them.
- */
-export function rewrite(body: Uint8Array, edits: readonly TextEdit[]): Uint8Array {
-  const editedChoices = new Set(edits.flatMap(({ path }) => (path[0] === 'choices' ? [path[1]!] : [])))
-  return editJson(body, [
-    ...edits.map((edit): JsonEdit => ({ kind: 'set-text', path: edit.path, text: edit.text })),
-    ...Array.from(
-      editedChoices,
-      (index): JsonEdit => ({ kind: 'clear', path: ['choices', index, 'logprobs'] }),
-    ),
-  ])
 }
 
 /** Legacy completions also have `choices`, and say so; some servers leave `object` out or empty. */

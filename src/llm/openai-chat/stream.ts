@@ -1,6 +1,6 @@
 import type { EventFrame } from '../event-stream.ts'
 import { openEventStream } from '../event-stream.ts'
-import type { Frame, Part, StreamDecoder, TextKind, Undecodable } from '../format.ts'
+import type { Frame, JsonPath, Part, StreamDecoder, TextKind, Undecodable } from '../format.ts'
 import { isJsonObject, type JsonObject, parseJson } from '../json-body.ts'
 import { citationTexts, isOpaqueReasoning, isPresent, reasoningDetailTexts } from './message.ts'
 import { MAX_CHOICES } from './request.ts'
@@ -95,7 +95,8 @@ class ChatStream implements StreamDecoder {
         if (!isPresent(said)) continue
         if (!isJsonObject(said)) return undecodable(bytes, 'wrong-shape')
         if (typeof said.role === 'string' && said.role !== '') roles.push(index)
-        this.#readSaid({ parts, choice: index, blocks: key === 'delta' ? 0 : WHOLE_MESSAGE }, said)
+        const blocks = key === 'delta' ? 0 : WHOLE_MESSAGE
+        this.#readSaid({ parts, choice: index, blocks, path: ['choices', position, key] }, said)
       }
       if (isPresent(choice.finish_reason)) parts.push({ kind: 'finish', choice: index })
     }
@@ -105,29 +106,34 @@ class ChatStream implements StreamDecoder {
   #readSaid(sink: Sink, said: JsonObject): void {
     readReasoning(sink, said)
     readContent(sink, said.content)
-    readText(sink, 'refusal', 0, said.refusal)
+    readText(sink, 'refusal', 0, said.refusal, ['refusal'])
     readAudio(sink, said.audio)
     if (Array.isArray(said.annotations)) {
-      for (const annotation of said.annotations) this.#readAnnotation(sink, annotation)
+      for (const [position, annotation] of said.annotations.entries())
+        this.#readAnnotation(sink, annotation, position)
     }
     readToolCalls(sink, said.tool_calls)
     if (isJsonObject(said.function_call)) {
-      readArguments(sink, LEGACY_FUNCTION, said.function_call.arguments)
+      readArguments(sink, LEGACY_FUNCTION, said.function_call.arguments, ['function_call', 'arguments'])
     } else if (isPresent(said.function_call)) addUninspectable(sink)
   }
 
-  #readAnnotation(sink: Sink, annotation: unknown): void {
+  #readAnnotation(sink: Sink, annotation: unknown, position: number): void {
     const texts = citationTexts(annotation)
     if (texts === undefined) addUninspectable(sink)
-    for (const { text } of texts ?? []) readText(sink, 'content', CITATIONS + this.#citations++, text)
+    for (const { key, text } of texts ?? []) {
+      const place = ['annotations', position, 'url_citation', key]
+      addText(sink, 'content', CITATIONS + this.#citations++, text, place)
+    }
   }
 }
 
-/** Where the texts of one delta go: the frame's parts, the choice, and what is added to each block number. */
+/** Where the texts of one delta go: the frame's parts, the choice, what is added to each block number and path. */
 interface Sink {
   readonly parts: Part[]
   readonly choice: number
   readonly blocks: number
+  readonly path: JsonPath
 }
 
 function undecodable(bytes: Uint8Array, reason: Undecodable): ChatFrame {
@@ -157,37 +163,46 @@ function addUninspectable(sink: Sink): void {
   sink.parts.push({ kind: 'uninspectable' })
 }
 
-function readText(sink: Sink, textKind: TextKind, block: number, text: unknown): void {
-  if (typeof text === 'string') {
-    if (text === '') return
-    sink.parts.push({ kind: 'text-delta', choice: sink.choice, textKind, block: sink.blocks + block, text })
-  } else if (isPresent(text)) addUninspectable(sink)
+function readText(sink: Sink, textKind: TextKind, block: number, text: unknown, place: JsonPath): void {
+  if (typeof text === 'string') addText(sink, textKind, block, text, place)
+  else if (isPresent(text)) addUninspectable(sink)
+}
+
+function addText(sink: Sink, textKind: TextKind, block: number, text: string, place: JsonPath): void {
+  if (text === '') return
+  const { choice, blocks } = sink
+  const path = [...sink.path, ...place]
+  sink.parts.push({ kind: 'text-delta', choice, textKind, block: blocks + block, text, path })
 }
 
 function readContent(sink: Sink, content: unknown): void {
   if (!Array.isArray(content)) {
-    readText(sink, 'content', 0, content)
+    readText(sink, 'content', 0, content, ['content'])
     return
   }
-  for (const part of content) {
-    if (typeof part === 'string') readText(sink, 'content', 0, part)
-    else if (!isJsonObject(part)) addUninspectable(sink)
-    else if (part.type === 'text') readText(sink, 'content', 0, part.text)
-    else if (part.type === 'refusal') readText(sink, 'refusal', 0, part.refusal)
-    else {
-      addUninspectable(sink)
-      if (typeof part.text === 'string') readText(sink, 'content', 0, part.text)
-    }
+  for (const [position, part] of content.entries()) readContentPart(sink, part, ['content', position])
+}
+
+function readContentPart(sink: Sink, part: unknown, place: JsonPath): void {
+  if (typeof part === 'string') addText(sink, 'content', 0, part, place)
+  else if (!isJsonObject(part)) addUninspectable(sink)
+  else if (part.type === 'text') readText(sink, 'content', 0, part.text, [...place, 'text'])
+  else if (part.type === 'refusal') readText(sink, 'refusal', 0, part.refusal, [...place, 'refusal'])
+  else {
+    addUninspectable(sink)
+    if (typeof part.text === 'string') addText(sink, 'content', 0, part.text, [...place, 'text'])
   }
 }
 
 function readReasoning(sink: Sink, said: JsonObject): void {
-  readText(sink, 'reasoning', 0, said.reasoning_content)
-  readText(sink, 'reasoning', 1, said.reasoning)
+  readText(sink, 'reasoning', 0, said.reasoning_content, ['reasoning_content'])
+  readText(sink, 'reasoning', 1, said.reasoning, ['reasoning'])
   if (!Array.isArray(said.reasoning_details)) return
   for (const [position, detail] of said.reasoning_details.entries()) {
     const block = REASONING_DETAILS + blockIndex(detail, position)
-    for (const { text } of reasoningDetailTexts(detail)) readText(sink, 'reasoning', block, text)
+    for (const { key, text } of reasoningDetailTexts(detail)) {
+      addText(sink, 'reasoning', block, text, ['reasoning_details', position, key])
+    }
     if (isOpaqueReasoning(detail)) addUninspectable(sink)
   }
 }
@@ -197,7 +212,7 @@ function readAudio(sink: Sink, audio: unknown): void {
     if (isPresent(audio)) addUninspectable(sink)
     return
   }
-  readText(sink, 'content', TRANSCRIPT, audio.transcript)
+  readText(sink, 'content', TRANSCRIPT, audio.transcript, ['audio', 'transcript'])
   if (isPresent(audio.data)) addUninspectable(sink)
 }
 
@@ -206,17 +221,20 @@ function readToolCalls(sink: Sink, calls: unknown): void {
   if (!Array.isArray(calls)) return
   for (const [position, call] of calls.entries()) {
     const block = blockIndex(call, position)
+    const place = ['tool_calls', position] as const
     if (!isJsonObject(call)) addUninspectable(sink)
-    else if (isJsonObject(call.function)) readArguments(sink, block, call.function.arguments)
-    else if (isJsonObject(call.custom)) readText(sink, 'tool-call', block, call.custom.input)
-    else if (isPresent(call.type) && call.type !== 'function') addUninspectable(sink)
+    else if (isJsonObject(call.function)) {
+      readArguments(sink, block, call.function.arguments, [...place, 'function', 'arguments'])
+    } else if (isJsonObject(call.custom)) {
+      readText(sink, 'tool-call', block, call.custom.input, [...place, 'custom', 'input'])
+    } else if (isPresent(call.type) && call.type !== 'function') addUninspectable(sink)
   }
 }
 
 /** Fragments of JSON inside strings; lenient servers also send the bare object, whole. */
-function readArguments(sink: Sink, block: number, called: unknown): void {
+function readArguments(sink: Sink, block: number, called: unknown, place: JsonPath): void {
   const text = isJsonObject(called) || Array.isArray(called) ? JSON.stringify(called) : called
-  readText(sink, 'tool-call', block, text)
+  readText(sink, 'tool-call', block, text, place)
 }
 
 /** Some servers leave `index` out and send each entry whole: then its place tells entries apart. */

@@ -30,6 +30,8 @@ describe('compile', () => {
             maxHeldBytes: 1_048_576,
             onHeldLimit: 'window',
             maxDurationMs: 600_000,
+            holdBackChars: 64,
+            window: { firstChars: 80, growth: 2, maxChars: 2000, contextChars: 500, maxHeldMs: 1000 },
           },
           limits: { maxRequestBytes: 10_485_760, maxResponseBytes: 33_554_432 },
           failMode: 'skip',
@@ -107,10 +109,7 @@ describe('warnings', () => {
     ],
     ['roles: [user]', ['policy p: guardrail g: roles is not built yet: every role is judged']],
     ['action: redact', []],
-    [
-      'action: redact, direction: both',
-      ['policy p: guardrail g: redacting an event stream is not built yet: a finding in one denies it'],
-    ],
+    ['action: redact, direction: both', []],
     [
       'output_context: conversation',
       ['policy p: guardrail g: output_context is not built yet: it acts as none'],
@@ -128,10 +127,6 @@ describe('warnings', () => {
       'guardrail l: ssl_verify is false',
     ],
     ['server: { workers: 2 }\npolicies: []', 'server.workers is not built yet: one process serves'],
-    [
-      'policies: [{ name: p, stream: { delivery: window } }]',
-      'policy p: delivery window is not built yet: it acts as withhold',
-    ],
     [
       'policies: [{ name: a }, { name: b, match: { paths: [/] } }]',
       'policy b: stands after a, which takes everything; only x-weir-policy reaches it',

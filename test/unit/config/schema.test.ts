@@ -35,7 +35,6 @@ describe('a config that holds', () => {
           heartbeat_ms: 5000,
           max_held_bytes: 1_048_576,
           max_duration_ms: 600_000,
-          headers: 'at_once',
           on_held_limit: 'window',
           hold_back_chars: 64,
           window: { first_chars: 80, growth: 2, max_chars: 2000, context_chars: 500, max_held_ms: 1000 },

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { openEventStream } from '../../../src/llm/event-stream.ts'
+import { WeirError } from '../../../src/errors.ts'
+import { editEventData, openEventStream } from '../../../src/llm/event-stream.ts'
+import type { Splice } from '../../../src/llm/json-body.ts'
 
 const encoder = new TextEncoder()
 
@@ -126,6 +128,63 @@ describe('what cannot be read', () => {
 
   test('a character cut off by the end of the stream is not UTF-8', () => {
     expect(frames(encoder.encode('data: é').subarray(0, 7))).toMatchObject([{ reason: 'not-utf8' }])
+  })
+})
+
+describe('editing the data of a frame', () => {
+  const splice = (offset: number, length: number, replacement: string): Splice => ({
+    offset,
+    length,
+    replacement,
+  })
+  const edit = (frame: string, ...splices: Splice[]) =>
+    new TextDecoder('utf-8', { ignoreBOM: true }).decode(editEventData(encoder.encode(frame), () => splices))
+
+  test.each([
+    ['in one line', 'data: abc\n\n', [splice(1, 1, 'xyz')], 'data: axyzc\n\n'],
+    ['a whole line', 'data:abc\n\n', [splice(0, 3, '')], 'data:\n\n'],
+    [
+      'in two lines',
+      'data: ab\ndata:cd\n\n',
+      [splice(1, 1, 'x'), splice(3, 1, 'y')],
+      'data: ax\ndata:yd\n\n',
+    ],
+    [
+      'across lines',
+      'data: ab\nid: 1\ndata: cd\r\ndata\rdata:ef\n\n',
+      [splice(1, 7, 'x')],
+      'data: ax\nid: 1\ndata: \r\ndata\rdata:f\n\n',
+    ],
+    ['two in one line', 'data: abcd\n\n', [splice(0, 1, 'x'), splice(2, 2, 'y')], 'data: xby\n\n'],
+    ['behind a byte order mark', '\uFEFFdata: a\n\n', [splice(0, 1, 'x')], '\uFEFFdata: x\n\n'],
+    ['characters of several bytes', ': é\ndata: é😀a\n\n', [splice(3, 1, 'ü')], ': é\ndata: é😀ü\n\n'],
+    ['other fields are no data', 'data1: a\ndata: a\n\n', [splice(0, 1, 'x')], 'data1: a\ndata: x\n\n'],
+  ])('%s', (_, frame, splices, expected) => {
+    expect(edit(frame, ...splices)).toBe(expected)
+  })
+
+  test('gives the data that clients read', () => {
+    let seen: string | undefined
+    editEventData(encoder.encode('event: e\ndata:  a\rdata\n:c\r\ndata:b\n\n'), data => {
+      seen = data
+      return []
+    })
+    expect(seen).toBe(' a\n\nb')
+  })
+
+  test.each([
+    ['a line end in the new text', splice(0, 1, 'x\ny')],
+    ['a CR in the new text', splice(0, 1, '\r')],
+    ['a place behind the data', splice(3, 1, 'x')],
+  ])('%s is a bug', (_, bad) => {
+    expect(() => edit('data: abc\n\n', bad)).toThrow(WeirError)
+  })
+
+  // For each edit a walk over all lines would be 10 billion steps here.
+  test('many edits of many lines', () => {
+    const count = 100_000
+    const splices = Array.from({ length: count }, (_, line) => splice(line * 2, 1, 'y'))
+    expect(edit(`${'data:x\n'.repeat(count)}\n`, ...splices)).toBe(`${'data:y\n'.repeat(count)}\n`)
   })
 })
 

@@ -78,6 +78,7 @@ test('a __proto__ key is a key like any other', () => {
 
 describe('editJson', () => {
   const set = (path: JsonEdit['path'], text: string): JsonEdit => ({ kind: 'set-text', path, text })
+  const replace = (path: JsonEdit['path'], text: string): JsonEdit => ({ kind: 'replace', path, text })
   const clear = (path: JsonEdit['path']): JsonEdit => ({ kind: 'clear', path })
   const edit = (text: string, ...edits: JsonEdit[]) =>
     new TextDecoder('utf-8', { ignoreBOM: true }).decode(editJson(bytes(text), edits))
@@ -96,6 +97,13 @@ describe('editJson', () => {
     ['a byte order mark stays', '\uFEFF["x"]', [set([0], 'y')], '\uFEFF["y"]'],
     ['the last of a doubled key', '{"a":"x","a":"y"}', [set(['a'], 'z')], '{"a":"x","a":"z"}'],
     ['an escaped key', String.raw`{"\u0061":"x"}`, [set(['a'], 'y')], String.raw`{"\u0061":"y"}`],
+    ['replace a string', '["x",1]', [replace([0], 'y')], '["y",1]'],
+    [
+      'replace an object',
+      '{"a":{"b":[1,2]},"c":1}',
+      [replace(['a'], '{"b"')],
+      String.raw`{"a":"{\"b\"","c":1}`,
+    ],
     ['clear', '{"a":{"b":[1,2]},"c":1}', [clear(['a'])], '{"a":null,"c":1}'],
     ['clear where nothing is', '{"a":1}', [clear(['b', 0])], '{"a":1}'],
   ])('%s', (_, before, edits, after) => {
@@ -110,6 +118,7 @@ describe('editJson', () => {
   test.each([
     ['nowhere', [set(['b'], 'x')]],
     ['not a string', [set(['n'], 'x')]],
+    ['nothing to replace', [replace(['b'], 'x')]],
     ['an object step into an array', [set(['list', 'length'], 'x')]],
     ['the same place twice', [set(['a'], 'x'), set(['a'], 'y')]],
     ['inside a cleared place', [clear(['list']), set(['list', 0], 'y')]],

@@ -96,36 +96,6 @@ test('an answer that is cut is not JSON', () => {
   expect(decoded).toEqual({ kind: 'undecodable', reason: 'not-json' })
 })
 
-describe('rewrite', () => {
-  const rewritten = (path: readonly (string | number)[]) =>
-    new TextDecoder().decode(openaiChat.rewrite(fixture, [{ path, text: 'new "text"' }]))
-  const before = fixture.toString()
-
-  test('an edited choice loses its logprobs, which repeat the text', () => {
-    const after = rewritten(['choices', 0, 'message', 'content'])
-    const logprobs = before.slice(
-      before.indexOf('"logprobs": {'),
-      before.indexOf(',\n   "finish_reason": "stop"'),
-    )
-    const expected = before
-      .replace('"Call 555-0100."', String.raw`"new \"text\""`)
-      .replace(logprobs, '"logprobs": null')
-    expect(after).toBe(expected)
-    expect(after).not.toContain('"Call"')
-  })
-
-  test('any other choice keeps them', () => {
-    const after = rewritten(['choices', 1, 'message', 'reasoning_content'])
-    expect(after).toBe(before.replace('"Ask the tool."', String.raw`"new \"text\""`))
-  })
-
-  test('a request has none', () => {
-    const body = new TextEncoder().encode('{"messages":[{"content":"a"}],"logprobs":true}')
-    const after = openaiChat.rewrite(body, [{ path: ['messages', 0, 'content'], text: 'b' }])
-    expect(new TextDecoder().decode(after)).toBe('{"messages":[{"content":"b"}],"logprobs":true}')
-  })
-})
-
 test.each([
   [{ object: 'chat.completion' }, true],
   [{ object: 'chat.completion.chunk' }, true],

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import type { Frame, Part } from '../../../../src/llm/format.ts'
+import type { Frame, JsonPath, Part } from '../../../../src/llm/format.ts'
 import { openaiChat } from '../../../../src/llm/openai-chat/index.ts'
 
 const fixtures = new URL('../../../fixtures/openai-chat/', import.meta.url)
@@ -67,48 +67,61 @@ describe('recorded streams', () => {
 })
 
 describe('parts of a delta', () => {
-  const text = (textKind: string, block: number, value: string) => ({
+  const text = (textKind: string, block: number, value: string, ...place: JsonPath) => ({
     kind: 'text-delta',
     choice: 0,
     textKind,
     block,
     text: value,
+    path: ['choices', 0, 'delta', ...place],
   })
   const uninspectable = { kind: 'uninspectable' }
 
   test.each([
-    ['content', { content: 'x' }, [text('content', 0, 'x')]],
+    ['content', { content: 'x' }, [text('content', 0, 'x', 'content')]],
     ['the role alone', { role: 'assistant', content: '', refusal: null }, []],
     [
       'content parts',
       { content: [{ type: 'text', text: 'x' }, 'y'] },
-      [text('content', 0, 'x'), text('content', 0, 'y')],
+      [text('content', 0, 'x', 'content', 0, 'text'), text('content', 0, 'y', 'content', 1)],
     ],
     [
       'an unknown content part',
       { content: [{ type: 'thinking', text: 'x' }] },
-      [uninspectable, text('content', 0, 'x')],
+      [uninspectable, text('content', 0, 'x', 'content', 0, 'text')],
+    ],
+    [
+      'a refusal part',
+      { content: [null, { type: 'refusal', refusal: 'no' }] },
+      [uninspectable, text('refusal', 0, 'no', 'content', 1, 'refusal')],
     ],
     ['content of a number', { content: 7 }, [uninspectable]],
-    ['refusal', { refusal: 'no' }, [text('refusal', 0, 'no')]],
-    ['transcript', { audio: { id: 'a', transcript: 'x' } }, [text('content', 1, 'x')]],
+    ['refusal', { refusal: 'no' }, [text('refusal', 0, 'no', 'refusal')]],
+    ['transcript', { audio: { id: 'a', transcript: 'x' } }, [text('content', 1, 'x', 'audio', 'transcript')]],
     ['sound', { audio: { data: 'AA==' } }, [uninspectable]],
     [
       'both spellings of reasoning',
       { reasoning_content: 'x', reasoning: 'x' },
-      [text('reasoning', 0, 'x'), text('reasoning', 1, 'x')],
+      [text('reasoning', 0, 'x', 'reasoning_content'), text('reasoning', 1, 'x', 'reasoning')],
     ],
     [
       'reasoning details',
-      { reasoning_details: [{ type: 'reasoning.text', text: 'x', index: 3 }] },
-      [text('reasoning', 5, 'x')],
+      { reasoning_details: [{ type: 'reasoning.text', text: 'x', index: 3 }, { summary: 'y' }] },
+      [
+        text('reasoning', 5, 'x', 'reasoning_details', 0, 'text'),
+        text('reasoning', 3, 'y', 'reasoning_details', 1, 'summary'),
+      ],
     ],
     [
       'encrypted reasoning',
       { reasoning_details: [{ type: 'reasoning.encrypted', data: 'x' }] },
       [uninspectable],
     ],
-    ['arguments', { tool_calls: [{ index: 2, function: { arguments: 'x' } }] }, [text('tool-call', 2, 'x')]],
+    [
+      'arguments',
+      { tool_calls: [{ index: 2, function: { arguments: 'x' } }] },
+      [text('tool-call', 2, 'x', 'tool_calls', 0, 'function', 'arguments')],
+    ],
     [
       'the name alone',
       { tool_calls: [{ index: 0, id: 'c', type: 'function', function: { name: 'f' } }] },
@@ -117,24 +130,35 @@ describe('parts of a delta', () => {
     [
       'arguments without an index',
       { tool_calls: [{ function: { arguments: 'x' } }, { function: { arguments: 'y' } }] },
-      [text('tool-call', 0, 'x'), text('tool-call', 1, 'y')],
+      [
+        text('tool-call', 0, 'x', 'tool_calls', 0, 'function', 'arguments'),
+        text('tool-call', 1, 'y', 'tool_calls', 1, 'function', 'arguments'),
+      ],
     ],
     [
       'arguments as an object',
       { tool_calls: [{ index: 0, function: { arguments: { a: 'x' } } }] },
-      [text('tool-call', 0, '{"a":"x"}')],
+      [text('tool-call', 0, '{"a":"x"}', 'tool_calls', 0, 'function', 'arguments')],
     ],
     [
       'custom input',
       { tool_calls: [{ index: 1, type: 'custom', custom: { input: 'x' } }] },
-      [text('tool-call', 1, 'x')],
+      [text('tool-call', 1, 'x', 'tool_calls', 0, 'custom', 'input')],
     ],
     ['another kind of tool call', { tool_calls: [{ index: 1, type: 'mcp' }] }, [uninspectable]],
-    ['function_call', { function_call: { name: 'f', arguments: 'x' } }, [text('tool-call', 65_536, 'x')]],
+    [
+      'function_call',
+      { function_call: { name: 'f', arguments: 'x' } },
+      [text('tool-call', 65_536, 'x', 'function_call', 'arguments')],
+    ],
     [
       'a citation',
-      { annotations: [{ url_citation: { title: 't', url: 'u' } }] },
-      [text('content', 2, 't'), text('content', 3, 'u')],
+      { annotations: [{}, { url_citation: { title: 't', url: 'u' } }] },
+      [
+        uninspectable,
+        text('content', 2, 't', 'annotations', 1, 'url_citation', 'title'),
+        text('content', 3, 'u', 'annotations', 1, 'url_citation', 'url'),
+      ],
     ],
   ])('%s', (_, delta, parts) => {
     expect(partsOfDelta(delta)).toEqual(parts)
@@ -143,9 +167,18 @@ describe('parts of a delta', () => {
   test('a delta and a whole message in one chunk are different running texts', () => {
     const parts = partsOfChoice({ index: 0, delta: { content: 'x' }, message: { content: 'x' } })
     expect(parts).toMatchObject([
-      { text: 'x', block: 0 },
-      { text: 'x', block: 1 << 24 },
+      { text: 'x', block: 0, path: ['choices', 0, 'delta', 'content'] },
+      { text: 'x', block: 1 << 24, path: ['choices', 0, 'message', 'content'] },
     ])
+  })
+
+  test('a path has the place in the list, not the index of the choice', () => {
+    const choices = [
+      { index: 1, delta: {} },
+      { index: 0, delta: { content: 'x' } },
+    ]
+    const parts = partsOf(`data: ${JSON.stringify({ choices })}\n\n`)
+    expect(parts).toMatchObject([{ choice: 0, path: ['choices', 1, 'delta', 'content'] }])
   })
 
   test('citations of several chunks do not run into each other', () => {

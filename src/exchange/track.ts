@@ -1,0 +1,181 @@
+import { WeirError } from '../errors.ts'
+import type { Finding, IncrementalScan, Outcome, ScanProgress } from '../guardrail/guardrail.ts'
+import type { Part, TextKind } from '../llm/format.ts'
+import type { Redaction, RuleOutcome } from '../policy/decide.ts'
+import type { Rule } from '../policy/policy.ts'
+import { type Replacement, redactPiece, replacementsOf } from '../policy/redact.ts'
+
+type TextDelta = Extract<Part, { kind: 'text-delta' }>
+
+/** Where a frame's text stands in its running text. */
+export interface TextPlace {
+  readonly track: Track
+  readonly from: number
+  readonly to: number
+  readonly part: TextDelta
+}
+
+/**
+ * One running text of a stream (one choice, kind and block), and how far each step has come with it. Positions are
+ * UTF-16 and count from the text's start; `releasedTo ≤ clearedTo ≤ scannedTo ≤ safeTo ≤ length`, as far as rules of
+ * that sort exist.
+ */
+export class Track {
+  readonly choice: number
+  readonly kind: TextKind
+  length = 0
+  /** No more of it is expected. */
+  isComplete = false
+  /** Scans by windows have seen it up to here. */
+  scannedTo = 0
+  /** What stands before may go, as far as scans by windows are concerned. */
+  clearedTo = 0
+  /** The client has it up to here. */
+  releasedTo = 0
+  readonly #scans: readonly RuleScan[]
+  /** The text from `#base` on; what stands before is of no use any more. */
+  #text = ''
+  #base = 0
+  #redactions: Redaction[] = []
+  #replacements: readonly Replacement[] | undefined
+
+  constructor({ choice, textKind }: TextDelta, incrementalRules: readonly Rule[]) {
+    this.choice = choice
+    this.kind = textKind
+    this.#scans = incrementalRules.map(rule => new RuleScan(rule))
+  }
+
+  /** What stands before can no longer become part of a finding of an incremental rule. */
+  get safeTo(): number {
+    return this.#scans.reduce((least, scan) => Math.min(least, scan.safeTo), this.length)
+  }
+
+  append(part: TextDelta): { readonly place: TextPlace; readonly outcomes: readonly RuleOutcome[] } {
+    const from = this.length
+    this.#text += part.text
+    this.length += part.text.length
+    this.isComplete = false
+    const outcomes = this.#scans.flatMap(scan => scan.push(part.text, from))
+    return { place: { track: this, from, to: this.length, part }, outcomes }
+  }
+
+  /** Nothing more is expected: incremental scans say what they waited with. */
+  complete(): readonly RuleOutcome[] {
+    if (this.isComplete) return []
+    this.isComplete = true
+    return this.#scans.flatMap(scan => scan.end(this.length))
+  }
+
+  redact(redactions: readonly Redaction[]): void {
+    this.#redactions.push(...redactions)
+    this.#replacements = undefined
+  }
+
+  get replacements(): readonly Replacement[] {
+    // Every redaction of a track is kept under segment 0.
+    this.#replacements ??= replacementsOf(this.#redactions).get(0) ?? []
+    return this.#replacements
+  }
+
+  /** Redactions as places of the piece that begins at `start`. */
+  redactionsFrom(start: number): readonly Redaction[] {
+    return this.#redactions
+      .filter(({ span }) => span.end > start)
+      .map(redaction => ({
+        ...redaction,
+        span: {
+          segment: 0,
+          start: Math.max(0, redaction.span.start - start),
+          end: redaction.span.end - start,
+        },
+      }))
+  }
+
+  /**
+   * What a scan may see: the text that it has to clear, up to `to`, and `contextChars` of what was cleared before, all
+   * redacted. What stands before that is forgotten.
+   */
+  pieceTo(to: number, contextChars: number): { readonly start: number; readonly text: string } {
+    const start = Math.max(this.#base, this.clearedTo - contextChars)
+    this.#text = this.#text.slice(start - this.#base)
+    this.#base = start
+    return { start, text: redactPiece(this.#text.slice(0, to - start), start, this.replacements) }
+  }
+}
+
+/** Whether the rule's guardrail can judge a text as it grows. */
+export function isIncremental({ guardrail }: Rule): boolean {
+  return guardrail.locality === 'local' && guardrail.openScan !== undefined
+}
+
+/** One incremental rule at work on one track. A scan that throws is a failure, never clean. */
+class RuleScan {
+  readonly #rule: Rule
+  #scan: IncrementalScan | undefined
+  /** Where the scan at work began. */
+  #base = 0
+  #isBroken = false
+  safeTo = 0
+
+  constructor(rule: Rule) {
+    this.#rule = rule
+  }
+
+  push(text: string, from: number): readonly RuleOutcome[] {
+    return this.#progress(from, from + text.length, scan => scan.push(text))
+  }
+
+  end(length: number): readonly RuleOutcome[] {
+    const outcomes = this.#progress(length, length, scan => scan.end())
+    this.#scan = undefined
+    this.safeTo = length
+    return outcomes
+  }
+
+  #progress(
+    from: number,
+    length: number,
+    work: (scan: IncrementalScan) => ScanProgress,
+  ): readonly RuleOutcome[] {
+    if (this.#isBroken) {
+      this.safeTo = length
+      return []
+    }
+    try {
+      const { findings, safeTo } = work(this.#open(from))
+      this.safeTo = Math.max(this.safeTo, Math.min(length, this.#base + safeTo))
+      return findings.length > 0 ? [this.#outcome(this.#flagged(findings))] : []
+    } catch {
+      // What it would have said of this text and of all that follows nobody knows: the policy decides, once.
+      this.#isBroken = true
+      this.safeTo = length
+      return [this.#outcome({ kind: 'failure', reason: 'internal', ms: 0 })]
+    }
+  }
+
+  #open(from: number): IncrementalScan {
+    if (this.#scan !== undefined) return this.#scan
+    const { guardrail } = this.#rule
+    const scan = guardrail.locality === 'local' ? guardrail.openScan?.() : undefined
+    if (scan === undefined) throw new WeirError('bug', 'a rule without an incremental scan')
+    this.#base = from
+    this.#scan = scan
+    return scan
+  }
+
+  #flagged(findings: readonly Finding[]): Outcome {
+    const placed = findings.map(finding => ({
+      ...finding,
+      span: finding.span && {
+        segment: 0,
+        start: finding.span.start + this.#base,
+        end: finding.span.end + this.#base,
+      },
+    }))
+    return { kind: 'verdict', verdict: { kind: 'flagged', findings: placed }, ms: 0 }
+  }
+
+  #outcome(outcome: Outcome): RuleOutcome {
+    return { rule: this.#rule, outcome }
+  }
+}
