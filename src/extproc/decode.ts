@@ -1,10 +1,10 @@
 import type { BodyMode, ExchangeEvent, HeaderReader, Side } from '../exchange/events.ts'
-import { type Field, readFields } from './wire.ts'
+import { FieldReader } from './wire.ts'
 
 /**
  * One ProcessingRequest as the exchange wants it. Written by hand for the fields that are used: headers and
  * attributes are read only when asked for. Field numbers are those of
- * proto/envoy/service/ext_proc/v3/external_processor.proto; a test decodes the same bytes with both.
+ * proto/envoy/service/ext_proc/v3/external_processor.proto; tests decode the same bytes with a second codec.
  */
 export interface ProcessingRequest {
   /** Undefined for a message without a phase, which is to be ignored. */
@@ -33,21 +33,26 @@ export const BODY_MODES: readonly BodyMode[] = [
 const NO_BYTES = new Uint8Array(0)
 
 export function decodeProcessingRequest(message: Buffer): ProcessingRequest {
+  const fields = new FieldReader(message, 0, message.byteLength)
   let phase = 0
   let start = 0
   let end = 0
-  const attributes: number[] = []
+  let attributes: number[] | undefined
   let observabilityMode = false
   let protocol: ProtocolConfiguration | undefined
-  readFields(message, 0, message.byteLength, field => {
-    if (field.number >= 2 && field.number <= 7 && field.start >= 0) {
-      phase = field.number
-      start = field.start
-      end = field.end
-    } else if (field.number === 9 && field.start >= 0) attributes.push(field.start, field.end)
-    else if (field.number === 10) observabilityMode = field.value !== 0
-    else if (field.number === 11 && field.start >= 0) protocol = decodeProtocol(message, field)
-  })
+  while (fields.next()) {
+    const { number } = fields
+    if (fields.start >= 0) {
+      if (number >= 2 && number <= 7) {
+        phase = number
+        start = fields.start
+        end = fields.end
+      } else if (number === 9) {
+        attributes ??= []
+        attributes.push(fields.start, fields.end)
+      } else if (number === 11) protocol = decodeProtocol(message, fields.start, fields.end)
+    } else if (number === 10) observabilityMode = fields.value !== 0
+  }
   return { event: decodeEvent(message, phase, start, end, attributes), observabilityMode, protocol }
 }
 
@@ -56,7 +61,7 @@ function decodeEvent(
   phase: number,
   start: number,
   end: number,
-  attributes: readonly number[],
+  attributes: readonly number[] | undefined,
 ): ProcessingRequest['event'] {
   const side: Side = phase % 2 === 0 ? 'request' : 'response'
   switch (phase) {
@@ -79,17 +84,18 @@ function decodeHeaders(
   side: Side,
   start: number,
   end: number,
-  attributes: readonly number[],
+  attributes: readonly number[] = [],
 ): ProcessingRequest['event'] {
+  const fields = new FieldReader(message, start, end)
   let mapStart = 0
   let mapEnd = 0
   let endOfStream = false
-  readFields(message, start, end, field => {
-    if (field.number === 1 && field.start >= 0) {
-      mapStart = field.start
-      mapEnd = field.end
-    } else if (field.number === 3) endOfStream = field.value !== 0
-  })
+  while (fields.next()) {
+    if (fields.number === 1 && fields.start >= 0) {
+      mapStart = fields.start
+      mapEnd = fields.end
+    } else if (fields.number === 3) endOfStream = fields.value !== 0
+  }
   return {
     kind: 'headers',
     side,
@@ -100,24 +106,27 @@ function decodeHeaders(
 }
 
 function decodeBody(message: Buffer, side: Side, start: number, end: number): ProcessingRequest['event'] {
+  const fields = new FieldReader(message, start, end)
   let body: Uint8Array = NO_BYTES
   let endOfStream = false
-  readFields(message, start, end, field => {
-    if (field.number === 1 && field.start >= 0) body = message.subarray(field.start, field.end)
-    else if (field.number === 2 || field.number === 3) endOfStream ||= field.value !== 0
-  })
+  while (fields.next()) {
+    if (fields.start >= 0) {
+      if (fields.number === 1) body = message.subarray(fields.start, fields.end)
+    } else if (fields.number === 2 || fields.number === 3) endOfStream ||= fields.value !== 0
+  }
   return { kind: 'body', side, body, endOfStream }
 }
 
-function decodeProtocol(message: Buffer, { start, end }: Field): ProtocolConfiguration {
+function decodeProtocol(message: Buffer, start: number, end: number): ProtocolConfiguration {
+  const fields = new FieldReader(message, start, end)
   let request = 0
   let response = 0
   let early = false
-  readFields(message, start, end, field => {
-    if (field.number === 1) request = field.value
-    else if (field.number === 2) response = field.value
-    else if (field.number === 3) early = field.value !== 0
-  })
+  while (fields.next()) {
+    if (fields.number === 1) request = fields.value
+    else if (fields.number === 2) response = fields.value
+    else if (fields.number === 3) early = fields.value !== 0
+  }
   return {
     requestBodyMode: BODY_MODES[request] ?? 'none',
     responseBodyMode: BODY_MODES[response] ?? 'none',
@@ -138,32 +147,44 @@ class HeaderMapReader implements HeaderReader {
   }
 
   get(name: string): string | undefined {
+    const entries = new FieldReader(this.#message, this.#start, this.#end)
     let found: string | undefined
-    readFields(this.#message, this.#start, this.#end, entry => {
-      if (entry.number !== 1 || entry.start < 0) return
-      const value = headerValue(this.#message, entry.start, entry.end, name)
+    while (entries.next()) {
+      if (entries.number !== 1 || entries.start < 0) continue
+      const value = headerValue(this.#message, entries.start, entries.end, name)
       if (value !== undefined) found = found === undefined ? value : `${found},${value}`
-    })
+    }
     return found
   }
 }
 
 /** The value of a HeaderValue whose key is `name`. Envoy sends `raw_value`; `value` is its older twin. */
 function headerValue(message: Buffer, start: number, end: number, name: string): string | undefined {
-  let matches = false
+  const fields = new FieldReader(message, start, end)
   let valueStart = 0
   let valueEnd = 0
-  readFields(message, start, end, field => {
-    if (field.start < 0) return
-    if (field.number === 1) {
-      matches =
-        field.end - field.start === name.length && message.toString('latin1', field.start, field.end) === name
-    } else if ((field.number === 2 || field.number === 3) && field.end > field.start) {
-      valueStart = field.start
-      valueEnd = field.end
+  let matches = false
+  while (fields.next()) {
+    if (fields.start < 0) continue
+    if (fields.number === 1) {
+      // The key comes first: an entry of another name is left at once.
+      if (!isAscii(message, fields.start, fields.end, name)) return undefined
+      matches = true
+    } else if ((fields.number === 2 || fields.number === 3) && fields.end > fields.start) {
+      valueStart = fields.start
+      valueEnd = fields.end
     }
-  })
+  }
   return matches ? message.toString('utf8', valueStart, valueEnd) : undefined
+}
+
+/** Compares without making a string of every key that is passed by. */
+function isAscii(message: Buffer, start: number, end: number, name: string): boolean {
+  if (end - start !== name.length) return false
+  for (let i = 0; i < name.length; i++) {
+    if (message[start + i] !== name.charCodeAt(i)) return false
+  }
+  return true
 }
 
 /** `map<string, Struct>`: Envoy puts all attributes into one Struct under the filter's name. */
@@ -185,31 +206,34 @@ class AttributeReader implements HeaderReader {
   }
 
   #inEntry(start: number, end: number, name: string): string | undefined {
-    let value: string | undefined
-    readFields(this.#message, start, end, entry => {
-      if (entry.number !== 2 || entry.start < 0) return
-      readFields(this.#message, entry.start, entry.end, member => {
-        if (member.number === 1 && member.start >= 0) {
-          value ??= stringMember(this.#message, member.start, member.end, name)
-        }
-      })
-    })
-    return value
+    const entry = new FieldReader(this.#message, start, end)
+    while (entry.next()) {
+      if (entry.number !== 2 || entry.start < 0) continue
+      const members = new FieldReader(this.#message, entry.start, entry.end)
+      while (members.next()) {
+        if (members.number !== 1 || members.start < 0) continue
+        const value = stringMember(this.#message, members.start, members.end, name)
+        if (value !== undefined) return value
+      }
+    }
+    return undefined
   }
 }
 
 /** A Struct member `{ key = 1, value = 2 { string_value = 3 } }`. */
 function stringMember(message: Buffer, start: number, end: number, name: string): string | undefined {
+  const fields = new FieldReader(message, start, end)
   let matches = false
   let text: string | undefined
-  readFields(message, start, end, field => {
-    if (field.start < 0) return
-    if (field.number === 1) matches = message.toString('utf8', field.start, field.end) === name
-    else if (field.number === 2) {
-      readFields(message, field.start, field.end, value => {
+  while (fields.next()) {
+    if (fields.start < 0) continue
+    if (fields.number === 1) matches = isAscii(message, fields.start, fields.end, name)
+    else if (fields.number === 2) {
+      const value = new FieldReader(message, fields.start, fields.end)
+      while (value.next()) {
         if (value.number === 3 && value.start >= 0) text = message.toString('utf8', value.start, value.end)
-      })
+      }
     }
-  })
+  }
   return matches ? text : undefined
 }

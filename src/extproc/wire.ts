@@ -7,66 +7,84 @@ const FIXED64 = 1
 const BYTES = 2
 const FIXED32 = 5
 
-/** What a reader's visitor gets for one field; `start` and `end` bound the bytes of a length-delimited one. */
-export interface Field {
-  number: number
-  /** Of a varint; 0 for every other wire type. */
-  value: number
-  start: number
-  /** `start` of anything but bytes is -1. */
-  end: number
-}
-
 /**
- * Walks the fields of the message between `at` and `end`, in order. Fields of other wire types are stepped over.
- * The same Field object is reused for every call. Throws `bad-message` on anything that overruns its bounds.
+ * Walks the fields of one message, in order. One object serves a whole walk, without a closure or an object per field:
+ * this runs for every message of every exchange. Throws `bad-message` on anything that overruns its bounds.
+ *
+ *     const fields = new FieldReader(buffer, start, end)
+ *     while (fields.next()) if (fields.number === 1) …
  */
-export function readFields(buffer: Buffer, at: number, end: number, visit: (field: Field) => void): void {
-  const field: Field = { number: 0, value: 0, start: -1, end: -1 }
-  const cursor = { at }
-  while (cursor.at < end) {
-    const tag = readVarint(buffer, cursor, end)
-    field.number = tag >>> 3
-    field.value = 0
-    field.start = -1
-    field.end = -1
+export class FieldReader {
+  readonly #buffer: Buffer
+  readonly #end: number
+  /** Position behind the field that was read last. */
+  #at: number
+  number = 0
+  /** Of a varint; 0 for every other wire type. */
+  value = 0
+  /** Bounds of a length-delimited field; -1 for every other wire type. */
+  start = -1
+  end = -1
+
+  constructor(buffer: Buffer, start: number, end: number) {
+    this.#buffer = buffer
+    this.#at = start
+    this.#end = end
+  }
+
+  /** Reads the next field; false at the message's end. Fields of other wire types come without value and bounds. */
+  next(): boolean {
+    if (this.#at >= this.#end) return false
+    const tag = this.#varint()
+    this.number = tag >>> 3
+    this.value = 0
+    this.start = -1
+    this.end = -1
     switch (tag & 7) {
-      case VARINT:
-        field.value = readVarint(buffer, cursor, end)
-        break
       case BYTES: {
-        const length = readVarint(buffer, cursor, end)
-        field.start = cursor.at
-        field.end = cursor.at + length
-        cursor.at = field.end
+        const length = this.#varint()
+        this.start = this.#at
+        this.#at += length
+        this.end = this.#at
         break
       }
+      case VARINT:
+        this.value = this.#varint()
+        break
       case FIXED64:
-        cursor.at += 8
+        this.#at += 8
         break
       case FIXED32:
-        cursor.at += 4
+        this.#at += 4
         break
       default:
         throw new WeirError('bad-message', 'a field of an unknown protobuf wire type')
     }
-    if (cursor.at > end) throw new WeirError('bad-message', 'a protobuf field runs past its message')
-    visit(field)
+    if (this.#at > this.#end) throw new WeirError('bad-message', 'a protobuf field runs past its message')
+    return true
   }
-}
 
-/** Values past 2^53 lose precision: no field that is read here goes so far. */
-function readVarint(buffer: Buffer, cursor: { at: number }, end: number): number {
-  let value = 0
-  let scale = 1
-  for (let i = 0; i < 10; i++) {
-    if (cursor.at >= end) break
-    const byte = buffer[cursor.at++]!
-    value += (byte & 0x7f) * scale
-    if (byte < 0x80) return value
-    scale *= 128
+  #varint(): number {
+    const byte = this.#at < this.#end ? this.#buffer[this.#at]! : 0x80
+    if (byte < 0x80) {
+      this.#at += 1
+      return byte
+    }
+    return this.#longVarint()
   }
-  throw new WeirError('bad-message', 'a protobuf varint that does not end')
+
+  /** Values past 2^53 lose precision: no field that is read here goes so far. */
+  #longVarint(): number {
+    let value = 0
+    let scale = 1
+    for (let i = 0; i < 10 && this.#at < this.#end; i++) {
+      const byte = this.#buffer[this.#at++]!
+      value += (byte & 0x7f) * scale
+      if (byte < 0x80) return value
+      scale *= 128
+    }
+    throw new WeirError('bad-message', 'a protobuf varint that does not end')
+  }
 }
 
 /** A message or bytes field. An empty message is still written: its presence has a meaning in a oneof. */
