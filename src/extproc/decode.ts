@@ -1,18 +1,31 @@
 import type { BodyMode, ExchangeEvent, HeaderReader, Side } from '../exchange/events.ts'
-import { FieldReader } from './wire.ts'
+import {
+  bytesStart,
+  bytesTag,
+  fieldEnd,
+  lastField,
+  lastVarint,
+  spells,
+  tagAt,
+  varintTag,
+  varintValue,
+} from './wire.ts'
 
 /**
- * One ProcessingRequest as the exchange wants it. Written by hand for the fields that are used: headers and
- * attributes are read only when asked for. Field numbers are those of
- * proto/envoy/service/ext_proc/v3/external_processor.proto; tests decode the same bytes with a second codec.
+ * One ProcessingRequest as the exchange wants it. Written by hand for the fields that are used, since this runs for
+ * every chunk: headers and attributes are looked into only when asked for, and no string is made for a key. Field
+ * numbers are those of proto/envoy/service/ext_proc/v3/external_processor.proto; tests decode the same bytes with
+ * both. Of a field that stands more than once the last one counts; with another wire type it is an unknown one.
  */
 export interface ProcessingRequest {
   /** Undefined for a message without a phase, which is to be ignored. */
-  readonly event: Extract<ExchangeEvent, { kind: 'headers' | 'body' | 'trailers' }> | undefined
+  readonly event: PhaseEvent | undefined
   readonly observabilityMode: boolean
   /** In the first message of a call, from Envoy 1.33 on. */
   readonly protocol: ProtocolConfiguration | undefined
 }
+
+type PhaseEvent = Extract<ExchangeEvent, { kind: 'headers' | 'body' | 'trailers' }>
 
 export interface ProtocolConfiguration {
   readonly requestBodyMode: BodyMode
@@ -30,210 +43,256 @@ export const BODY_MODES: readonly BodyMode[] = [
   'grpc',
 ]
 
-const NO_BYTES = new Uint8Array(0)
+/** Positions in the message, in pairs: start, end. At most two numbers a byte of it, and gRPC bounds its length. */
+type Positions = readonly number[]
 
+const NO_BYTES = new Uint8Array(0)
+const NO_POSITIONS: Positions = []
+
+// ProcessingRequest
+const REQUEST_HEADERS = bytesTag(2)
+const RESPONSE_HEADERS = bytesTag(3)
+const REQUEST_BODY = bytesTag(4)
+const RESPONSE_BODY = bytesTag(5)
+const REQUEST_TRAILERS = bytesTag(6)
+const RESPONSE_TRAILERS = bytesTag(7)
+const ATTRIBUTES = bytesTag(9)
+const OBSERVABILITY_MODE = varintTag(10)
+const PROTOCOL_CONFIG = bytesTag(11)
+
+/**
+ * Throws `bad-message` on bytes that are not a ProcessingRequest. What it returns reads from `message`, which must
+ * not change: a body is a view of it, and what is broken inside headers or attributes shows when they are first read.
+ */
 export function decodeProcessingRequest(message: Buffer): ProcessingRequest {
-  const fields = new FieldReader(message, 0, message.byteLength)
-  let phase = 0
-  let start = 0
-  let end = 0
+  const length = message.byteLength
+  /** Where the fields stand in the message; -1 before they are found. */
+  let phase = -1
+  let phaseEnd = -1
+  let protocol = -1
   let attributes: number[] | undefined
   let observabilityMode = false
-  let protocol: ProtocolConfiguration | undefined
-  while (fields.next()) {
-    const { number } = fields
-    if (fields.start >= 0) {
-      if (number >= 2 && number <= 7) {
-        phase = number
-        start = fields.start
-        end = fields.end
-      } else if (number === 9) {
+  for (let at = 0, next = 0; at < length; at = next) {
+    next = fieldEnd(message, at, length)
+    switch (tagAt(message, at)) {
+      case REQUEST_HEADERS:
+      case RESPONSE_HEADERS:
+      case REQUEST_BODY:
+      case RESPONSE_BODY:
+      case REQUEST_TRAILERS:
+      case RESPONSE_TRAILERS:
+        phase = at
+        phaseEnd = next
+        break
+      case ATTRIBUTES:
         attributes ??= []
-        attributes.push(fields.start, fields.end)
-      } else if (number === 11) protocol = decodeProtocol(message, fields.start, fields.end)
-    } else if (number === 10) observabilityMode = fields.value !== 0
+        attributes.push(bytesStart(message, at), next)
+        break
+      case OBSERVABILITY_MODE:
+        observabilityMode = varintValue(message, at) !== 0
+        break
+      case PROTOCOL_CONFIG:
+        protocol = at
+        break
+    }
   }
-  return { event: decodeEvent(message, phase, start, end, attributes), observabilityMode, protocol }
+  return {
+    event: phase < 0 ? undefined : decodeEvent(message, phase, phaseEnd, attributes ?? NO_POSITIONS),
+    observabilityMode,
+    protocol: protocol < 0 ? undefined : decodeProtocol(message, protocol),
+  }
 }
 
-function decodeEvent(
-  message: Buffer,
-  phase: number,
-  start: number,
-  end: number,
-  attributes: readonly number[] | undefined,
-): ProcessingRequest['event'] {
-  const side: Side = phase % 2 === 0 ? 'request' : 'response'
-  switch (phase) {
-    case 2:
-    case 3:
-      return decodeHeaders(message, side, start, end, attributes)
-    case 4:
-    case 5:
-      return decodeBody(message, side, start, end)
-    case 6:
-    case 7:
-      return { kind: 'trailers', side }
+function decodeEvent(message: Buffer, at: number, end: number, attributes: Positions): PhaseEvent {
+  const start = bytesStart(message, at)
+  switch (tagAt(message, at)) {
+    case REQUEST_HEADERS:
+      return decodeHeaders(message, 'request', start, end, attributes)
+    case RESPONSE_HEADERS:
+      return decodeHeaders(message, 'response', start, end, attributes)
+    case REQUEST_BODY:
+      return decodeBody(message, 'request', start, end)
+    case RESPONSE_BODY:
+      return decodeBody(message, 'response', start, end)
+    case REQUEST_TRAILERS:
+      return { kind: 'trailers', side: 'request' }
     default:
-      return undefined
+      return { kind: 'trailers', side: 'response' }
   }
 }
+
+// HttpHeaders
+const HEADERS_MAP = bytesTag(1)
+const HEADERS_END_OF_STREAM = varintTag(3)
 
 function decodeHeaders(
   message: Buffer,
   side: Side,
   start: number,
   end: number,
-  attributes: readonly number[] = [],
-): ProcessingRequest['event'] {
-  const fields = new FieldReader(message, start, end)
-  let mapStart = 0
-  let mapEnd = 0
-  let endOfStream = false
-  while (fields.next()) {
-    if (fields.number === 1 && fields.start >= 0) {
-      mapStart = fields.start
-      mapEnd = fields.end
-    } else if (fields.number === 3) endOfStream = fields.value !== 0
-  }
+  attributes: Positions,
+): PhaseEvent {
+  const map = lastField(message, HEADERS_MAP, start, end)
+  const range = map < 0 ? NO_POSITIONS : [bytesStart(message, map), fieldEnd(message, map, end)]
   return {
     kind: 'headers',
     side,
-    headers: new HeaderMapReader(message, mapStart, mapEnd),
+    headers: new HeaderMapReader(message, range),
     attributes: new AttributeReader(message, attributes),
-    endOfStream,
+    endOfStream: lastVarint(message, HEADERS_END_OF_STREAM, start, end) !== 0,
   }
 }
 
-function decodeBody(message: Buffer, side: Side, start: number, end: number): ProcessingRequest['event'] {
-  const fields = new FieldReader(message, start, end)
-  let body: Uint8Array = NO_BYTES
-  let endOfStream = false
-  while (fields.next()) {
-    if (fields.start >= 0) {
-      if (fields.number === 1) body = message.subarray(fields.start, fields.end)
-    } else if (fields.number === 2 || fields.number === 3) endOfStream ||= fields.value !== 0
+// HttpBody
+const BODY_BYTES = bytesTag(1)
+const BODY_END_OF_STREAM = varintTag(2)
+const BODY_END_WITHOUT_MESSAGE = varintTag(3)
+
+function decodeBody(message: Buffer, side: Side, start: number, end: number): PhaseEvent {
+  let bodyStart = 0
+  let bodyEnd = 0
+  let ends = false
+  let endsWithoutMessage = false
+  for (let at = start, next = 0; at < end; at = next) {
+    next = fieldEnd(message, at, end)
+    const tag = tagAt(message, at)
+    if (tag === BODY_BYTES) {
+      bodyStart = bytesStart(message, at)
+      bodyEnd = next
+    } else if (tag === BODY_END_OF_STREAM) ends = varintValue(message, at) !== 0
+    else if (tag === BODY_END_WITHOUT_MESSAGE) endsWithoutMessage = varintValue(message, at) !== 0
   }
-  return { kind: 'body', side, body, endOfStream }
+  const body = bodyEnd > bodyStart ? message.subarray(bodyStart, bodyEnd) : NO_BYTES
+  return { kind: 'body', side, body, endOfStream: ends || endsWithoutMessage }
 }
 
-function decodeProtocol(message: Buffer, start: number, end: number): ProtocolConfiguration {
-  const fields = new FieldReader(message, start, end)
-  let request = 0
-  let response = 0
-  let early = false
-  while (fields.next()) {
-    if (fields.number === 1) request = fields.value
-    else if (fields.number === 2) response = fields.value
-    else if (fields.number === 3) early = fields.value !== 0
-  }
+// ProtocolConfiguration
+const REQUEST_BODY_MODE = varintTag(1)
+const RESPONSE_BODY_MODE = varintTag(2)
+const SENDS_BODY_EARLY = varintTag(3)
+
+function decodeProtocol(message: Buffer, at: number): ProtocolConfiguration {
+  const start = bytesStart(message, at)
+  const end = fieldEnd(message, at, message.byteLength)
   return {
-    requestBodyMode: BODY_MODES[request] ?? 'none',
-    responseBodyMode: BODY_MODES[response] ?? 'none',
-    sendsBodyBeforeHeaderReply: early,
+    requestBodyMode: BODY_MODES[lastVarint(message, REQUEST_BODY_MODE, start, end)] ?? 'none',
+    responseBodyMode: BODY_MODES[lastVarint(message, RESPONSE_BODY_MODE, start, end)] ?? 'none',
+    sendsBodyBeforeHeaderReply: lastVarint(message, SENDS_BODY_EARLY, start, end) !== 0,
   }
 }
+
+// HeaderMap and HeaderValue
+const HEADER = bytesTag(1)
+const HEADER_KEY = bytesTag(1)
+const HEADER_VALUE = bytesTag(2)
+const HEADER_RAW_VALUE = bytesTag(3)
 
 /** A HeaderMap read in place. A header that stands more than once is joined with commas, as in RFC 9110. */
 class HeaderMapReader implements HeaderReader {
   readonly #message: Buffer
-  readonly #start: number
-  readonly #end: number
+  /** Of the map's fields; empty when there is no map. */
+  readonly #range: Positions
+  /** Key and value of each header. Made once: a walk costs as much as ten look-ups, and several are asked for. */
+  #index: Positions | undefined
 
-  constructor(message: Buffer, start: number, end: number) {
+  constructor(message: Buffer, range: Positions) {
     this.#message = message
-    this.#start = start
-    this.#end = end
+    this.#range = range
   }
 
   get(name: string): string | undefined {
-    const entries = new FieldReader(this.#message, this.#start, this.#end)
+    const message = this.#message
+    this.#index ??= indexHeaders(message, this.#range)
+    const index = this.#index
     let found: string | undefined
-    while (entries.next()) {
-      if (entries.number !== 1 || entries.start < 0) continue
-      const value = headerValue(this.#message, entries.start, entries.end, name)
-      if (value !== undefined) found = found === undefined ? value : `${found},${value}`
+    for (let i = 0; i < index.length; i += 4) {
+      if (!spells(message, index[i]!, index[i + 1]!, name)) continue
+      const value = message.toString('utf8', index[i + 2], index[i + 3])
+      found = found === undefined ? value : `${found},${value}`
     }
     return found
   }
 }
 
-/** The value of a HeaderValue whose key is `name`. Envoy sends `raw_value`; `value` is its older twin. */
-function headerValue(message: Buffer, start: number, end: number, name: string): string | undefined {
-  const fields = new FieldReader(message, start, end)
+function indexHeaders(message: Buffer, [start = 0, end = 0]: Positions): Positions {
+  const index: number[] = []
+  for (let at = start, next = 0; at < end; at = next) {
+    next = fieldEnd(message, at, end)
+    if (tagAt(message, at) === HEADER) indexHeader(message, bytesStart(message, at), next, index)
+  }
+  return index
+}
+
+/** Envoy sends `raw_value`; `value` is its older twin. */
+function indexHeader(message: Buffer, start: number, end: number, index: number[]): void {
+  let keyStart = 0
+  let keyEnd = 0
   let valueStart = 0
   let valueEnd = 0
-  let matches = false
-  while (fields.next()) {
-    if (fields.start < 0) continue
-    if (fields.number === 1) {
-      // The key comes first: an entry of another name is left at once.
-      if (!isAscii(message, fields.start, fields.end, name)) return undefined
-      matches = true
-    } else if ((fields.number === 2 || fields.number === 3) && fields.end > fields.start) {
-      valueStart = fields.start
-      valueEnd = fields.end
+  let rawStart = 0
+  let rawEnd = 0
+  for (let at = start, next = 0; at < end; at = next) {
+    next = fieldEnd(message, at, end)
+    const tag = tagAt(message, at)
+    if (tag === HEADER_KEY) {
+      keyStart = bytesStart(message, at)
+      keyEnd = next
+    } else if (tag === HEADER_VALUE) {
+      valueStart = bytesStart(message, at)
+      valueEnd = next
+    } else if (tag === HEADER_RAW_VALUE) {
+      rawStart = bytesStart(message, at)
+      rawEnd = next
     }
   }
-  return matches ? message.toString('utf8', valueStart, valueEnd) : undefined
+  if (rawEnd > rawStart) index.push(keyStart, keyEnd, rawStart, rawEnd)
+  else index.push(keyStart, keyEnd, valueStart, valueEnd)
 }
 
-/** Compares without making a string of every key that is passed by. */
-function isAscii(message: Buffer, start: number, end: number, name: string): boolean {
-  if (end - start !== name.length) return false
-  for (let i = 0; i < name.length; i++) {
-    if (message[start + i] !== name.charCodeAt(i)) return false
-  }
-  return true
-}
+// `map<string, Struct>`, Struct `{ map<string, Value> fields = 1 }`, and maps as messages `{ key = 1, value = 2 }`
+const STRUCT_MEMBER = bytesTag(1)
+const MAP_KEY = bytesTag(1)
+const MAP_VALUE = bytesTag(2)
+const STRING_VALUE = bytesTag(3)
 
-/** `map<string, Struct>`: Envoy puts all attributes into one Struct under the filter's name. */
+/** The attributes that are strings. Envoy puts all attributes into one Struct under the filter's name. */
 class AttributeReader implements HeaderReader {
   readonly #message: Buffer
-  readonly #ranges: readonly number[]
+  /** The entries of the outer map. */
+  readonly #entries: Positions
 
-  constructor(message: Buffer, ranges: readonly number[]) {
+  constructor(message: Buffer, entries: Positions) {
     this.#message = message
-    this.#ranges = ranges
+    this.#entries = entries
   }
 
   get(name: string): string | undefined {
-    for (let i = 0; i < this.#ranges.length; i += 2) {
-      const value = this.#inEntry(this.#ranges[i]!, this.#ranges[i + 1]!, name)
-      if (value !== undefined) return value
-    }
-    return undefined
-  }
-
-  #inEntry(start: number, end: number, name: string): string | undefined {
-    const entry = new FieldReader(this.#message, start, end)
-    while (entry.next()) {
-      if (entry.number !== 2 || entry.start < 0) continue
-      const members = new FieldReader(this.#message, entry.start, entry.end)
-      while (members.next()) {
-        if (members.number !== 1 || members.start < 0) continue
-        const value = stringMember(this.#message, members.start, members.end, name)
-        if (value !== undefined) return value
+    const message = this.#message
+    let found: string | undefined
+    for (let i = 0; i < this.#entries.length; i += 2) {
+      const entryEnd = this.#entries[i + 1]!
+      const struct = lastField(message, MAP_VALUE, this.#entries[i]!, entryEnd)
+      if (struct < 0) continue
+      const end = fieldEnd(message, struct, entryEnd)
+      for (let at = bytesStart(message, struct), next = 0; at < end; at = next) {
+        next = fieldEnd(message, at, end)
+        if (tagAt(message, at) !== STRUCT_MEMBER) continue
+        found = stringMember(message, bytesStart(message, at), next, name) ?? found
       }
     }
-    return undefined
+    return found
   }
 }
 
-/** A Struct member `{ key = 1, value = 2 { string_value = 3 } }`. */
+/** The value of a Struct's member if that is `name` and a string. */
 function stringMember(message: Buffer, start: number, end: number, name: string): string | undefined {
-  const fields = new FieldReader(message, start, end)
-  let matches = false
-  let text: string | undefined
-  while (fields.next()) {
-    if (fields.start < 0) continue
-    if (fields.number === 1) matches = isAscii(message, fields.start, fields.end, name)
-    else if (fields.number === 2) {
-      const value = new FieldReader(message, fields.start, fields.end)
-      while (value.next()) {
-        if (value.number === 3 && value.start >= 0) text = message.toString('utf8', value.start, value.end)
-      }
-    }
-  }
-  return matches ? text : undefined
+  const key = lastField(message, MAP_KEY, start, end)
+  const value = lastField(message, MAP_VALUE, start, end)
+  if (key < 0 || value < 0) return undefined
+  if (!spells(message, bytesStart(message, key), fieldEnd(message, key, end), name)) return undefined
+  const valueEnd = fieldEnd(message, value, end)
+  const text = lastField(message, STRING_VALUE, bytesStart(message, value), valueEnd)
+  return text < 0
+    ? undefined
+    : message.toString('utf8', bytesStart(message, text), fieldEnd(message, text, valueEnd))
 }

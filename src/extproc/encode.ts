@@ -61,25 +61,25 @@ function encodeStreamedBody(side: Side, body: Uint8Array, endOfStream: boolean):
   const common = 1 + varintSize(mutation) + mutation
   const bodyResponse = 1 + varintSize(common) + common
   const out = Buffer.allocUnsafe(1 + varintSize(bodyResponse) + bodyResponse)
-  let at = 0
-  const open = (field: number, size: number): void => {
-    out[at++] = (field << 3) | 2
-    at = writeVarint(out, at, size)
-  }
-  open(BODY_FIELD[side], bodyResponse)
-  open(1, common)
-  open(3, mutation)
-  open(3, streamed)
+  let at = openField(out, 0, BODY_FIELD[side], bodyResponse)
+  at = openField(out, at, 1, common)
+  at = openField(out, at, 3, mutation)
+  at = openField(out, at, 3, streamed)
   if (length > 0) {
-    open(1, length)
+    at = openField(out, at, 1, length)
     out.set(body, at)
     at += length
   }
   if (endOfStream) {
-    out[at++] = 2 << 3
-    out[at] = 1
+    out[at] = 2 << 3
+    out[at + 1] = 1
   }
   return out
+}
+
+function openField(out: Buffer, at: number, field: number, size: number): number {
+  out[at] = (field << 3) | 2
+  return writeVarint(out, at + 1, size)
 }
 
 /** Values go out as `raw_value`: Envoy reads a header set by `value` as empty. */
