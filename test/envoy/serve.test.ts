@@ -112,9 +112,10 @@ test('the embedded config denies prompt attacks and redacts PII, with no content
 
 test('SIGTERM: readiness goes first, the running stream ends whole, nothing passes unscanned', async () => {
   const all = await start()
-  const [first, ...rest] = chatEvents('all ', 'fine')
+  const [role, first, ...rest] = chatEvents('all ', 'fine')
   const hold = gate()
-  all.upstream.respond({ headers: { 'content-type': 'text/event-stream' }, chunks: [first!, hold, ...rest] })
+  const chunks = [role!, first!, hold, ...rest]
+  all.upstream.respond({ headers: { 'content-type': 'text/event-stream' }, chunks })
   const response = await post(all.envoy, chatRequest('hello', { stream: true }))
   all.weir.process.kill('SIGTERM')
   await all.weir.logged('draining')
@@ -131,18 +132,16 @@ test('SIGTERM: readiness goes first, the running stream ends whole, nothing pass
 test('a processor that is killed in the middle of a stream cuts it: no byte that was held comes out', async () => {
   const all = await start()
   const hold = gate()
-  all.upstream.respond({
-    headers: { 'content-type': 'text/event-stream' },
-    chunks: [...chatEvents('held ').slice(0, 2), hold, ...chatEvents('x').slice(1)],
-  })
+  // What may still become an e-mail address is held; the words before it are not.
+  const chunks = chatEvents('write to ', 'ann@exam').slice(0, 3)
+  all.upstream.respond({ headers: { 'content-type': 'text/event-stream' }, chunks: [...chunks, hold] })
   const response = await post(all.envoy, chatRequest('hello', { stream: true }))
+  const reader = response.body!.getReader()
+  const first = await reader.read()
+  expect(readChatStream(first.value!).text).toBe('write to ')
   all.weir.process.kill('SIGKILL')
-  const body = await response.text().then(
-    text => text,
-    () => 'cut',
-  )
+  await expect(reader.read()).rejects.toThrow()
   hold.open()
-  expect(body).toBe('cut')
 })
 
 test('a Unix socket serves as well as a port, also where a killed process left one behind', async () => {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { LocalGuardrail } from '../guardrail.ts'
+import { openKeywordScan } from './incremental.ts'
 import { compileWords } from './multi-search.ts'
 
 const MAX_WORDS = 10_000
@@ -38,6 +39,7 @@ function create(name: string, config: KeywordsConfig): LocalGuardrail {
       )
       return findings.length === 0 ? { kind: 'clean' } : { kind: 'flagged', findings }
     },
+    openScan: () => openKeywordScan(search.open(), fold, config.detector),
   }
 }
 

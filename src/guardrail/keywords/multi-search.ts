@@ -4,38 +4,63 @@ export interface Occurrence {
   readonly end: number
 }
 
+/** What a search has found for good after a piece of text. */
+export interface SearchProgress {
+  readonly found: readonly Occurrence[]
+  /** What is found later starts here or after: where the longest end of the text stands that begins a word. */
+  readonly safeTo: number
+}
+
+/** Searches one text that comes in pieces. Offsets count from the start of the text, whatever its pieces. */
+export interface OpenSearch {
+  push(piece: string): SearchProgress
+  end(): SearchProgress
+}
+
+/** Searches whole texts when called. */
+export interface WordSearch {
+  (text: string): readonly Occurrence[]
+  open(): OpenSearch
+}
+
 interface Node {
   readonly next: Map<number, Node>
   /** Where to go on when no edge fits: the longest proper suffix of this node that is itself in the trie. */
   fallback: Node | undefined
   /** Length of the longest word that ends here, as this node or as a suffix of it; 0 for none. */
   longestWord: number
+  /** Length of the longest suffix, this node included, that more text can make a word. */
+  openLength: number
 }
 
 /**
- * Compiles words into a searcher (Aho-Corasick). The searcher reads the text once, whatever the number of words, and
- * returns the occurrences in order, overlapping ones as one: so there are never more of them than text.
+ * Compiles words into a search (Aho-Corasick). It reads the text once, whatever the number of words, and returns the
+ * occurrences in order, overlapping ones as one: so there are never more of them than text.
  * The words must not be empty.
  */
-export function compileWords(words: readonly string[]): (text: string) => readonly Occurrence[] {
+export function compileWords(words: readonly string[]): WordSearch {
   const root = buildTrie(words)
   linkFallbacks(root)
-  return text => search(root, text)
+  const searchWhole = (text: string) => {
+    const search = openSearch(root)
+    return [...search.push(text).found, ...search.end().found]
+  }
+  return Object.assign(searchWhole, { open: () => openSearch(root) })
 }
 
-function newNode(): Node {
-  return { next: new Map(), fallback: undefined, longestWord: 0 }
+function newNode(depth: number): Node {
+  return { next: new Map(), fallback: undefined, longestWord: 0, openLength: depth }
 }
 
 function buildTrie(words: readonly string[]): Node {
-  const root = newNode()
+  const root = newNode(0)
   for (const word of words) {
     let node = root
     for (let i = 0; i < word.length; i++) {
       const unit = word.charCodeAt(i)
       let child = node.next.get(unit)
       if (child === undefined) {
-        child = newNode()
+        child = newNode(i + 1)
         node.next.set(unit, child)
       }
       node = child
@@ -52,6 +77,8 @@ function linkFallbacks(root: Node): void {
     for (const [unit, child] of node.next) {
       child.fallback = node === root ? root : step(root, node.fallback ?? root, unit)
       child.longestWord = Math.max(child.longestWord, child.fallback.longestWord)
+      // A word that no other one continues is complete: only what it ends with can still grow.
+      if (child.next.size === 0) child.openLength = child.fallback.openLength
       queue.push(child)
     }
   }
@@ -68,20 +95,42 @@ function step(root: Node, from: Node, unit: number): Node {
   }
 }
 
-function search(root: Node, text: string): readonly Occurrence[] {
-  const found: { start: number; end: number }[] = []
+function openSearch(root: Node): OpenSearch {
   let node = root
-  for (let i = 0; i < text.length; i++) {
-    node = step(root, node, text.charCodeAt(i))
-    if (node.longestWord === 0) continue
-    const end = i + 1
-    let start = end - node.longestWord
-    // Ends only grow, so a new occurrence can overlap the newest ones only. Shorter words that end here too lie inside.
-    for (let last = found.at(-1); last !== undefined && last.end > start; last = found.at(-1)) {
-      start = Math.min(start, last.start)
-      found.pop()
-    }
-    found.push({ start, end })
+  /** Units read. */
+  let length = 0
+  /**
+   * In order, none overlapping another; those that a later one may still swallow. Two numbers each, and no more of
+   * them than the longest word has units: each but the first lies within what can still become a word.
+   */
+  const pending: { start: number; end: number }[] = []
+
+  /** Hands out what ends by `safeTo`: nothing that is found later reaches into it. */
+  const settle = (safeTo: number): SearchProgress => {
+    const open = pending.findIndex(({ end }) => end > safeTo)
+    const found = pending.splice(0, open === -1 ? pending.length : open)
+    return { found, safeTo: Math.min(safeTo, pending[0]?.start ?? safeTo) }
   }
-  return found
+
+  return {
+    push(piece) {
+      for (let i = 0; i < piece.length; i++) {
+        node = step(root, node, piece.charCodeAt(i))
+        if (node.longestWord > 0) addOccurrence(pending, length + i + 1 - node.longestWord, length + i + 1)
+      }
+      length += piece.length
+      return settle(length - node.openLength)
+    },
+    end: () => settle(length),
+  }
+}
+
+/** Ends only grow, so a new occurrence can overlap the newest ones only. Shorter words that end there lie inside. */
+function addOccurrence(pending: { start: number; end: number }[], wordStart: number, end: number): void {
+  let start = wordStart
+  for (let last = pending.at(-1); last !== undefined && last.end > start; last = pending.at(-1)) {
+    start = Math.min(start, last.start)
+    pending.pop()
+  }
+  pending.push({ start, end })
 }

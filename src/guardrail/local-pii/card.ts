@@ -1,8 +1,13 @@
-import type { Candidate } from './candidate.ts'
+import type { Candidate, Reader } from './candidate.ts'
 import type { DigitGroup } from './digit-runs.ts'
-import { findDigitRuns } from './digit-runs.ts'
+import { findDigitRuns, SEPARATORS } from './digit-runs.ts'
+import type { Extent } from './open-tail.ts'
+import { openTail } from './open-tail.ts'
 
 const MIN_DIGITS = 13
+const DIGITS = '0123456789'
+/** The longest has 19 digits and 18 separators; behind it, a dot or comma and what it joins are looked at. */
+const EXTENT: Extent = { starts: DIGITS, holds: `${DIGITS}${SEPARATORS}.,`, reach: 39 }
 
 /** A range of the first four digits and the lengths its network issues, from the networks' published prefixes. */
 interface Brand {
@@ -39,8 +44,17 @@ const BRANDS: readonly Brand[] = [
  * Payment card numbers: a network's prefix and length, and the check digit (Luhn). A number starts and ends where a
  * group of digits does, so that one cannot be cut out of a longer id, while `4111 1111 1111 1111 12/29` still counts.
  */
-export function findCards(text: string): Candidate[] {
-  return findDigitRuns(text).flatMap(({ groups }) => findCardsInRun(text, groups))
+export const readCards: Reader = (text, from, textEnd) => {
+  const tail = textEnd === 'closed' ? text.length : openTail(text, EXTENT)
+  const found: Candidate[] = []
+  for (const { groups } of findDigitRuns(text, from)) {
+    for (const card of findCardsInRun(text, groups)) {
+      if (card.start < tail) found.push(card)
+    }
+  }
+  // Cards do not overlap: the next one starts behind the last that is decided.
+  const openFrom = Math.max(tail, found.at(-1)?.end ?? from)
+  return { found, openFrom, resumeAt: openFrom }
 }
 
 function findCardsInRun(text: string, groups: readonly DigitGroup[]): Candidate[] {

@@ -10,21 +10,24 @@ export interface DigitRun {
 }
 
 /** Spaces and dashes that people put into numbers, the no-break and the typographic ones included. */
-const SEPARATORS = ' -\u00a0\u2009\u202f\u2010\u2011\u2012\u2013'
+export const SEPARATORS = ' -\u00a0\u2009\u202f\u2010\u2011\u2012\u2013'
 
 export function isSeparator(character: string | undefined): boolean {
   return character !== undefined && SEPARATORS.includes(character)
 }
 
 /**
- * All runs of digit groups in the text. A group that touches a letter or a plus sign, or that a dot or comma joins to another digit
- * (a decimal, a version), is part of something else: it is in no run and it ends the one before it.
+ * The runs of digit groups that start at `from` or after; a group that has begun before is in none. A group that touches
+ * a letter or a plus sign, or that a dot or comma joins to another digit (a decimal, a version), is part of something
+ * else: it is in no run and it ends the one before it.
  */
-export function findDigitRuns(text: string): DigitRun[] {
+export function findDigitRuns(text: string, from: number): DigitRun[] {
   const runs: DigitRun[] = []
   let groups: DigitGroup[] = []
   let previousEnd = -1
-  for (const match of text.matchAll(/\d+/g)) {
+  const digits = /(?<!\d)\d+/g
+  digits.lastIndex = from
+  for (let match = digits.exec(text); match !== null; match = digits.exec(text)) {
     const group = { start: match.index, end: match.index + match[0].length }
     const continues = previousEnd === group.start - 1 && isSeparator(text[previousEnd])
     const alone = standsAlone(text, group)

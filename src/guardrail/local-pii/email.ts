@@ -1,4 +1,4 @@
-import type { Candidate } from './candidate.ts'
+import type { Candidate, Reader } from './candidate.ts'
 
 // RFC 5321: 64 octets before the at sign, 255 after it.
 const MAX_LOCAL = 64
@@ -17,27 +17,42 @@ const FILE_ENDINGS = new Set(
 
 /**
  * E-mail addresses, from each at sign outwards: at most 64 and 255 units are read around one, so that text full of
- * almost-addresses costs no more than its length.
+ * almost-addresses costs no more than its length. The longest has 320 units, and is decided by the one behind it.
  */
-export function findEmails(text: string): Candidate[] {
+export const readEmails: Reader = (text, from, textEnd) => {
   const found: Candidate[] = []
-  let previousEnd = 0
-  for (let at = text.indexOf('@'); at !== -1; at = text.indexOf('@', at + 1)) {
+  let previousEnd = from
+  for (let at = text.indexOf('@', from); at !== -1; at = text.indexOf('@', at + 1)) {
     const start = localStart(text, at, previousEnd)
     if (start === at) continue
-    const end = domainEnd(text, at + 1)
+    const runEnd = domainRunEnd(text, at + 1)
+    if (textEnd === 'open' && isUndecided(text, runEnd)) return { found, openFrom: start, resumeAt: start }
+    const end = domainEnd(text, at + 1, runEnd)
     if (end === -1 || isScpRemote(text, start, at, end)) continue
     found.push({ start, end, score: 0.95 })
     previousEnd = end
   }
-  return found
+  const openFrom = textEnd === 'closed' ? text.length : localRunStart(text, text.length, previousEnd)
+  return { found, openFrom, resumeAt: openFrom }
 }
 
-function localStart(text: string, at: number, floor: number): number {
+/** Whether more text can lengthen the domain, or show that what it ends at is a path. */
+function isUndecided(text: string, runEnd: number): boolean {
+  return runEnd === text.length || (runEnd === text.length - 1 && text[runEnd] === ':')
+}
+
+/** Where a local part that ends at `at` would start: it reaches back to `floor` at most, and begins with no sign. */
+function localRunStart(text: string, at: number, floor: number): number {
   const lowest = Math.max(floor, at - MAX_LOCAL)
   let start = at
-  while (start > lowest && isLocal(text[start - 1] ?? '')) start--
-  while (start < at && LOCAL_SIGNS.includes(text[start] ?? '')) start++
+  while (start > lowest && isLocal(text.charAt(start - 1))) start--
+  while (start < at && LOCAL_SIGNS.includes(text.charAt(start))) start++
+  return start
+}
+
+/** Where the local part before the at sign starts; `at` when there is none. */
+function localStart(text: string, at: number, floor: number): number {
+  const start = localRunStart(text, at, floor)
   const local = text.slice(start, at)
   return local.includes('..') || local.endsWith('.') || local.endsWith("'") ? at : start
 }
@@ -46,13 +61,17 @@ function isLocal(character: string): boolean {
   return LOCAL_SIGNS.includes(character) || LETTER.test(character)
 }
 
-/** Where the longest valid domain at `from` ends, or -1. A sentence's full stop and what follows it stay out. */
-function domainEnd(text: string, from: number): number {
+function domainRunEnd(text: string, from: number): number {
   const highest = Math.min(text.length, from + MAX_DOMAIN)
   let end = from
-  while (end < highest && isDomain(text[end] ?? '')) end++
+  while (end < highest && isDomain(text.charAt(end))) end++
+  return end
+}
+
+/** Where the longest valid domain in the run ends, or -1. A sentence's full stop and what follows it stay out. */
+function domainEnd(text: string, from: number, runEnd: number): number {
   const labels: string[] = []
-  for (const label of text.slice(from, end).split('.')) {
+  for (const label of text.slice(from, runEnd).split('.')) {
     if (!isLabel(label)) break
     labels.push(label)
   }

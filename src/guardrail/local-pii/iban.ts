@@ -1,4 +1,4 @@
-import type { Candidate } from './candidate.ts'
+import type { Candidate, Reader } from './candidate.ts'
 import { isSeparator } from './digit-runs.ts'
 
 /** Length of an IBAN by country: the SWIFT registry of ISO 13616. */
@@ -13,32 +13,47 @@ const LENGTHS: ReadonlyMap<string, number> = new Map(
     .map((entry): [string, number] => [entry.slice(0, 2), Number(entry.slice(2))]),
 )
 
-/** IBANs, with or without single spaces or dashes: country, its length, and the check digits (mod 97). */
-export function findIbans(text: string): Candidate[] {
+/** Two letters and two digits only: the rest has a length that the country decides, so it is read by hand. */
+const BEGINNING = /(?<![\p{L}\p{N}])[a-z]{2}\d{2}/giu
+const CUT_BEGINNING = /(?<![\p{L}\p{N}])(?:[a-z]|[a-z]{2}\d?)$/giu
+
+/**
+ * IBANs, with or without single spaces or dashes: country, its length (33 characters at most, 62 units), and the check
+ * digits (mod 97).
+ */
+export const readIbans: Reader = (text, from, textEnd) => {
   const found: Candidate[] = []
-  // Two letters and two digits only: the rest has a length that the country decides, so it is read by hand.
-  for (const match of text.matchAll(/(?<![\p{L}\p{N}])[a-z]{2}\d{2}/giu)) {
+  BEGINNING.lastIndex = from
+  for (let match = BEGINNING.exec(text); match !== null; match = BEGINNING.exec(text)) {
     const start = match.index
     const length = LENGTHS.get(text.slice(start, start + 2).toUpperCase())
     if (length === undefined) continue
-    const read = readAlphanumerics(text, start, length)
-    if (read !== undefined && passesMod97(read.characters)) found.push({ start, end: read.end, score: 0.99 })
+    const { characters, end } = readAlphanumerics(text, start, length)
+    if (textEnd === 'open' && end === text.length) return { found, openFrom: start, resumeAt: start }
+    const isWhole = characters.length === length && !/[\p{L}\p{N}]/u.test(text.charAt(end))
+    if (isWhole && passesMod97(characters)) found.push({ start, end, score: 0.99 })
   }
-  return found
+  CUT_BEGINNING.lastIndex = Math.max(from, text.length - 3)
+  const cut = textEnd === 'open' ? CUT_BEGINNING.exec(text)?.index : undefined
+  const openFrom = cut ?? text.length
+  return { found, openFrom, resumeAt: openFrom }
 }
 
-/** Exactly `count` letters and digits from `start`, single separators left out; undefined when there are not. */
+/**
+ * Up to `count` letters and digits from `start`, single separators left out. `end` is where reading stopped: behind the
+ * last one, or at what is none.
+ */
 function readAlphanumerics(text: string, start: number, count: number) {
   let characters = ''
   let end = start
   while (characters.length < count) {
     if (characters !== '' && isSeparator(text[end])) end++
     const character = text[end] ?? ''
-    if (!/[a-z0-9]/i.test(character)) return undefined
+    if (!/[a-z0-9]/i.test(character)) break
     characters += character.toUpperCase()
     end++
   }
-  return /[\p{L}\p{N}]/u.test(text[end] ?? '') ? undefined : { characters, end }
+  return { characters, end }
 }
 
 /** ISO 7064 mod 97-10: the first four go to the end, letters count from A = 10, and the remainder is 1. */

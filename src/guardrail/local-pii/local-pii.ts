@@ -1,21 +1,22 @@
 import { z } from 'zod'
-import type { Finding, LocalGuardrail } from '../guardrail.ts'
-import type { Candidate, Recogniser } from './candidate.ts'
-import { findCards } from './card.ts'
-import { findEmails } from './email.ts'
-import { findIbans } from './iban.ts'
-import { findPhones } from './phone.ts'
-import { findUsSsns } from './us-ssn.ts'
+import type { LocalGuardrail } from '../guardrail.ts'
+import type { Reader } from './candidate.ts'
+import { readCards } from './card.ts'
+import { readEmails } from './email.ts'
+import { readIbans } from './iban.ts'
+import { openPiiScan, readWhole } from './incremental.ts'
+import { phoneReaders } from './phone.ts'
+import { ssnReaders } from './us-ssn.ts'
 
 const ENTITIES = ['email', 'phone', 'card', 'iban', 'us_ssn'] as const
 type Entity = (typeof ENTITIES)[number]
 
-const RECOGNISERS: Readonly<Record<Entity, Recogniser>> = {
-  email: findEmails,
-  phone: findPhones,
-  card: findCards,
-  iban: findIbans,
-  us_ssn: findUsSsns,
+const READERS: Readonly<Record<Entity, readonly Reader[]>> = {
+  email: [readEmails],
+  phone: phoneReaders,
+  card: [readCards],
+  iban: [readIbans],
+  us_ssn: ssnReaders,
 }
 
 const configSchema = z.strictObject({
@@ -30,41 +31,18 @@ const configSchema = z.strictObject({
 export type LocalPiiConfig = z.output<typeof configSchema>
 
 function create(name: string, config: LocalPiiConfig): LocalGuardrail {
-  const entities = [...new Set(config.entities)]
+  const readers = [...new Set(config.entities)].flatMap(entity =>
+    READERS[entity].map(read => ({ detector: `pii/${entity}`, read })),
+  )
   return {
     name,
     locality: 'local',
     scan({ segments }) {
-      const findings = segments.flatMap(({ text }, segment) => findEntities(text, segment, entities))
+      const findings = segments.flatMap(({ text }, segment) => readWhole(readers, text, segment))
       return findings.length === 0 ? { kind: 'clean' } : { kind: 'flagged', findings }
     },
+    openScan: () => openPiiScan(readers),
   }
-}
-
-function findEntities(text: string, segment: number, entities: readonly Entity[]): Finding[] {
-  const candidates = entities.flatMap(entity =>
-    RECOGNISERS[entity](text).map(candidate => ({ entity, ...candidate })),
-  )
-  return longestFirst(candidates, text.length).map(({ entity, score, start, end }) => ({
-    detector: `pii/${entity}`,
-    score,
-    span: { segment, start, end },
-  }))
-}
-
-/** Of candidates that overlap, the longest; the others are other readings of the same characters. In text order. */
-function longestFirst<T extends Candidate>(candidates: T[], textLength: number): T[] {
-  if (candidates.length < 2) return candidates
-  const taken = new Uint8Array(textLength)
-  const kept: T[] = []
-  candidates.sort((a, b) => b.end - b.start - (a.end - a.start) || b.score - a.score)
-  for (const candidate of candidates) {
-    // What was taken before is at least as long, so an overlap always covers an end of this one.
-    if (taken[candidate.start] === 1 || taken[candidate.end - 1] === 1) continue
-    taken.fill(1, candidate.start, candidate.end)
-    kept.push(candidate)
-  }
-  return kept.sort((a, b) => a.start - b.start)
 }
 
 /** Personal data by shape and checksum, in this process: nothing leaves it, and every finding has its span. */

@@ -1,4 +1,6 @@
-import type { Candidate } from './candidate.ts'
+import type { Reader } from './candidate.ts'
+import type { Extent } from './open-tail.ts'
+import { patternReader } from './pattern-reader.ts'
 
 /**
  * One way to write a phone number. Each pattern is a fixed or bounded row of digits and separators, which exclude each
@@ -58,29 +60,33 @@ const SHAPES: readonly Shape[] = [
 
 /** Digits that no shape takes count when the text says what they are: "call me at 2125551234". */
 const NAMED =
-  /(?<![\p{L}\p{N}_])(?:phone|telephone|tel|mobile|cell|fax|whatsapp|call(?: me)?|text me)(?:[ -]?(?:number|no\.?|nr\.?))?(?: is| at| on)?[.:#]{0,2} {0,2}(\(?\d(?:[ .()/-]{0,2}\d){6,14})(?![\p{L}\p{N}_])(?![.,:/-]\p{N})/giu
+  /(?<![\p{L}\p{N}_])(?:phone|telephone|tel|mobile|cell|fax|whatsapp|call(?: me)?|text me)(?:[ -]?(?:number|no\.?|nr\.?))?(?: is| at| on)?[.:#]{0,2} {0,2}(?<entity>\(?\d(?:[ .()/-]{0,2}\d){6,14})(?![\p{L}\p{N}_])(?![.,:/-]\p{N})/giu
+
+const DIGITS = '0123456789'
+/** The longest is `+` and 16 digits with two signs before each of the last 15: 47 units, and up to 3 looked at behind. */
+const EXTENT: Extent = { starts: `+(${DIGITS}`, holds: `+${DIGITS} .()/\u00a0-,:`, reach: 50 }
 
 /**
  * Phone numbers in international form, in the national forms of North America, France and the countries that dial a
  * trunk 0, and any other row of digits that the text names as one.
  */
-export function findPhones(text: string): Candidate[] {
-  const found: Candidate[] = []
-  for (const { pattern, score, accepts } of SHAPES) {
-    for (const match of text.matchAll(pattern)) {
-      const [whole] = match
-      if (!accepts(whole.replace(/[^\d+]/g, '')) || !hasBalancedParentheses(whole)) continue
-      found.push({ start: match.index, end: match.index + whole.length, score })
-    }
-  }
-  for (const match of text.matchAll(NAMED)) {
-    const end = match.index + match[0].length
-    const number = match[1] ?? ''
-    if (looksLikeDate(number) || !hasBalancedParentheses(number)) continue
-    found.push({ start: end - number.length, end, score: 0.7 })
-  }
-  return found
-}
+export const phoneReaders: readonly Reader[] = [
+  ...SHAPES.map(({ pattern, score, accepts }) =>
+    patternReader({
+      pattern,
+      extent: EXTENT,
+      lead: 0,
+      score: number =>
+        accepts(number.replace(/[^\d+]/g, '')) && hasBalancedParentheses(number) ? score : undefined,
+    }),
+  ),
+  patternReader({
+    pattern: NAMED,
+    extent: EXTENT,
+    lead: 'telephone-number is::  '.length,
+    score: number => (looksLikeDate(number) || !hasBalancedParentheses(number) ? undefined : 0.7),
+  }),
+]
 
 function looksLikeDate(number: string): boolean {
   return /^(?:19|20)\d{2}[./-]\d{1,2}[./-]\d{1,2}/.test(number)

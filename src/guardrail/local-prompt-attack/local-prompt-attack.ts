@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { TextSegment } from '../../llm/format.ts'
-import type { Finding, LocalGuardrail } from '../guardrail.ts'
+import type { Finding, IncrementalScan, LocalGuardrail } from '../guardrail.ts'
 import type { NormalisedText } from '../normalise.ts'
 import { normalise } from '../normalise.ts'
 import type { Rule } from './rule.ts'
@@ -36,6 +36,19 @@ function create(name: string, config: LocalPromptAttackConfig): LocalGuardrail {
       )
       return findings.length === 0 ? { kind: 'clean' } : { kind: 'flagged', findings }
     },
+    openScan,
+  }
+}
+
+/** Of an answer nothing is looked at, so nothing has to wait. */
+function openScan(): IncrementalScan {
+  let length = 0
+  return {
+    push(text) {
+      length += text.length
+      return { findings: [], safeTo: length }
+    },
+    end: () => ({ findings: [], safeTo: length }),
   }
 }
 
