@@ -7,12 +7,12 @@ import { startStack } from '../support/stack.ts'
 const REQUESTS = Number(process.env.WEIR_RESET_REQUESTS ?? 100_000)
 const AT_ONCE = 32
 
-/** Sends `count` requests, `AT_ONCE` at a time, and counts the answers that are not the one expected. */
-async function sendMany(url: string, count: number, body: string, expected: string): Promise<number> {
+/** Sends `count` requests, `AT_ONCE` at a time, and gives what came instead of the answer expected. */
+async function sendMany(url: string, count: number, body: string, expected: string): Promise<string[]> {
   const agent = new http.Agent({ keepAlive: true, maxSockets: AT_ONCE })
-  let failed = 0
+  const failures: string[] = []
   let left = count
-  const one = (): Promise<boolean> =>
+  const one = (): Promise<string | undefined> =>
     new Promise(resolve => {
       const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
       const request = http.request(url, { method: 'POST', agent, headers }, response => {
@@ -20,21 +20,25 @@ async function sendMany(url: string, count: number, body: string, expected: stri
         response.on('data', (chunk: Buffer) => {
           text += chunk
         })
-        response.on('end', () => resolve(response.statusCode === 200 && text === expected))
-        response.on('error', () => resolve(false))
+        response.on('end', () => {
+          const isExpected = response.statusCode === 200 && text === expected
+          resolve(isExpected ? undefined : `${response.statusCode} ${text.slice(0, 200)}`)
+        })
+        response.on('error', error => resolve(error.message))
       })
-      request.on('error', () => resolve(false))
+      request.on('error', error => resolve(error.message))
       request.end(body)
     })
   const lane = async (): Promise<void> => {
     while (left > 0) {
       left -= 1
-      if (!(await one())) failed += 1
+      const failure = await one()
+      if (failure !== undefined) failures.push(failure)
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, lane))
   agent.destroy()
-  return failed
+  return failures
 }
 
 test(`${REQUESTS} requests over one connection, ${AT_ONCE} at once, end with none failed, however many Envoy resets`, async () => {
@@ -49,7 +53,7 @@ test(`${REQUESTS} requests over one connection, ${AT_ONCE} at once, end with non
     stack.use(policySet(policy({ outputRules: [rule(flagWord('never'))] })))
     const answer = chatCompletion('fine')
     stack.upstream.respond({ headers: { 'content-type': 'application/json' }, chunks: [answer] })
-    const failed = await sendMany(
+    const failures = await sendMany(
       `${stack.envoy.address}/v1/chat/completions`,
       REQUESTS,
       chatRequest('hello'),
@@ -57,8 +61,8 @@ test(`${REQUESTS} requests over one connection, ${AT_ONCE} at once, end with non
     )
     const resets = await stack.envoy.stats('cluster.weir.upstream_rq_tx_reset')
     const connections = await stack.envoy.stats('cluster.weir.upstream_cx_total')
-    console.log({ failed, resets, connections })
-    expect(failed).toBe(0)
+    console.log({ failed: failures.length, resets, connections })
+    expect(failures).toEqual([])
     expect(connections).toBe(1)
   } finally {
     await stack.stop()

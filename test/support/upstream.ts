@@ -90,6 +90,8 @@ export async function startUpstream(options: { protocol?: 'http1' | 'http2' } = 
     }
   }
   const server = options.protocol === 'http2' ? http2.createServer(serve) : http.createServer(serve)
+  // Closing an idle connection races with the next request on it, which Envoy then answers with 503.
+  if (server instanceof http.Server) server.keepAliveTimeout = 0
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
     sockets.add(socket)
