@@ -58,12 +58,12 @@ describe.each(['full-duplex', 'streamed', 'buffered'] as const)('Lakera behind a
     await lakera.close()
   })
 
-  function use(rule: string, timeout = 5000): void {
+  function use(rule: string, timeout = 5000, delivery = 'withhold'): void {
     snapshot = snapshotOf(
       `
 guardrails:
   lakera: { kind: lakera, api_key: $env://KEY, lakera_endpoint: "${lakera.url}", project_id: project-1, timeout: ${timeout} }
-policies: [{ name: chat, guardrails: [{ use: lakera, ${rule} }] }]
+policies: [{ name: chat, guardrails: [{ use: lakera, ${rule} }], stream: { delivery: ${delivery} } }]
 `,
       { KEY },
     )
@@ -100,15 +100,19 @@ policies: [{ name: chat, guardrails: [{ use: lakera, ${rule} }] }]
       expect((await stack.weir.telemetry.decided('request')).effective).toBe(expected ? 'released' : 'denied')
     })
 
-    test.each([false, true])('a response (stream: %s)', async stream => {
-      use(`direction: output, ${rule}`, timeout)
+    test.each([
+      [false, 'withhold'],
+      [true, 'withhold'],
+      [true, 'window'],
+    ] as const)('a response (stream: %s, delivery %s)', async (stream, delivery) => {
+      use(`direction: output, ${rule}`, timeout, delivery)
       lakera.failAlways(faults[outcome])
       answerWith(text)
       expect(await ask('hello', stream)).toBe(expected ? text : 'Response blocked by policy')
       const record = await stack.weir.telemetry.decided('response')
       expect(record.effective).toBe(expected ? 'released' : 'denied')
       const live = action === 'alert' && failOpen
-      expect(record.delivery).toBe(live ? 'live' : stream ? 'withhold' : 'body')
+      expect(record.delivery).toBe(live ? 'live' : stream ? delivery : 'body')
     })
   })
 
