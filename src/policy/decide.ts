@@ -87,9 +87,26 @@ function severity(decision: Decision): number {
   }
 }
 
-/** Of two outcomes of one rule the one that leads to the stricter decision; the first where both lead to the same. */
+/**
+ * Two outcomes of one rule as one: the one that leads to the stricter decision; of two that flagged, every category
+ * once.
+ */
 export function mostTelling(a: RuleOutcome, b: RuleOutcome): RuleOutcome {
-  return severity(decideOne(b)) > severity(decideOne(a)) ? b : a
+  const [findings, more] = [findingsOf(a), findingsOf(b)]
+  if (findings === undefined || more === undefined) {
+    return severity(decideOne(b)) > severity(decideOne(a)) ? b : a
+  }
+  const known = new Set(findings.map(({ detector }) => detector))
+  const fresh = more.filter(({ detector }) => !known.has(detector))
+  if (fresh.length === 0 || a.outcome.kind !== 'verdict') return a
+  const verdict = { ...a.outcome.verdict, kind: 'flagged' as const, findings: [...findings, ...fresh] }
+  return { rule: a.rule, outcome: { ...a.outcome, verdict } }
+}
+
+function findingsOf({ outcome }: RuleOutcome): readonly Finding[] | undefined {
+  return outcome.kind === 'verdict' && outcome.verdict.kind === 'flagged'
+    ? outcome.verdict.findings
+    : undefined
 }
 
 /** Whether any outcome of these rules could hold back or change what passes. */

@@ -63,8 +63,6 @@ describe('the truth table', () => {
       for (const milder of ladder.slice(0, index)) {
         expect(decide([stricter, milder])).toEqual(decide([stricter]))
         expect(decide([milder, stricter])).toEqual(decide([stricter]))
-        expect(mostTelling(milder, stricter)).toBe(stricter)
-        expect(mostTelling(stricter, milder)).toBe(stricter)
       }
     })
   })
@@ -76,6 +74,25 @@ describe('the truth table', () => {
 
   test('no rule, no objection', () => {
     expect(decide([])).toEqual({ kind: 'release', because: 'clean' })
+  })
+})
+
+describe('two outcomes of one rule', () => {
+  test('are the stricter one', () => {
+    for (const [milder, stricter] of [
+      [one(clean, 'block'), one(failed, 'block')],
+      [one(failed, 'block'), one(flagged, 'block')],
+      [one(flagged, 'alert'), one(failed, 'alert')],
+    ] as const) {
+      expect(mostTelling(milder, stricter)).toBe(stricter)
+      expect(mostTelling(stricter, milder)).toBe(stricter)
+    }
+  })
+
+  test('name every category once when both flagged', () => {
+    const both = mostTelling(one(flagged, 'alert'), one(spanless, 'alert'))
+    expect(both.outcome).toMatchObject({ verdict: { findings: [{ detector: 'd' }, { detector: 'e' }] } })
+    expect(mostTelling(both, one(flagged, 'alert'))).toBe(both)
   })
 })
 
