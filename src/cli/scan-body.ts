@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { type Judged, judge, judgeFault, type OpenScan } from '../exchange/judge.ts'
 import { type Because, type RuleRecord, ruleRecords } from '../exchange/record.ts'
-import { StreamText } from '../exchange/stream-text.ts'
+import { readEventStream } from '../exchange/stream-text.ts'
 import type { FailureReason, Outcome } from '../guardrail/guardrail.ts'
 import { runLocalScan, runRemoteScan } from '../guardrail/run-scan.ts'
 import { detectFormat, detectResponseFormat, responseShape } from '../llm/detect.ts'
@@ -107,20 +107,8 @@ function readerFor({ side, path, contentType, body }: ScanTask): Reader | 'undec
 function responseReader(format: LlmFormat, shape: 'json' | 'event-stream', body: Uint8Array): Reader {
   return {
     format,
-    decode: () => (shape === 'json' ? format.decodeResponse(body) : decodeStream(format, body)),
+    decode: () => (shape === 'json' ? format.decodeResponse(body) : readEventStream(format, [body])),
   }
-}
-
-function decodeStream(format: LlmFormat, body: Uint8Array): Decoded<Texts> {
-  const decoder = format.openStream()
-  const text = new StreamText()
-  let uninspectable = 0
-  for (const part of [...decoder.push(body), ...decoder.end()].flatMap(frame => frame.parts)) {
-    if (part.kind === 'undecodable') return part
-    if (part.kind === 'uninspectable') uninspectable++
-    if (part.kind === 'text-delta') text.append(part)
-  }
-  return { kind: 'ok', value: { segments: text.segments(), uninspectable } }
 }
 
 function judgeTexts(

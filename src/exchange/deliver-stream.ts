@@ -68,6 +68,8 @@ export class StreamDelivery implements Delivery {
       },
       note: outcomes => this.#note(outcomes),
       release: (frames, skip) => {
+        // The first frame took its byte order mark along.
+        this.#mayLeadWithBom = false
         this.#releaseHeaders()
         this.#downstream.releaseFrames(
           frames.map(held => this.#redacted(held)),

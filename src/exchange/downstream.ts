@@ -84,10 +84,6 @@ export class Downstream {
     this.#outlet.finish(mutation)
   }
 
-  get uninspectable(): number {
-    return this.#uninspectable
-  }
-
   countUninspectable(parts: number): void {
     if (parts === 0) return
     if (this.#uninspectable === 0) this.#host.emit({ kind: 'count', what: 'uninspectable' })

@@ -1,7 +1,7 @@
 import type { FailureReason } from '../guardrail/guardrail.ts'
 import type { LlmFormat, TextSegment } from '../llm/format.ts'
 import { BodyGate } from './body-gate.ts'
-import { StreamText } from './stream-text.ts'
+import { readEventStream } from './stream-text.ts'
 
 export type Copied =
   | { readonly kind: 'text'; readonly segments: readonly TextSegment[]; readonly uninspectable: number }
@@ -29,25 +29,9 @@ export class LiveTap {
 
   read(format: LlmFormat, shape: 'json' | 'event-stream'): Copied {
     if (this.#overLimit) return { kind: 'fault', reason: 'over-limit' }
-    return shape === 'json' ? readBody(format, this.#gate.body()) : readEventStream(format, this.#gate.take())
+    const decoded =
+      shape === 'json' ? format.decodeResponse(this.#gate.body()) : readEventStream(format, this.#gate.take())
+    if (decoded.kind === 'undecodable') return { kind: 'fault', reason: 'undecodable' }
+    return { kind: 'text', segments: decoded.value.segments, uninspectable: decoded.value.uninspectable }
   }
-}
-
-function readBody(format: LlmFormat, body: Uint8Array): Copied {
-  const decoded = format.decodeResponse(body)
-  if (decoded.kind === 'undecodable') return { kind: 'fault', reason: 'undecodable' }
-  return { kind: 'text', segments: decoded.value.segments, uninspectable: decoded.value.uninspectable }
-}
-
-function readEventStream(format: LlmFormat, chunks: readonly Uint8Array[]): Copied {
-  const decoder = format.openStream()
-  const text = new StreamText()
-  let uninspectable = 0
-  const frames = chunks.flatMap(chunk => decoder.push(chunk))
-  for (const part of [...frames, ...decoder.end()].flatMap(frame => frame.parts)) {
-    if (part.kind === 'text-delta') text.append(part)
-    else if (part.kind === 'uninspectable') uninspectable += 1
-    else if (part.kind === 'undecodable') return { kind: 'fault', reason: 'undecodable' }
-  }
-  return { kind: 'text', segments: text.segments(), uninspectable }
 }

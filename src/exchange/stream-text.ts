@@ -1,4 +1,4 @@
-import type { Part, TextSegment } from '../llm/format.ts'
+import type { Completion, Decoded, LlmFormat, Part, TextSegment } from '../llm/format.ts'
 import type { Redaction, RuleOutcome } from '../policy/decide.ts'
 import type { Rule } from '../policy/policy.ts'
 import { inOriginal } from '../policy/redact.ts'
@@ -95,6 +95,20 @@ export class StreamText {
     for (const track of this.#tracks.values()) track.complete()
     return this.cover(0).map(({ segment }) => segment)
   }
+}
+
+/** All texts of an event stream that is there as a whole, be it a copy or a file. */
+export function readEventStream(format: LlmFormat, chunks: readonly Uint8Array[]): Decoded<Completion> {
+  const decoder = format.openStream()
+  const text = new StreamText()
+  let uninspectable = 0
+  const frames = chunks.flatMap(chunk => decoder.push(chunk))
+  for (const part of [...frames, ...decoder.end()].flatMap(frame => frame.parts)) {
+    if (part.kind === 'undecodable') return part
+    if (part.kind === 'uninspectable') uninspectable += 1
+    else if (part.kind === 'text-delta') text.append(part)
+  }
+  return { kind: 'ok', value: { segments: text.segments(), uninspectable } }
 }
 
 /** Redaction of incremental rules comes first, so scans see only what those have settled; tool calls whole. */

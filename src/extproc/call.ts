@@ -4,7 +4,6 @@ import type { Effect, ExchangeEvent, Reply } from '../exchange/events.ts'
 import { Exchange } from '../exchange/exchange.ts'
 import type { Outcome } from '../guardrail/guardrail.ts'
 import { runLocalScan, runRemoteScan } from '../guardrail/run-scan.ts'
-import type { Rule } from '../policy/policy.ts'
 import { Alarms } from './alarms.ts'
 import type { CallDeps, CallEnd } from './call-deps.ts'
 import { decodeProcessingRequest, type ProcessingRequest } from './decode.ts'
@@ -161,10 +160,6 @@ export class Call {
     const { scan, rules, subject, lifetime } = effect
     const { clock, telemetry } = this.#deps
     const onFault = (error: unknown): void => telemetry.fault(error, this.#id)
-    const one = (rule: Rule, signal: AbortSignal): Outcome | Promise<Outcome> =>
-      rule.guardrail.locality === 'local'
-        ? runLocalScan(rule.guardrail, subject, clock, onFault)
-        : runRemoteScan(rule.guardrail, subject, signal, clock, onFault)
     const settle = (outcomes: readonly Outcome[]): void =>
       this.#guarded(() =>
         this.#step({
@@ -173,13 +168,20 @@ export class Call {
           outcomes: outcomes.map((outcome, index) => ({ rule: rules[index]!, outcome })),
         }),
       )
-    if (rules.every(rule => rule.guardrail.locality === 'local')) {
-      const idle = this.#scansOfCall.signal
-      settle(rules.map(rule => one(rule, idle)).filter(isOutcome))
+    const guardrails = rules.map(rule => rule.guardrail)
+    if (guardrails.every(guardrail => guardrail.locality === 'local')) {
+      settle(guardrails.map(guardrail => runLocalScan(guardrail, subject, clock, onFault)))
       return
     }
     const signal = lifetime === 'call' ? this.#scansOfCall.signal : new AbortController().signal
-    const run = (): Promise<void> => Promise.all(rules.map(rule => one(rule, signal))).then(settle)
+    const run = (): Promise<void> =>
+      Promise.all(
+        guardrails.map(guardrail =>
+          guardrail.locality === 'local'
+            ? runLocalScan(guardrail, subject, clock, onFault)
+            : runRemoteScan(guardrail, subject, signal, clock, onFault),
+        ),
+      ).then(settle)
     if (lifetime === 'call') {
       run().catch((error: unknown) => this.#broke(error))
       return
@@ -256,8 +258,4 @@ export class Call {
     this.#deps.telemetry.exchangeEnded(how)
     this.#onEnd()
   }
-}
-
-function isOutcome(value: Outcome | Promise<Outcome>): value is Outcome {
-  return !(value instanceof Promise)
 }
