@@ -58,6 +58,10 @@ export class BodyDelivery implements Delivery {
 
   deadline(): void {
     if (this.#state === 'holding') this.fault('over-limit')
+    // Outside full duplex there may be no chunk left to answer with a refusal: a cut is all that is left.
+    if (this.#downstream.over && !this.#downstream.hasPlace) {
+      this.#host.emit({ kind: 'end', status: 'unavailable', why: 'max_duration_ms' })
+    }
   }
 
   closed(): void {

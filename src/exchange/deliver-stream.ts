@@ -6,14 +6,18 @@ import { redactPiece } from '../policy/redact.ts'
 import type { Delivery } from './delivery.ts'
 import type { Downstream, GuardedResponse } from './downstream.ts'
 import { heldBody } from './header-mutations.ts'
+import type { HeldFrame } from './held-frames.ts'
 import { judge, judgeFault } from './judge.ts'
 import { REFUSALS } from './local-reply.ts'
 import type { ExchangeHost } from './pinned.ts'
 import type { Because } from './record.ts'
-import { type HeldFrame, StreamGate, type StreamGatePort } from './stream-gate.ts'
+import { StreamGate, type StreamGatePort } from './stream-gate.ts'
 import { isIncremental } from './track.ts'
 
 const BOM = [0xef, 0xbb, 0xbf]
+
+/** STREAMED: after `max_duration_ms`, so long may the upstream take to end what Envoy then ends. */
+const LAST_WORDS_MS = 1000
 
 /** An incremental rule that has found nothing. Its cost is spread over the chunks and not measured. */
 const CLEAN: Outcome = { kind: 'verdict', verdict: { kind: 'clean' }, ms: 0 }
@@ -136,15 +140,30 @@ export class StreamDelivery implements Delivery {
   }
 
   deadline(): void {
-    // Nothing can be said in a body that has not begun, nor after a refusal in STREAMED: there only the upstream
-    // ends the stream, and it does not. A cut is all that is left.
-    const isMute = !this.#sawChunk && this.#downstream.headersOut
-    if (this.#state === 'holding' && !isMute) this.#gate.fault('over-limit')
-    const isStuck = this.#downstream.over && !this.#downstream.hasPlace
-    if (isMute || isStuck) {
-      this.closed()
-      this.#host.emit({ kind: 'end', status: 'unavailable', why: 'max_duration_ms' })
+    if (this.#state === 'passing') return
+    // Nothing can be said in a body that has not begun, nor in STREAMED without a chunk to answer: a cut is all that
+    // is left. It must not come before the last words have left, which is why the time is extended once.
+    const isMute = !this.#downstream.hasPlace || (!this.#sawChunk && this.#downstream.headersOut)
+    if (isMute && (this.#state === 'settled' || !this.#forgivesLimit)) this.#cut()
+    else {
+      this.#gate.limit()
+      if (!this.#downstream.canSpeakUnasked) {
+        this.#host.emit({ kind: 'start-deadline', afterMs: LAST_WORDS_MS })
+      }
     }
+  }
+
+  get #forgivesLimit(): boolean {
+    return judgeFault(this.#guarded.policy.outputRules, 'over-limit').decision.kind !== 'deny'
+  }
+
+  #cut(): void {
+    if (this.#state === 'holding' && !this.#gate.isComplete) {
+      this.#note(judgeFault(this.#guarded.policy.outputRules, 'over-limit').outcomes)
+      this.#downstream.record('discarded', 'failed-closed', this.#told, this.#gate.heldBytes)
+    }
+    this.closed()
+    this.#host.emit({ kind: 'end', status: 'unavailable', why: 'max_duration_ms' })
   }
 
   closed(): void {

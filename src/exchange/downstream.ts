@@ -52,6 +52,11 @@ export class Downstream {
     return this.#outlet.headersOut
   }
 
+  /** Bytes of ours can go out without a chunk to answer. */
+  get canSpeakUnasked(): boolean {
+    return this.#outlet.canSpeakUnasked
+  }
+
   /** What is said now reaches the client now. */
   get hasPlace(): boolean {
     return this.#outlet.hasPlace

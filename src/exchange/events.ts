@@ -97,8 +97,8 @@ export type Effect =
   | { readonly kind: 'count'; readonly what: Counted }
   | { readonly kind: 'start-heartbeats'; readonly everyMs: number }
   | { readonly kind: 'stop-heartbeats' }
+  /** This and the next take the place of the one asked for before. */
   | { readonly kind: 'start-deadline'; readonly afterMs: number }
-  /** Takes the place of the one asked for before. */
   | { readonly kind: 'start-window'; readonly afterMs: number }
   /** Take no more from Envoy until `resume`: what is held has reached its cap and a scan is on its way. */
   | { readonly kind: 'pause' }

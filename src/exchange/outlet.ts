@@ -170,7 +170,7 @@ class SlotOutlet implements Outlet {
   /** In BUFFERED, Envoy holds the headers until the body's answer; in STREAMED they leave with their reply. */
   get canReplaceAnswer(): boolean {
     if (!this.headersOut) return true
-    return this.#buffered && this.#slots > 0
+    return this.#buffered && this.#slots > 0 && this.#pending.length === 0
   }
 
   receivedHeaders(_endOfStream: boolean): void {

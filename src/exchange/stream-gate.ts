@@ -3,6 +3,7 @@ import type { FailureReason } from '../guardrail/guardrail.ts'
 import type { Frame, Part, StreamDecoder, TextSegment } from '../llm/format.ts'
 import { decide, type RuleOutcome } from '../policy/decide.ts'
 import type { Rule, StreamSettings } from '../policy/policy.ts'
+import { type HeldFrame, HeldFrames } from './held-frames.ts'
 import type { Judged } from './judge.ts'
 import { ScanWindow } from './scan-window.ts'
 import { type Covered, StreamText } from './stream-text.ts'
@@ -34,12 +35,6 @@ export interface StreamGatePort {
   startWindow(afterMs: number): void
 }
 
-/** A frame and where its texts stand. */
-export interface HeldFrame {
-  readonly frame: Frame
-  readonly texts: readonly TextPlace[]
-}
-
 /**
  * Holds the frames of an event stream until every text in them was cleared, and lets them go in order.
  *
@@ -48,6 +43,9 @@ export interface HeldFrame {
  * nothing go before the stream is complete (it ended, or its terminator came: later chunks may be no place for it any
  * more); past `maxHeldBytes` it goes on as `window`. Held bytes stay under that cap plus what one read of Envoy
  * brings: past it the gate asks for a pause while a scan is on its way.
+ *
+ * A stream that reaches a limit of its own (`maxBytes`, its time) is over there, unless the policy forgives it: what is
+ * held is judged and goes as far as it may, then the client is refused the rest.
  */
 export class StreamGate {
   readonly #port: StreamGatePort
@@ -58,10 +56,7 @@ export class StreamGate {
   readonly #scansByWindow: boolean
   readonly #window: ScanWindow
   #delivery: StreamSettings['delivery']
-  #held: HeldFrame[] = []
-  #heldBytes = 0
-  /** Bytes of the first held frame that went out already. */
-  #skip = 0
+  readonly #held = new HeldFrames()
   #totalBytes = 0
   #judging = false
   #isLate = false
@@ -75,6 +70,8 @@ export class StreamGate {
   #releasedText = false
   /** A fault that the policy forgives: what is held is still judged, the rest passes. */
   #forgiven = false
+  /** A limit that the policy does not forgive: nothing more is taken. */
+  #limited = false
   #closed = false
 
   constructor(
@@ -99,7 +96,7 @@ export class StreamGate {
   }
 
   get heldBytes(): number {
-    return this.#heldBytes + this.#decoder.buffered
+    return this.#held.bytes + this.#decoder.buffered
   }
 
   /** The stream's own end went out and nothing came after it. */
@@ -109,25 +106,26 @@ export class StreamGate {
 
   /** The first whole frame held, whose byte order mark may have to go out before anything of ours. */
   get firstHeld(): Frame | undefined {
-    return this.#held[0]?.frame
+    return this.#held.first
   }
 
   /** The first held bytes went out already. */
   skipHeld(bytes: number): void {
-    this.#skip = bytes
-    this.#heldBytes -= bytes
+    this.#held.skip(bytes)
   }
 
   push(chunk: Uint8Array): void {
-    if (this.#closed) return
+    if (this.#closed || this.#limited) return
+    const room = this.#maxBytes - this.#totalBytes
     this.#totalBytes += chunk.byteLength
-    this.#hold(this.#decoder.push(chunk))
-    if (this.#totalBytes > this.#maxBytes) this.#raise('over-limit')
+    const isOver = chunk.byteLength > room && !this.#forgiven && !this.#isForgivable('over-limit')
+    this.#hold(this.#decoder.push(isOver ? chunk.subarray(0, room) : chunk))
+    if (isOver) this.#limited = true
     this.#advance()
   }
 
   end(): void {
-    if (this.#closed) return
+    if (this.#closed || this.#limited) return
     this.#ended = true
     this.#hold(this.#decoder.end())
     this.#advance()
@@ -140,27 +138,33 @@ export class StreamGate {
     this.#advance()
   }
 
-  /** A failure of every rule at once. Denies, or lets the rest pass after what is held was judged. */
-  fault(reason: FailureReason): void {
-    this.#raise(reason)
+  /** The stream may take no longer. */
+  limit(): void {
+    if (this.#closed || this.#forgiven || this.#ended) return
+    const isWritten = this.#terminatorHeld || this.isComplete
+    if (isWritten || !this.#isForgivable('over-limit')) this.#limited = true
     this.#advance()
   }
 
   /** Drops what is held and takes nothing more: the client gets another last word. */
   close(): void {
     this.#closed = true
-    this.#held = []
-    this.#heldBytes = 0
+    this.#held.clear()
     // Nobody waits for the scan on its way: its verdict could only be stricter than what is said now.
     this.#judging = false
     this.#resume()
   }
 
+  /** A failure of every rule at once. Denies, or lets the rest pass after what is held was judged. */
   #raise(reason: FailureReason): void {
     if (this.#closed || this.#forgiven) return
-    const { decision } = this.#port.judgeFault(reason)
-    if (decision.kind === 'deny') this.#port.deny(decision.because)
-    else this.#forgiven = true
+    if (!this.#isForgivable(reason)) this.#port.deny('failed-closed')
+  }
+
+  /** Has the policy judge a fault. */
+  #isForgivable(reason: FailureReason): boolean {
+    this.#forgiven = this.#port.judgeFault(reason).decision.kind !== 'deny'
+    return this.#forgiven
   }
 
   #hold(frames: readonly Frame[]): void {
@@ -168,14 +172,14 @@ export class StreamGate {
       if (this.#closed) return
       const texts = frame.parts.flatMap(part => this.#take(part))
       this.#held.push({ frame, texts })
-      this.#heldBytes += frame.bytes.byteLength
     }
   }
 
   #take(part: Part): readonly TextPlace[] {
     switch (part.kind) {
       case 'text-delta': {
-        if (part.text === '') return []
+        // The start of a tool call has no text yet, and must not go without it.
+        if (part.text === '' && part.textKind !== 'tool-call') return []
         const { place, outcomes } = this.#text.append(part)
         this.#latest = part.text
         this.#settleLocal(place.track, outcomes)
@@ -214,31 +218,36 @@ export class StreamGate {
 
   /** Nothing is expected that could change what is held. */
   get #isSettled(): boolean {
-    return this.#ended || this.#terminatorHeld || this.#forgiven
+    return this.#ended || this.#terminatorHeld || this.#forgiven || this.#limited
   }
 
   /** Does what can be done now; called after every change, and again after every verdict. */
   #advance(): void {
     if (this.#closed) return
-    if (this.#isSettled) {
-      for (const track of this.#text.tracks) this.#settleLocal(track, track.complete())
-    }
+    if (this.#isSettled) this.#completeTexts()
     if (!this.#closed && this.#isFull && this.#delivery === 'withhold' && !this.#ended) this.#overflow()
     if (this.#closed) return
-    if (
-      this.#ended &&
-      this.#text.isEmpty &&
-      this.#sawUninspectable &&
-      this.#port.unreadable() === 'refused'
-    ) {
-      return
-    }
+    if (this.#isUnreadable && this.#port.unreadable() === 'refused') return
     this.#releaseCleared()
     if (this.#scansByWindow && !this.#judging) this.#scanWhenDue()
     if (this.#closed) return
     if (this.#judging) {
       if (this.#isFull) this.#pause()
     } else this.#conclude()
+  }
+
+  /** The stream is over, and all that was in it is what no guard can read. Asked once. */
+  get #isUnreadable(): boolean {
+    if (!this.#sawUninspectable || !this.#text.isEmpty || !(this.#ended || this.#terminatorHeld)) return false
+    this.#sawUninspectable = false
+    return true
+  }
+
+  /** No text grows any more. A tool call that a limit cuts stays incomplete: half of one must not go. */
+  #completeTexts(): void {
+    for (const track of this.#text.tracks) {
+      if (!this.#limited || track.kind !== 'tool-call') this.#settleLocal(track, track.complete())
+    }
   }
 
   get #isFull(): boolean {
@@ -295,21 +304,13 @@ export class StreamGate {
 
   #releaseCleared(): void {
     if (this.#delivery === 'withhold' && !this.#isWhole) return
-    let count = 0
-    while (count < this.#held.length && this.#mayGo(this.#held[count]!)) count += 1
-    const frames = this.#held.slice(0, count)
+    const frames = this.#held.ready(held => this.#mayGo(held))
     // What leads the first text waits for its verdict: until then the headers can be withheld, and a denial be clean.
     this.#releasedText ||= frames.some(({ texts }) => texts.length > 0)
-    if (count === 0 || (!this.#releasedText && !this.#isWhole)) return
-    this.#held = this.#held.slice(count)
-    const skip = this.#skip
-    this.#skip = 0
-    this.#heldBytes += skip
-    for (const { frame, texts } of frames) {
-      this.#heldBytes -= frame.bytes.byteLength
-      for (const { track, to } of texts) track.releasedTo = to
-    }
-    if (this.#held.length === 0) {
+    if (frames.length === 0 || (!this.#releasedText && !this.#isWhole)) return
+    const skip = this.#held.drop(frames)
+    for (const { track, to } of frames.flatMap(({ texts }) => texts)) track.releasedTo = to
+    if (this.#held.isEmpty) {
       this.#releasedTerminator ||= this.#terminatorHeld
       this.#terminatorHeld = false
     }
@@ -335,11 +336,12 @@ export class StreamGate {
 
   /** Nothing is on its way: the end, or a place where there can be none. */
   #conclude(): void {
-    if (this.#held.length === 0 && this.#forgiven) {
+    if (this.#limited && !this.isComplete) this.#port.deny('failed-closed')
+    else if (this.#held.isEmpty && this.#forgiven) {
       this.#closed = true
       this.#port.passUnseen(this.#ended ? [] : this.#decoder.end())
       if (this.#ended) this.#port.finish()
-    } else if (this.#held.length === 0 && this.#ended) {
+    } else if (this.#held.isEmpty && (this.#ended || this.#limited)) {
       this.#closed = true
       this.#port.finish()
     } else if (this.#isFull) {

@@ -52,10 +52,11 @@ export class Track {
 
   append(part: TextDelta): { readonly place: TextPlace; readonly outcomes: readonly RuleOutcome[] } {
     const from = this.length
+    const tail = this.isComplete ? this.#text.slice(-REPLAYED_CHARS) : ''
     this.#text += part.text
     this.length += part.text.length
-    this.isComplete = false
-    const outcomes = this.#scans.flatMap(scan => scan.push(part.text, from))
+    if (part.text !== '') this.isComplete = false
+    const outcomes = this.#scans.flatMap(scan => scan.push(part.text, from, tail))
     return { place: { track: this, from, to: this.length, part }, outcomes }
   }
 
@@ -103,6 +104,9 @@ export class Track {
   }
 }
 
+/** An upstream that writes on after it had finished a text: a new scan sees so much of what stands before. */
+const REPLAYED_CHARS = 1000
+
 /** Whether the rule's guardrail can judge a text as it grows. */
 export function isIncremental({ guardrail }: Rule): boolean {
   return guardrail.locality === 'local' && guardrail.openScan !== undefined
@@ -121,8 +125,14 @@ class RuleScan {
     this.#rule = rule
   }
 
-  push(text: string, from: number): readonly RuleOutcome[] {
-    return this.#progress(from, from + text.length, scan => scan.push(text))
+  /** `tail`: text right before `from`, for a scan that has to begin anew there. */
+  push(text: string, from: number, tail: string): readonly RuleOutcome[] {
+    if (text === '') return []
+    return this.#progress(from - tail.length, from + text.length, scan => {
+      // What the tail holds by itself was found before.
+      if (tail !== '') scan.push(tail)
+      return scan.push(text)
+    })
   }
 
   end(length: number): readonly RuleOutcome[] {

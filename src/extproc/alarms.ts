@@ -32,7 +32,9 @@ export class Alarms {
     this.#everyMs = 0
   }
 
+  /** Takes the place of the one set before. */
   startDeadline(afterMs: number): void {
+    clearTimeout(this.#deadline)
     this.#deadline = setTimeout(() => this.#ring.deadline(), Math.min(afterMs, LONGEST_TIMER_MS))
   }
 

@@ -59,6 +59,7 @@ export type Part =
       readonly textKind: TextKind
       /** Tells apart several texts of one kind in one choice (tool call 0, tool call 1 …). */
       readonly block: number
+      /** Empty only where a tool call begins, which must not go before its arguments were seen. */
       readonly text: string
       /**
        * Where the text stands in the frame's JSON; array positions, not `index` fields. It names a string, or the

@@ -346,11 +346,19 @@ describe('an event stream', () => {
     expect(readChatStream(envoy.response.bytes).text).toBe('Response blocked by policy')
   })
 
-  test('past max_duration_ms is denied, and a refused STREAMED one is cut', () => {
+  test('past max_duration_ms is judged and ended, and a STREAMED one without a chunk to answer is cut', () => {
     const held = duplex({ outputRules: [rule(remoteGuardrail())] })
     held.body('response', chatEvents('x')[1]!)
     held.step({ kind: 'deadline' })
-    expect(readChatStream(held.response.bytes).finish).toBe('content_filter')
+    held.answerScan({
+      kind: 'verdict',
+      verdict: { kind: 'flagged', findings: [{ detector: 'prompt_attack' }] },
+      ms: 1,
+    })
+    expect(readChatStream(held.response.bytes)).toMatchObject({
+      text: 'Response blocked by policy',
+      finish: 'content_filter',
+    })
     const streamed = answered('streamed', { outputRules: [rule(remoteGuardrail())] }, { stream: true })
     streamed.headers('response', STREAM_ANSWER)
     streamed.body('response', chatEvents('x')[1]!)

@@ -98,7 +98,9 @@ class ChatStream implements StreamDecoder {
         const blocks = key === 'delta' ? 0 : WHOLE_MESSAGE
         this.#readSaid({ parts, choice: index, blocks, path: ['choices', position, key] }, said)
       }
-      if (isPresent(choice.finish_reason)) parts.push({ kind: 'finish', choice: index })
+      // Some servers write an empty one where others leave it out.
+      if (isPresent(choice.finish_reason) && choice.finish_reason !== '')
+        parts.push({ kind: 'finish', choice: index })
     }
     return new ChatFrame(bytes, parts, readFacts(chunk, roles))
   }
@@ -226,7 +228,7 @@ function readToolCalls(sink: Sink, calls: unknown): void {
     else if (isJsonObject(call.function)) {
       readArguments(sink, block, call.function.arguments, [...place, 'function', 'arguments'])
     } else if (isJsonObject(call.custom)) {
-      readText(sink, 'tool-call', block, call.custom.input, [...place, 'custom', 'input'])
+      readToolText(sink, block, call.custom.input, [...place, 'custom', 'input'])
     } else if (isPresent(call.type) && call.type !== 'function') addUninspectable(sink)
   }
 }
@@ -234,7 +236,23 @@ function readToolCalls(sink: Sink, calls: unknown): void {
 /** Fragments of JSON inside strings; lenient servers also send the bare object, whole. */
 function readArguments(sink: Sink, block: number, called: unknown, place: JsonPath): void {
   const text = isJsonObject(called) || Array.isArray(called) ? JSON.stringify(called) : called
-  readText(sink, 'tool-call', block, text, place)
+  readToolText(sink, block, text, place)
+}
+
+/** A call's first fragment names the tool and mostly has no text: it begins the call all the same. */
+function readToolText(sink: Sink, block: number, text: unknown, place: JsonPath): void {
+  if (isPresent(text) && text !== '') readText(sink, 'tool-call', block, text, place)
+  else {
+    const { parts, choice, blocks, path } = sink
+    parts.push({
+      kind: 'text-delta',
+      choice,
+      textKind: 'tool-call',
+      block: blocks + block,
+      text: '',
+      path: [...path, ...place],
+    })
+  }
 }
 
 /** Some servers leave `index` out and send each entry whole: then its place tells entries apart. */

@@ -125,7 +125,7 @@ describe('parts of a delta', () => {
     [
       'the name alone',
       { tool_calls: [{ index: 0, id: 'c', type: 'function', function: { name: 'f' } }] },
-      [],
+      [text('tool-call', 0, '', 'tool_calls', 0, 'function', 'arguments')],
     ],
     [
       'arguments without an index',

@@ -1,0 +1,64 @@
+import type { Frame } from '../llm/format.ts'
+import type { TextPlace } from './track.ts'
+
+/** A frame and where its texts stand. */
+export interface HeldFrame {
+  readonly frame: Frame
+  readonly texts: readonly TextPlace[]
+}
+
+/** The frames of a stream that have not gone yet, in their order. Its cap is the gate's to keep. */
+export class HeldFrames {
+  #frames: HeldFrame[] = []
+  #bytes = 0
+  /** Bytes of the first frame that went out already. */
+  #skip = 0
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get isEmpty(): boolean {
+    return this.#frames.length === 0
+  }
+
+  get first(): Frame | undefined {
+    return this.#frames[0]?.frame
+  }
+
+  push(held: HeldFrame): void {
+    this.#frames.push(held)
+    this.#bytes += held.frame.bytes.byteLength
+  }
+
+  /** The first bytes went out by themselves. */
+  skip(bytes: number): void {
+    this.#skip = bytes
+    this.#bytes -= bytes
+  }
+
+  /** Frames from the first on, for as long as each may go. */
+  ready(mayGo: (held: HeldFrame) => boolean): readonly HeldFrame[] {
+    let count = 0
+    while (count < this.#frames.length && mayGo(this.#frames[count]!)) count += 1
+    return count === 0 ? NONE : this.#frames.slice(0, count)
+  }
+
+  /** Lets go of the first frames; returns how many bytes of the very first went out before. */
+  drop(frames: readonly HeldFrame[]): number {
+    const skip = this.#skip
+    this.#skip = 0
+    this.#frames = this.#frames.slice(frames.length)
+    for (const { frame } of frames) this.#bytes -= frame.bytes.byteLength
+    this.#bytes += skip
+    return skip
+  }
+
+  clear(): void {
+    this.#frames = []
+    this.#bytes = 0
+    this.#skip = 0
+  }
+}
+
+const NONE: readonly HeldFrame[] = []
