@@ -40,7 +40,7 @@ interface Texts {
 /** Judges a body as serving it would: the same formats, rules and truth table. */
 export async function scanBody(task: ScanTask): Promise<ScanReport> {
   const { side, policy, body } = task
-  const rules = side === 'input' ? policy.inputRules : policy.outputRules
+  const rules = side === 'input' ? [...policy.inputRules, ...policy.parallelRules] : policy.outputRules
   const { maxRequestBytes, maxResponseBytes } = policy.limits
   const read = readerFor(task)
   const format = read === 'undecodable' ? undefined : read?.format.name

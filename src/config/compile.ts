@@ -4,6 +4,7 @@ import { WeirError } from '../errors.ts'
 import type { Guardrail } from '../guardrail/guardrail.ts'
 import { createGuardrail, type GuardrailDeps } from '../guardrail/registry.ts'
 import type { Match, Policy, Rule } from '../policy/policy.ts'
+import type { View } from '../policy/view.ts'
 import { badConfig, type LoadedConfig, type ResolvedSecrets } from './load.ts'
 import { maskConfig } from './mask.ts'
 import type { PolicyConfig, UseConfig } from './policy-schema.ts'
@@ -77,6 +78,7 @@ function compilePolicy(policy: PolicyConfig, guardrails: ReadonlyMap<string, Gua
     name: policy.name,
     match: policy.match === undefined ? undefined : compileMatch(policy.match),
     inputRules: rulesFor('input', policy.guardrails, guardrails),
+    parallelRules: rulesFor('parallel', policy.guardrails, guardrails),
     outputRules: rulesFor('output', policy.guardrails, guardrails),
     stream: {
       delivery: stream.delivery,
@@ -116,8 +118,13 @@ function rulesFor(
     .map(use => {
       const guardrail = guardrails.get(use.use)
       if (guardrail === undefined) throw new WeirError('bug', 'a rule names a guardrail that was never made')
-      return { guardrail, action: use.action, failOpen: use.fail_open }
+      return { guardrail, action: use.action, failOpen: use.fail_open, view: viewFor(use) }
     })
+}
+
+function viewFor({ scan, roles }: UseConfig): View | undefined {
+  if (scan === 'conversation' && roles === undefined) return undefined
+  return { scan, roles: roles && new Set(roles) }
 }
 
 function compileMatch({ hosts, paths, routes }: NonNullable<PolicyConfig['match']>): Match {

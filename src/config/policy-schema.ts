@@ -68,7 +68,7 @@ const useSchema = z.strictObject({
     })
     .optional()
     .describe(
-      '`pre_call`: the request, before the upstream sees it. `post_call`: the response. `during_call`: both, the request in parallel with the upstream (not built yet: acts as `pre_call`, and as `post_call` unless `direction: input`).',
+      '`pre_call`: the request, before the upstream sees it. `post_call`: the response. `during_call`: the request goes on at once and is judged meanwhile, and its response waits for that verdict; the response is judged as well, unless `direction: input`.',
     ),
   action: z
     .enum(['block', 'redact', 'alert'])
@@ -83,13 +83,15 @@ const useSchema = z.strictObject({
   scan: z
     .enum(['conversation', 'latest_turn'])
     .default('conversation')
-    .describe('How much of a request is judged. `latest_turn` is not built yet: acts as `conversation`.'),
+    .describe(
+      'How much of a request is judged: all of it, or what was said since the last answer of the model (`latest_turn`), so that a message that was flagged once does not block the conversation for ever. What stands before that is trusted then.',
+    ),
   roles: z
     .array(z.enum(['system', 'developer', 'user', 'assistant', 'tool']))
     .min(1)
     .optional()
     .describe(
-      'Judge only messages of these roles; all of them when left out. Not built yet: all are judged.',
+      'Judge only messages of these roles in a request; all of them when left out. A role that the API does not have counts as `user`.',
     ),
   redact: redactSchema.prefault({}).describe('How `action: redact` replaces text.'),
   output_context: z

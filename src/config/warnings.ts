@@ -66,15 +66,18 @@ function policyWarnings(policy: PolicyConfig): string[] {
 
 function useWarnings(use: UseConfig): string[] {
   const modes = use.mode === undefined ? [] : [use.mode].flat()
-  const { output } = sidesOf(use)
+  const { input, parallel, output } = sidesOf(use)
   const { style, restore } = use.redact
   return [
     ...(output && use.action === 'alert' && !use.fail_open
       ? ['action alert with fail_open false holds event streams back: a failure of the guardrail denies']
       : []),
-    ...(modes.includes('during_call') ? ['mode during_call is not built yet: it acts as pre_call'] : []),
-    ...(use.scan === 'latest_turn' ? ['scan latest_turn is not built yet: it acts as conversation'] : []),
-    ...(use.roles === undefined ? [] : ['roles is not built yet: every role is judged']),
+    ...(modes.includes('during_call') && modes.includes('pre_call')
+      ? ['mode during_call adds nothing on the request beside pre_call']
+      : []),
+    ...(!input && !parallel && (use.scan === 'latest_turn' || use.roles !== undefined)
+      ? ['scan and roles have no effect on a response']
+      : []),
     ...(style === 'replace' ? [] : [`redact.style ${style} is not built yet: it acts as replace`]),
     ...(restore ? ['redact.restore is not built yet: the originals are not put back'] : []),
     ...(use.action !== 'redact' && (style !== 'replace' || restore)

@@ -1,6 +1,7 @@
 import { assertNever } from '../errors.ts'
 import type { RuleOutcome } from '../policy/decide.ts'
 import type { Effect, ExchangeEvent, ScanLifetime } from './events.ts'
+import { HeldResponse, type MessageEvent } from './held-response.ts'
 import type { OpenScan } from './judge.ts'
 import type { ExchangeHost, ExchangeInit } from './pinned.ts'
 import { RequestSide } from './request-side.ts'
@@ -26,19 +27,25 @@ export class Exchange {
   /** What waits for a scan's outcomes, by the scan's number. */
   readonly #scans = new Map<number, PendingScan>()
   #lastScan = 0
-  #responseBegan = false
+  #responseOpen = false
+  readonly #heldResponse = new HeldResponse()
+  #paused = false
   /** We gave the answer or ended the call: nothing more is owed, whatever still comes. */
   #over = false
 
   constructor(init: ExchangeInit) {
     this.#observed = init.observed
-    const began = (): boolean => this.#responseBegan
+    const isOpen = (): boolean => this.#responseOpen
+    const isSeen = (): boolean => this.#responseOpen || !this.#heldResponse.isEmpty
     const host: ExchangeHost = {
       init,
       openScan: this.#openScan,
       emit: effect => this.#emit(effect),
-      get responseBegan() {
-        return began()
+      get responseOpen() {
+        return isOpen()
+      },
+      get responseSeen() {
+        return isSeen()
       },
     }
     this.#request = new RequestSide(host)
@@ -47,12 +54,13 @@ export class Exchange {
 
   /** Body bytes of both sides that are held back now. */
   get heldBytes(): number {
-    return this.#request.heldBytes + this.#response.heldBytes
+    return this.#request.heldBytes + this.#response.heldBytes + this.#heldResponse.bytes
   }
 
   step(event: ExchangeEvent): readonly Effect[] {
     if (this.#over && event.kind !== 'scan-end' && event.kind !== 'closed') return NOTHING
     this.#take(event)
+    if (!this.#over && !this.#heldResponse.isEmpty && !this.#request.parallel.pending) this.#letResponseGo()
     if (!this.#over) this.#request.settle()
     if (!this.#over) this.#response.settle()
     const effects = this.#effects
@@ -64,19 +72,11 @@ export class Exchange {
   #take(event: ExchangeEvent): void {
     switch (event.kind) {
       case 'headers':
-        if (event.side === 'request') this.#request.onHeaders(event)
-        else {
-          this.#responseBegan = true
-          this.#response.onHeaders(event, this.#request.pinned)
-        }
-        return
       case 'body':
-        if (event.side === 'request') this.#request.onBody(event.body, event.endOfStream)
-        else this.#response.onBody(event.body, event.endOfStream)
-        return
       case 'trailers':
-        if (event.side === 'request') this.#request.onTrailers()
-        else this.#response.onTrailers()
+        if (event.side === 'request') this.#takeRequest(event)
+        else if (this.#mustWait(event)) this.#hold(event)
+        else this.#takeResponse(event)
         return
       case 'scan-end':
         this.#scanEnded(event.scan, event.outcomes)
@@ -88,7 +88,8 @@ export class Exchange {
         this.#response.onWindowDue()
         return
       case 'deadline':
-        this.#response.onDeadline()
+        if (this.#heldResponse.isEmpty) this.#response.onDeadline()
+        else this.#request.parallel.onLimit()
         return
       case 'closed':
         this.#close()
@@ -96,6 +97,42 @@ export class Exchange {
       default:
         assertNever(event)
     }
+  }
+
+  #takeRequest(event: MessageEvent): void {
+    if (event.kind === 'headers') this.#request.onHeaders(event)
+    else if (event.kind === 'body') this.#request.onBody(event.body, event.endOfStream)
+    else this.#request.onTrailers()
+  }
+
+  #takeResponse(event: MessageEvent): void {
+    if (event.kind === 'headers') {
+      this.#responseOpen = true
+      this.#request.onResponseOpen()
+      this.#response.onHeaders(event, this.#request.pinned)
+    } else if (event.kind === 'body') this.#response.onBody(event.body, event.endOfStream)
+    else this.#response.onTrailers()
+  }
+
+  #mustWait(event: MessageEvent): boolean {
+    if (!this.#heldResponse.isEmpty) return true
+    return event.kind === 'headers' && this.#request.parallel.mustHold(event)
+  }
+
+  #hold(event: MessageEvent): void {
+    if (this.#heldResponse.isEmpty) this.#request.parallel.onHeld()
+    this.#heldResponse.push(event)
+    if (this.#heldResponse.bytes <= this.#request.parallel.maxHeldBytes || this.#paused) return
+    if (this.#request.parallel.judging) {
+      this.#paused = true
+      this.#emit({ kind: 'pause' })
+    } else this.#request.parallel.onLimit()
+  }
+
+  #letResponseGo(): void {
+    if (this.#paused) this.#emit({ kind: 'resume' })
+    this.#paused = false
+    for (const event of this.#heldResponse.take()) if (!this.#over) this.#takeResponse(event)
   }
 
   #scanEnded(scan: number, outcomes: readonly RuleOutcome[]): void {
@@ -114,6 +151,7 @@ export class Exchange {
   /** Verdicts that somebody waited for have nobody to wait for them any more; shadow scans run on. */
   #finish(): void {
     this.#over = true
+    this.#heldResponse.take()
     for (const [scan, { lifetime }] of this.#scans) {
       if (lifetime === 'call') this.#scans.delete(scan)
     }

@@ -3,6 +3,7 @@ import type { TextSegment } from '../llm/format.ts'
 import { type Decision, decide, type RuleOutcome, stricter } from '../policy/decide.ts'
 import type { Rule } from '../policy/policy.ts'
 import { inOriginal, redactSegments } from '../policy/redact.ts'
+import { viewed } from '../policy/view.ts'
 import type { ScanLifetime } from './events.ts'
 
 /** Opens a scan; `onEnd` gets exactly one outcome per rule, in order, unless the call ends before. */
@@ -63,16 +64,55 @@ function judgeStage(
   lifetime: ScanLifetime,
   done: (judged: Judged) => void,
 ): void {
-  if (rules.length === 0) {
-    done({ decision: decide([]), outcomes: [], segments: subject.segments })
-    return
-  }
-  openScan(rules, subject, lifetime, outcomes => {
-    const decision = decide(outcomes)
+  const looks = looksOf(rules, subject)
+  const outcomes: (readonly RuleOutcome[])[] = []
+  let left = looks.length
+  const settle = (): void => {
+    const all = outcomes.flat()
+    const decision = decide(all)
     const segments =
       decision.kind === 'redact' ? redactSegments(subject.segments, decision.redactions) : subject.segments
-    done({ decision, outcomes, segments })
+    done({ decision, outcomes: all, segments })
+  }
+  if (left === 0) settle()
+  for (const [index, look] of looks.entries()) {
+    openScan(look.rules, look.subject, lifetime, found => {
+      outcomes[index] = look.places === undefined ? found : found.map(one => placed(one, look.places ?? []))
+      left -= 1
+      if (left === 0) settle()
+    })
+  }
+}
+
+/** Rules that look at the same texts. `places`: where these stand among all texts; undefined when they are all. */
+interface Look {
+  readonly rules: readonly Rule[]
+  readonly subject: ScanSubject
+  readonly places: readonly number[] | undefined
+}
+
+/** A rule whose view shows nothing has nothing to say. */
+function looksOf(rules: readonly Rule[], subject: ScanSubject): readonly Look[] {
+  const isInput = subject.side === 'input'
+  const whole = rules.filter(({ view }) => !isInput || view === undefined)
+  const narrow = rules.flatMap((rule): Look[] => {
+    if (!isInput || rule.view === undefined) return []
+    const places = viewed(subject.segments, rule.view)
+    const segments = places.map(place => subject.segments[place]!)
+    return places.length === 0 ? [] : [{ rules: [rule], subject: { ...subject, segments }, places }]
   })
+  return whole.length === 0 ? narrow : [{ rules: whole, subject, places: undefined }, ...narrow]
+}
+
+/** The outcome with the places of its findings among all texts. */
+function placed({ rule, outcome }: RuleOutcome, places: readonly number[]): RuleOutcome {
+  if (outcome.kind === 'failure' || outcome.verdict.kind === 'clean') return { rule, outcome }
+  const findings = outcome.verdict.findings.map(finding =>
+    finding.span === undefined
+      ? finding
+      : { ...finding, span: { ...finding.span, segment: places[finding.span.segment]! } },
+  )
+  return { rule, outcome: { ...outcome, verdict: { ...outcome.verdict, findings } } }
 }
 
 /** The body or what carries it is at fault: one failure of every rule. */

@@ -26,7 +26,9 @@ export interface ExchangeHost {
   readonly init: ExchangeInit
   readonly openScan: OpenScan
   /** Response headers have come: the upstream may answer before it has the whole request. */
-  readonly responseBegan: boolean
+  readonly responseSeen: boolean
+  /** They were taken on, so that a header reply may be out: a whole answer of the request's may come too late. */
+  readonly responseOpen: boolean
   emit(effect: Effect): void
 }
 
@@ -85,7 +87,7 @@ export function whyBlind(policy: Policy, init: ExchangeInit): string | undefined
   if (init.observed) return undefined
   const { requestMode, responseMode } = init
   const isBlind =
-    (policy.inputRules.length > 0 && !canInspect(requestMode)) ||
+    (policy.inputRules.length + policy.parallelRules.length > 0 && !canInspect(requestMode)) ||
     (policy.outputRules.length > 0 && !canInspect(responseMode))
   const modes = `request ${requestMode}, response ${responseMode}`
   return isBlind ? `policy ${policy.name} needs bodies, and Envoy sends ${modes}` : undefined
@@ -101,9 +103,9 @@ function canInspect(mode: BodyMode): boolean {
  * the body chunks that are on their way to us: with a fast upstream there are some wherever Envoy sends a body without
  * waiting for the header reply.
  */
-export function mayLeaveEarly({ init, responseBegan }: ExchangeHost): boolean {
+export function mayLeaveEarly({ init, responseSeen }: ExchangeHost): boolean {
   const { responseMode, sendsBodyBeforeHeaderReply, observed } = init
-  if (responseBegan || observed) return false
+  if (responseSeen || observed) return false
   if (responseMode === 'streamed') return !sendsBodyBeforeHeaderReply
   return responseMode === 'buffered' || responseMode === 'none'
 }

@@ -74,7 +74,7 @@ export class RequestAnswers {
   }
 
   #answer(reply: LocalReply): void {
-    if (this.#host.responseBegan) {
+    if (this.#host.responseOpen) {
       // The upstream answered before it had the whole request. A local reply would reset the client now; so does this.
       this.#host.emit({ kind: 'end', status: 'unavailable', why: 'denied after the response began' })
       return

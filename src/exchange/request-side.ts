@@ -1,7 +1,7 @@
 import type { FailureReason } from '../guardrail/guardrail.ts'
 import { detectFormat, normalisePath } from '../llm/detect.ts'
-import type { LlmRequest, ProviderError } from '../llm/format.ts'
-import type { Policy } from '../policy/policy.ts'
+import type { ProviderError } from '../llm/format.ts'
+import type { Policy, Rule } from '../policy/policy.ts'
 import { selectPolicy } from '../policy/select.ts'
 import { BodyGate } from './body-gate.ts'
 import type { ExchangeEvent, HeaderMutation } from './events.ts'
@@ -9,18 +9,22 @@ import { requestMutation } from './header-mutations.ts'
 import { type Judged, judge, judgeFault } from './judge.ts'
 import { type FaultStatus, REFUSALS, requestFault } from './local-reply.ts'
 import { type Outlet, openOutlet } from './outlet.ts'
+import { ParallelCheck } from './parallel-check.ts'
 import { type ExchangeHost, mayLeaveEarly, type Pinned, whyBlind } from './pinned.ts'
 import type { Because, Effective } from './record.ts'
 import { RequestAnswers, type RequestFacts } from './request-answers.ts'
+import { readRequest } from './request-reading.ts'
 
 type HeadersEvent = Extract<ExchangeEvent, { kind: 'headers' }>
 
 /**
  * The request's way through an exchange:
  *
- *   waiting → gathering → judging → done      input rules look at the body
- *           → copying → done                  the body goes on at once; only the refusals need to know it
+ *   waiting → gathering → judging → done      input rules look at the body before the upstream does
+ *           → copying → done                  the body goes on at once; parallel rules and refusals need to know it
  *           → passing → done                  nothing to look at
+ *
+ * With parallel rules the response then waits for the verdict of the parallel check.
  */
 export class RequestSide {
   readonly #host: ExchangeHost
@@ -34,11 +38,15 @@ export class RequestSide {
     headers: undefined,
   }
   readonly #answers: RequestAnswers
+  /** Its verdict may come after the request has gone. */
+  readonly parallel: ParallelCheck
   #guarded = false
+  #receivedBytes = 0
 
   constructor(host: ExchangeHost) {
     this.#host = host
     this.#answers = new RequestAnswers(host, this.#facts)
+    this.parallel = new ParallelCheck(host, judged => this.#settleParallel(judged))
     this.#outlet = openOutlet('request', host.init.requestMode, reply => host.emit({ kind: 'reply', reply }))
   }
 
@@ -57,6 +65,13 @@ export class RequestSide {
 
   get heldBytes(): number {
     return this.#state === 'gathering' || this.#state === 'judging' ? this.#gate.heldBytes : 0
+  }
+
+  /** The response goes on: with a verdict still to come only when it is no answer to guard. */
+  onResponseOpen(): void {
+    if (!this.parallel.pending) return
+    this.parallel.drop()
+    this.#record('released', 'cancelled', undefined)
   }
 
   onHeaders(event: HeadersEvent): void {
@@ -83,11 +98,11 @@ export class RequestSide {
   onBody(body: Uint8Array, endOfStream: boolean): void {
     if (this.#state === 'done' || this.#state === 'judging') return
     this.#outlet.receivedBody(body)
+    this.#receivedBytes += body.byteLength
     // BUFFERED sends the whole body in one message; with trailers to come it does not say that it is the end.
     const last = endOfStream || this.#host.init.requestMode === 'buffered'
     if (this.#state === 'passing' || this.#state === 'copying') this.#outlet.pass(body)
-    if (this.#state === 'gathering' && this.#gate.push(body) === 'over-limit') this.#fault('over-limit', 413)
-    if (this.#state === 'copying' && this.#gate.push(body) === 'over-limit') this.#state = 'passing'
+    if (this.#state === 'gathering' || this.#state === 'copying') this.#gather(body)
     if (last) this.#end()
   }
 
@@ -104,7 +119,7 @@ export class RequestSide {
   onClosed(): void {
     if (this.#state === 'gathering' || this.#state === 'judging') {
       this.#record('discarded', 'cancelled', undefined)
-    }
+    } else if (this.parallel.pending) this.#record('released', 'cancelled', undefined)
     this.#state = 'done'
   }
 
@@ -112,8 +127,13 @@ export class RequestSide {
     this.#outlet.settle({ awaiting: this.#state === 'judging' })
   }
 
+  get #inputRules(): readonly Rule[] {
+    const { policy } = this.#facts
+    return policy === undefined ? [] : [...policy.inputRules, ...policy.parallelRules]
+  }
+
   #open(policy: Policy, event: HeadersEvent): void {
-    if (policy.inputRules.length === 0 && policy.outputRules.length === 0) {
+    if (this.#inputRules.length === 0 && policy.outputRules.length === 0) {
       this.#passWhole(event)
       return
     }
@@ -129,105 +149,102 @@ export class RequestSide {
     }
     this.#guarded = true
     this.#gate = new BodyGate(policy.limits.maxRequestBytes)
-    if (policy.inputRules.length === 0 || this.#host.init.observed) {
-      this.#state = 'copying'
-      this.#outlet.replyHeaders(this.#mutation('as-it-came'))
-      return
-    }
-    this.#state = 'gathering'
-    const encoding = event.headers.get('content-encoding')
-    if (encoding !== undefined && encoding.toLowerCase() !== 'identity') this.#fault('undecodable', 415)
+    const { observed } = this.#host.init
+    if (policy.parallelRules.length > 0 && !observed) this.parallel.expect(policy)
+    this.#state = policy.inputRules.length === 0 || observed ? 'copying' : 'gathering'
+    const encoding = event.headers.get('content-encoding')?.toLowerCase() ?? 'identity'
+    if (encoding !== 'identity' && !observed && this.#inputRules.length > 0) this.#fault('undecodable', 415)
+    else if (this.#state === 'copying') this.#outlet.replyHeaders(this.#mutation('as-it-came'))
     else if (!this.#outlet.canWithholdHeaders) this.#outlet.replyHeaders(this.#mutation('may-change'))
   }
 
+  #gather(chunk: Uint8Array): void {
+    if (this.#gate.push(chunk) === 'held') return
+    if (this.#state === 'gathering' || this.parallel.pending) this.#fault('over-limit', 413)
+    else this.#state = 'passing'
+  }
+
   #end(): void {
-    switch (this.#state) {
-      case 'gathering':
-        this.#inspect()
-        return
-      case 'copying':
-        this.#learn()
-        this.#finish()
-        return
-      case 'passing':
-        this.#finish()
-        return
-      default:
-        return
-    }
+    if (this.#state === 'gathering' || (this.#state === 'copying' && this.parallel.pending)) this.#inspect()
+    else if (this.#state === 'copying') this.#learn()
+    if (this.#state === 'copying' || this.#state === 'passing') this.#finish()
   }
 
   /** The body went on; what it asked for shapes the refusals of the response. */
   #learn(): void {
-    const decoded = this.#facts.format?.decodeRequest(this.#gate.body())
+    const { format, policy } = this.#facts
+    const decoded = format?.decodeRequest(this.#gate.body())
     this.#gate.take()
-    if (decoded?.kind === 'ok') this.#facts.request = decoded.value
-    if (this.#host.init.observed && this.#facts.request && this.#facts.policy)
-      this.#shadow(this.#facts.request, this.#facts.policy)
-  }
-
-  #shadow(request: LlmRequest, policy: Policy): void {
-    const subject = { side: 'input' as const, segments: request.segments }
-    judge(this.#host.openScan, policy.inputRules, subject, 'shadow', judged => {
+    if (decoded?.kind !== 'ok') return
+    this.#facts.request = decoded.value
+    if (!this.#host.init.observed || policy === undefined) return
+    const subject = { side: 'input' as const, segments: decoded.value.segments }
+    judge(this.#host.openScan, this.#inputRules, subject, 'shadow', judged => {
       const because = judged.decision.kind === 'release' ? judged.decision.because : 'alerted'
       this.#record('released', because, judged)
     })
   }
 
+  /** The body is complete, and rules want to see it. */
   #inspect(): void {
     const policy = this.#facts.policy!
-    const body = this.#gate.body()
-    if (body.byteLength === 0) {
-      this.#guarded = false
-      this.#unsupported(policy, () => this.#release())
-      return
-    }
-    const decoded = this.#facts.format!.decodeRequest(body)
-    if (decoded.kind === 'undecodable') {
+    const reading = readRequest(this.#facts.format!, policy, this.#gate.body())
+    if (reading.kind === 'undecodable') {
       this.#fault('undecodable', 400)
       return
     }
-    this.#facts.request = decoded.value
-    if (decoded.value.uninspectable > 0) {
+    this.#facts.request = reading.request
+    if (reading.request !== undefined && reading.request.uninspectable > 0) {
       this.#host.emit({ kind: 'count', what: 'uninspectable' })
-      if (policy.uninspectable === 'deny') {
-        this.#deny('uninspectable', undefined)
-        return
+    }
+    if (reading.kind === 'uninspectable') this.#deny('uninspectable', undefined)
+    else if (reading.kind === 'no-text') {
+      this.#guarded &&= reading.request !== undefined
+      this.#unsupported(policy, () => this.#goOn())
+    } else {
+      const { segments } = reading.request
+      if (this.#state === 'copying') this.parallel.judge(segments, undefined)
+      else {
+        this.#state = 'judging'
+        const subject = { side: 'input' as const, segments }
+        judge(this.#host.openScan, policy.inputRules, subject, 'call', judged => this.#settleVerdict(judged))
       }
     }
-    if (decoded.value.segments.length === 0) {
-      this.#unsupported(policy, () => this.#release())
-      return
-    }
-    this.#state = 'judging'
-    const subject = { side: 'input' as const, segments: decoded.value.segments }
-    judge(this.#host.openScan, policy.inputRules, subject, 'call', judged => this.#settleVerdict(judged))
   }
 
   #settleVerdict(judged: Judged): void {
     const { decision } = judged
-    switch (decision.kind) {
-      case 'deny':
-        this.#deny(decision.because, judged)
-        return
-      case 'redact':
-        this.#redact(judged)
-        return
-      default:
-        this.#record('released', decision.because, judged)
-        this.#release()
+    if (decision.kind === 'deny') {
+      this.#deny(decision.because, judged)
+      return
     }
+    if (decision.kind === 'redact') this.#redact(judged)
+    if (this.parallel.pending) this.parallel.judge(judged.segments, judged)
+    else this.#recordGone(judged)
+    this.#release()
   }
 
   #redact(judged: Judged): void {
     const before = this.#facts.request!.segments
     const edits = judged.segments.filter((segment, index) => segment !== before[index])
     const body = this.#facts.format!.rewrite(this.#gate.body(), edits)
-    this.#record('redacted', 'flagged', judged)
     this.#gate = new BodyGate(Number.POSITIVE_INFINITY)
     this.#gate.push(body)
     this.#outlet.replyHeaders(this.#mutation('may-change'))
-    this.#release()
+  }
+
+  #settleParallel(judged: Judged): void {
+    if (judged.decision.kind === 'deny') this.#deny(judged.decision.because, judged)
+    else {
+      this.#recordGone(judged)
+      if (this.#state === 'done') this.#leave()
+    }
+  }
+
+  /** The request went on, or goes now. */
+  #recordGone({ decision, ...judged }: Judged): void {
+    if (decision.kind === 'release') this.#record('released', decision.because, { decision, ...judged })
+    else this.#record('redacted', 'flagged', { decision, ...judged })
   }
 
   #release(): void {
@@ -236,26 +253,38 @@ export class RequestSide {
     this.#finish()
   }
 
+  /** Nothing is left to judge. In `copying` the bytes went on as they came. */
+  #goOn(): void {
+    this.parallel.drop()
+    if (this.#state === 'gathering') this.#release()
+  }
+
   #finish(): void {
     this.#outlet.finish()
     this.#state = 'done'
+    this.#leave()
+  }
+
+  #leave(): void {
     const outputRules = this.#guarded ? (this.#facts.policy?.outputRules.length ?? 0) : 0
-    if (outputRules > 0 || !mayLeaveEarly(this.#host)) return
+    if (outputRules > 0 || this.parallel.pending || !mayLeaveEarly(this.#host)) return
     this.#outlet.settle({ awaiting: false })
     this.#host.emit({ kind: 'end', status: 'ok', why: 'nothing left to inspect' })
   }
 
   /** Failure of every input rule at once. */
   #fault(reason: FailureReason, status: FaultStatus): void {
-    const judged = judgeFault(this.#facts.policy?.inputRules ?? [], reason)
-    if (judged.decision.kind !== 'deny') {
-      this.#record('released', 'failed-open', judged)
-      this.#outlet.replyHeaders(this.#mutation('as-it-came'))
-      for (const chunk of this.#gate.take()) this.#outlet.pass(chunk)
-      this.#state = 'passing'
+    const judged = judgeFault(this.#inputRules, reason)
+    if (judged.decision.kind === 'deny') {
+      this.#refuse('failed-closed', requestFault(status), judged)
       return
     }
-    this.#refuse('failed-closed', requestFault(status), judged)
+    this.parallel.drop()
+    this.#record('released', 'failed-open', judged)
+    this.#outlet.replyHeaders(this.#mutation('as-it-came'))
+    const held = this.#gate.take()
+    if (this.#state === 'gathering') for (const chunk of held) this.#outlet.pass(chunk)
+    this.#state = 'passing'
   }
 
   #unmatched(event: HeadersEvent): void {
@@ -283,7 +312,7 @@ export class RequestSide {
   }
 
   #deny(because: Because, judged: Judged | undefined): void {
-    this.#answers.deny(because, judged, this.#gate.heldBytes)
+    this.#answers.deny(because, judged, this.#receivedBytes)
     this.#state = 'done'
   }
 
@@ -293,7 +322,7 @@ export class RequestSide {
       this.#state = 'passing'
       return
     }
-    this.#answers.refuse(because, error, judged, this.#gate.heldBytes)
+    this.#answers.refuse(because, error, judged, this.#receivedBytes)
     this.#state = 'done'
   }
 
@@ -302,6 +331,6 @@ export class RequestSide {
   }
 
   #record(effective: Effective, because: Because, judged: Judged | undefined): void {
-    this.#answers.record(effective, because, judged, this.#gate.heldBytes)
+    this.#answers.record(effective, because, judged, this.#receivedBytes)
   }
 }

@@ -1,4 +1,5 @@
 import type { Guardrail } from '../guardrail/guardrail.ts'
+import type { View } from './view.ts'
 
 export type Action = 'block' | 'redact' | 'alert'
 
@@ -7,6 +8,8 @@ export interface Rule {
   readonly guardrail: Guardrail
   readonly action: Action
   readonly failOpen: boolean
+  /** What of a request it judges; all of it when absent. An answer is judged whole. */
+  readonly view?: View
 }
 
 /** Which exchanges a policy takes: keys AND, values OR; an absent key matches everything. */
@@ -46,6 +49,8 @@ export interface Policy {
   readonly name: string
   readonly match: Match | undefined
   readonly inputRules: readonly Rule[]
+  /** Judge the request while the upstream already works on it; the response waits for their verdict. */
+  readonly parallelRules: readonly Rule[]
   readonly outputRules: readonly Rule[]
   readonly stream: StreamSettings
   readonly limits: { readonly maxRequestBytes: number; readonly maxResponseBytes: number }

@@ -81,6 +81,7 @@ export function policy(overrides: Partial<Policy> = {}): Policy {
     name: 'test',
     match: undefined,
     inputRules: [],
+    parallelRules: [],
     outputRules: [],
     stream: {
       delivery: 'withhold',

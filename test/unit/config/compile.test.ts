@@ -22,6 +22,7 @@ describe('compile', () => {
           name: 'chat',
           match: { hosts: ['api.example.com'], paths: ['/v1/'], routes: ['llm'] },
           inputRules: [pii, lakera],
+          parallelRules: [],
           outputRules: [pii, lakera],
           stream: {
             delivery: 'withhold',
@@ -46,25 +47,37 @@ describe('compile', () => {
     })
   })
 
-  it.each<[string, 'input' | 'output' | 'both']>([
+  it.each<[string, string]>([
     ['action: block', 'input'],
     ['direction: input', 'input'],
     ['direction: output', 'output'],
-    ['direction: both', 'both'],
+    ['direction: both', 'input output'],
     ['mode: pre_call', 'input'],
     ['mode: post_call', 'output'],
-    ['mode: [pre_call, post_call]', 'both'],
-    ['mode: during_call', 'both'],
-    ['mode: [during_call]', 'both'],
-    ['mode: during_call, direction: both', 'both'],
-    ['mode: during_call, direction: input', 'input'],
-    ['mode: [during_call, post_call], direction: input', 'both'],
+    ['mode: [pre_call, post_call]', 'input output'],
+    ['mode: during_call', 'parallel output'],
+    ['mode: [during_call]', 'parallel output'],
+    ['mode: during_call, direction: both', 'parallel output'],
+    ['mode: during_call, direction: input', 'parallel'],
+    ['mode: [during_call, post_call], direction: input', 'parallel output'],
+    ['mode: [pre_call, during_call]', 'input output'],
   ])('%s judges %s', (text, sides) => {
-    const { inputRules = [], outputRules = [] } = withUse(text).policySet.policies[0] ?? {}
-    expect([inputRules.length, outputRules.length]).toEqual([
-      sides === 'output' ? 0 : 1,
-      sides === 'input' ? 0 : 1,
-    ])
+    const [compiled] = withUse(text).policySet.policies
+    const { inputRules, parallelRules, outputRules } = compiled!
+    const judged = { input: inputRules, parallel: parallelRules, output: outputRules }
+    expect(
+      Object.entries(judged)
+        .flatMap(([side, rules]) => rules.map(() => side))
+        .join(' '),
+    ).toBe(sides)
+  })
+
+  it.each<[string, unknown]>([
+    ['scan: conversation', undefined],
+    ['scan: latest_turn', { scan: 'latest_turn', roles: undefined }],
+    ['roles: [user, tool]', { scan: 'conversation', roles: new Set(['user', 'tool']) }],
+  ])('%s is the view of its rule', (text, view) => {
+    expect(withUse(text).policySet.policies[0]?.inputRules[0]?.view).toEqual(view)
   })
 
   it('compares hosts without case, port and closing dot', () => {
@@ -102,12 +115,17 @@ describe('warnings', () => {
     ['action: alert, direction: output, fail_open: true', []],
     ['action: alert', []],
     ['action: block, direction: both', []],
-    ['mode: during_call', ['policy p: guardrail g: mode during_call is not built yet: it acts as pre_call']],
+    ['mode: during_call', []],
     [
-      'scan: latest_turn',
-      ['policy p: guardrail g: scan latest_turn is not built yet: it acts as conversation'],
+      'mode: [pre_call, during_call]',
+      ['policy p: guardrail g: mode during_call adds nothing on the request beside pre_call'],
     ],
-    ['roles: [user]', ['policy p: guardrail g: roles is not built yet: every role is judged']],
+    ['scan: latest_turn', []],
+    ['roles: [user]', []],
+    [
+      'roles: [user], direction: output',
+      ['policy p: guardrail g: scan and roles have no effect on a response'],
+    ],
     ['action: redact', []],
     ['action: redact, direction: both', []],
     [

@@ -1,0 +1,90 @@
+import type { TextSegment } from '../llm/format.ts'
+import { stricter } from '../policy/decide.ts'
+import type { Policy } from '../policy/policy.ts'
+import type { ExchangeEvent } from './events.ts'
+import { type Judged, judge, judgeFault } from './judge.ts'
+import type { ExchangeHost } from './pinned.ts'
+
+type HeadersEvent = Extract<ExchangeEvent, { kind: 'headers' }>
+
+/**
+ * The check of a request that is on its way to the upstream already (`during_call`): the response waits for its
+ * verdict.
+ *
+ *   unasked → awaiting the whole request → judging → settled
+ */
+export class ParallelCheck {
+  readonly #host: ExchangeHost
+  readonly #onVerdict: (judged: Judged) => void
+  #state: 'unasked' | 'awaiting' | 'judging' | 'settled' = 'unasked'
+  #policy: Policy | undefined
+
+  constructor(host: ExchangeHost, onVerdict: (judged: Judged) => void) {
+    this.#host = host
+    this.#onVerdict = onVerdict
+  }
+
+  /** No response may go on yet. */
+  get pending(): boolean {
+    return this.#state === 'awaiting' || this.#state === 'judging'
+  }
+
+  /** The verdict is on its way, whatever Envoy sends or does not send. */
+  get judging(): boolean {
+    return this.#state === 'judging'
+  }
+
+  /** Most bytes of the response that may wait. */
+  get maxHeldBytes(): number {
+    return this.#policy?.stream.maxHeldBytes ?? 0
+  }
+
+  /**
+   * Whether a response that begins now has to wait. An error of the upstream's that comes before it has the whole
+   * request does not: the rest of the request may never come then.
+   */
+  mustHold({ headers }: HeadersEvent): boolean {
+    return this.judging || (this.pending && (headers.get(':status')?.startsWith('2') ?? false))
+  }
+
+  /** There will be something to judge once the request is complete. */
+  expect(policy: Policy): void {
+    this.#policy = policy
+    this.#state = 'awaiting'
+  }
+
+  /** `earlier`: what the rules came to that ran before the request went on. */
+  judge(segments: readonly TextSegment[], earlier: Judged | undefined): void {
+    this.#state = 'judging'
+    const rules = this.#policy?.parallelRules ?? []
+    judge(this.#host.openScan, rules, { side: 'input', segments }, 'call', judged => {
+      if (this.#state !== 'judging') return
+      this.#settle({
+        decision: earlier ? stricter(earlier.decision, judged.decision) : judged.decision,
+        outcomes: [...(earlier?.outcomes ?? []), ...judged.outcomes],
+        segments,
+      })
+    })
+  }
+
+  /** The first part of a response waits. */
+  onHeld(): void {
+    const afterMs = this.#policy?.stream.maxDurationMs
+    if (afterMs !== undefined) this.#host.emit({ kind: 'start-deadline', afterMs })
+  }
+
+  /** A response has waited too long, or has become too large. */
+  onLimit(): void {
+    if (this.pending) this.#settle(judgeFault(this.#policy?.parallelRules ?? [], 'over-limit'))
+  }
+
+  /** Without a verdict: the response need not wait any more. */
+  drop(): void {
+    this.#state = 'settled'
+  }
+
+  #settle(judged: Judged): void {
+    this.#state = 'settled'
+    this.#onVerdict(judged)
+  }
+}

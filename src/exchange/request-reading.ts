@@ -1,0 +1,20 @@
+import type { LlmFormat, LlmRequest } from '../llm/format.ts'
+import type { Policy } from '../policy/policy.ts'
+
+/** What a whole request body holds for a guard. */
+export type RequestReading =
+  | { readonly kind: 'texts'; readonly request: LlmRequest }
+  | { readonly kind: 'undecodable' }
+  /** Parts that no guard can read, and the policy denies them. */
+  | { readonly kind: 'uninspectable'; readonly request: LlmRequest }
+  /** Nothing that was written: fail_mode. `request` is undefined where there is no body at all. */
+  | { readonly kind: 'no-text'; readonly request: LlmRequest | undefined }
+
+export function readRequest(format: LlmFormat, policy: Policy, body: Uint8Array): RequestReading {
+  if (body.byteLength === 0) return { kind: 'no-text', request: undefined }
+  const decoded = format.decodeRequest(body)
+  if (decoded.kind === 'undecodable') return { kind: 'undecodable' }
+  const request = decoded.value
+  if (request.uninspectable > 0 && policy.uninspectable === 'deny') return { kind: 'uninspectable', request }
+  return { kind: request.segments.length === 0 ? 'no-text' : 'texts', request }
+}
