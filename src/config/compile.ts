@@ -1,11 +1,12 @@
-import { createHash } from 'node:crypto'
+import { createHash, createHmac, randomBytes } from 'node:crypto'
 import type { ConfigProblem } from '../errors.ts'
-import { WeirError } from '../errors.ts'
+import { assertNever, WeirError } from '../errors.ts'
 import type { Guardrail } from '../guardrail/guardrail.ts'
 import { createGuardrail, type GuardrailDeps } from '../guardrail/registry.ts'
+import type { RedactStyle } from '../policy/placeholder.ts'
 import type { Match, Policy, Rule } from '../policy/policy.ts'
 import type { View } from '../policy/view.ts'
-import { badConfig, type LoadedConfig, type ResolvedSecrets } from './load.ts'
+import { badConfig, type LoadedConfig, type ResolvedSecrets, redactPlace } from './load.ts'
 import { maskConfig } from './mask.ts'
 import type { PolicyConfig, UseConfig } from './policy-schema.ts'
 import type { Config } from './schema.ts'
@@ -28,7 +29,13 @@ export interface CompileDeps {
 export function compile({ config, secrets }: LoadedConfig, deps: CompileDeps): Snapshot {
   refuseUnbuilt(config)
   const guardrails = createGuardrails(config, secrets, deps.guardrails)
-  const policies = config.policies.map(policy => compilePolicy(policy, guardrails))
+  const policies = config.policies.map((policy, index) =>
+    compilePolicy(
+      policy,
+      position => styleOf(policy.guardrails[position]!, secrets.get(redactPlace(index, position))),
+      guardrails,
+    ),
+  )
   const masked = maskConfig(config)
   const values = [...secrets.values()].flatMap(byKey => [...byKey.values()])
   return {
@@ -72,14 +79,23 @@ function createGuardrails(
   return guardrails
 }
 
-function compilePolicy(policy: PolicyConfig, guardrails: ReadonlyMap<string, Guardrail>): Policy {
+/** `style`: by the place of the use in the policy. */
+function compilePolicy(
+  policy: PolicyConfig,
+  style: (position: number) => RedactStyle | undefined,
+  guardrails: ReadonlyMap<string, Guardrail>,
+): Policy {
   const { stream, limits } = policy
+  const rulesOn = (side: keyof Sides): readonly Rule[] =>
+    policy.guardrails.flatMap((use, position) =>
+      sidesOf(use)[side] ? [compileRule(use, style(position), guardrails)] : [],
+    )
   return {
     name: policy.name,
     match: policy.match === undefined ? undefined : compileMatch(policy.match),
-    inputRules: rulesFor('input', policy.guardrails, guardrails),
-    parallelRules: rulesFor('parallel', policy.guardrails, guardrails),
-    outputRules: rulesFor('output', policy.guardrails, guardrails),
+    inputRules: rulesOn('input'),
+    parallelRules: rulesOn('parallel'),
+    outputRules: rulesOn('output'),
     stream: {
       delivery: stream.delivery,
       headers: stream.headers ?? (stream.delivery === 'window' ? 'on_first_release' : 'at_once'),
@@ -107,19 +123,40 @@ function compilePolicy(policy: PolicyConfig, guardrails: ReadonlyMap<string, Gua
   }
 }
 
-/** In the order of the config: the first rule in the file is the first in every log line. */
-function rulesFor(
-  side: keyof Sides,
-  uses: readonly UseConfig[],
+function compileRule(
+  use: UseConfig,
+  redact: RedactStyle | undefined,
   guardrails: ReadonlyMap<string, Guardrail>,
-): readonly Rule[] {
-  return uses
-    .filter(use => sidesOf(use)[side])
-    .map(use => {
-      const guardrail = guardrails.get(use.use)
-      if (guardrail === undefined) throw new WeirError('bug', 'a rule names a guardrail that was never made')
-      return { guardrail, action: use.action, failOpen: use.fail_open, view: viewFor(use) }
-    })
+): Rule {
+  const guardrail = guardrails.get(use.use)
+  if (guardrail === undefined) throw new WeirError('bug', 'a rule names a guardrail that was never made')
+  return { guardrail, action: use.action, failOpen: use.fail_open, view: viewFor(use), redact }
+}
+
+function styleOf(
+  { action, redact }: UseConfig,
+  secrets: ReadonlyMap<string, string> | undefined,
+): RedactStyle | undefined {
+  if (action !== 'redact') return undefined
+  const { style, restore } = redact
+  switch (style) {
+    case 'replace':
+      return { kind: 'replace', restore }
+    case 'mask':
+      return { kind: 'mask' }
+    case 'hash':
+      return { kind: 'hash', restore, digest: keyedDigest(secrets?.get('hash_key') ?? KEY_OF_THIS_PROCESS) }
+    default:
+      return assertNever(style)
+  }
+}
+
+const KEY_OF_THIS_PROCESS = randomBytes(32)
+/** Enough that two texts of one exchange do not meet, and short enough for a model to repeat. */
+const DIGEST_DIGITS = 12
+
+function keyedDigest(key: string | Buffer): (text: string) => string {
+  return text => createHmac('sha256', key).update(text).digest('hex').slice(0, DIGEST_DIGITS)
 }
 
 function viewFor({ scan, roles }: UseConfig): View | undefined {

@@ -45,8 +45,12 @@ function useView() {
           mode === undefined ? [] : Array.isArray(mode) ? mode : [mode],
         ),
       action: z.unknown().optional(),
+      redact: z
+        .looseObject({ style: z.unknown().optional(), restore: z.unknown().optional() })
+        .optional()
+        .catch(undefined),
     })
-    .catch({ mode: [], use: undefined, direction: undefined, action: undefined })
+    .catch({ mode: [], use: undefined, direction: undefined, action: undefined, redact: undefined })
 }
 
 type View = z.output<typeof viewSchema>
@@ -135,5 +139,19 @@ function checkUse(use: UseView, path: string, names: readonly string[]): ConfigP
         'must not be redact with mode during_call: the request is gone before the verdict; use pre_call',
     })
   }
-  return problems
+  return [...problems, ...checkRestore(use, path)]
+}
+
+function checkRestore({ redact, direction, mode }: UseView, path: string): ConfigProblem[] {
+  if (redact?.restore !== true) return []
+  const at = `${path}.redact.restore`
+  if (redact.style === 'mask') {
+    return [
+      { path: at, message: 'must not be true with style mask: asterisks do not say what they stand for' },
+    ]
+  }
+  const judgesRequest = mode.length > 0 ? mode.includes('pre_call') : direction !== 'output'
+  return judgesRequest
+    ? []
+    : [{ path: at, message: 'must not be true on the response alone: nothing of the request is redacted' }]
 }

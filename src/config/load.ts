@@ -7,7 +7,7 @@ import { secretKeysOf } from './secret-keys.ts'
 import { isReference, resolveSecret, type SecretSources } from './secrets.ts'
 import { parseYaml } from './yaml.ts'
 
-/** Values of secret keys, references resolved: by the guardrail's name, then by key. */
+/** Values of secret keys, references resolved: by the guardrail's name (or a use's `redactPlace`), then by key. */
 export type ResolvedSecrets = ReadonlyMap<string, ReadonlyMap<string, string>>
 
 /** A valid config. Its secret keys still hold what the file says; the values stand apart, in `secrets` only. */
@@ -48,26 +48,57 @@ interface Resolution {
 
 /** Works on the raw config, so that its problems show beside those of the schema. */
 function resolveSecrets(raw: unknown, sources: SecretSources): Resolution {
-  const secrets = new Map<string, Map<string, string>>()
+  const secrets = new Map<string, ReadonlyMap<string, string>>()
   const problems: ConfigProblem[] = []
-  for (const [name, guardrail] of entriesOf(isRecord(raw) ? raw.guardrails : undefined)) {
+  const config = isRecord(raw) ? raw : {}
+  const resolve = (place: string, path: string, block: unknown, secretKeys: readonly string[]): void => {
+    const resolved = resolveBlock(path, block, secretKeys, sources)
+    secrets.set(place, resolved.values)
+    problems.push(...resolved.problems)
+  }
+  for (const [name, guardrail] of entriesOf(config.guardrails)) {
     const secretKeys = secretKeysOf(isRecord(guardrail) ? guardrail.kind : undefined)
-    const values = new Map<string, string>()
-    for (const [key, text] of entriesOf(guardrail)) {
-      const path = dottedPath(['guardrails', name, key])
-      if (typeof text !== 'string' || text === '') continue
-      if (!secretKeys.includes(key)) {
-        if (isReference(text))
-          problems.push({ path, message: 'is not a secret key: a reference cannot stand here' })
-        continue
-      }
-      const resolution = resolveSecret(text, sources)
-      if (resolution.kind === 'value') values.set(key, resolution.value)
-      else problems.push({ path, message: resolution.message })
+    resolve(name, dottedPath(['guardrails', name]), guardrail, secretKeys)
+  }
+  for (const [index, policy] of listOf(config.policies).entries()) {
+    for (const [position, use] of listOf(isRecord(policy) ? policy.guardrails : undefined).entries()) {
+      const path = dottedPath(['policies', index, 'guardrails', position, 'redact'])
+      resolve(redactPlace(index, position), path, isRecord(use) ? use.redact : undefined, ['hash_key'])
     }
-    secrets.set(name, values)
   }
   return { secrets, problems }
+}
+
+/** Under which name the secrets of a use's `redact` stand. No guardrail is called so: names hold no blank. */
+export function redactPlace(policy: number, use: number): string {
+  return `redact of policy ${policy} use ${use}`
+}
+
+function resolveBlock(
+  path: string,
+  block: unknown,
+  secretKeys: readonly string[],
+  sources: SecretSources,
+): { readonly values: ReadonlyMap<string, string>; readonly problems: readonly ConfigProblem[] } {
+  const values = new Map<string, string>()
+  const problems: ConfigProblem[] = []
+  for (const [key, text] of entriesOf(block)) {
+    if (typeof text !== 'string' || text === '') continue
+    const keyPath = `${path}.${dottedPath([key])}`
+    if (!secretKeys.includes(key)) {
+      if (isReference(text))
+        problems.push({ path: keyPath, message: 'is not a secret key: a reference cannot stand here' })
+      continue
+    }
+    const resolution = resolveSecret(text, sources)
+    if (resolution.kind === 'value') values.set(key, resolution.value)
+    else problems.push({ path: keyPath, message: resolution.message })
+  }
+  return { values, problems }
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
 }
 
 function entriesOf(value: unknown): [string, unknown][] {

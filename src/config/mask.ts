@@ -1,3 +1,4 @@
+import type { UseConfig } from './policy-schema.ts'
 import type { Config } from './schema.ts'
 import { secretKeysOf } from './secret-keys.ts'
 
@@ -19,9 +20,17 @@ export function maskConfig(config: Config): unknown {
   return maskCredentials({
     ...config,
     guardrails: Object.fromEntries(guardrails),
+    policies: config.policies.map(policy => ({
+      ...policy,
+      guardrails: policy.guardrails.map(use => ({ ...use, redact: maskRedact(use.redact) })),
+    })),
     ...(config.formats === undefined ? {} : { formats: MASK }),
     ...(config.cache === undefined ? {} : { cache: MASK }),
   })
+}
+
+function maskRedact(redact: UseConfig['redact']): UseConfig['redact'] {
+  return redact.hash_key === undefined ? redact : { ...redact, hash_key: MASK }
 }
 
 function maskCredentials(value: unknown): unknown {

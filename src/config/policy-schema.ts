@@ -47,12 +47,21 @@ const redactSchema = z.strictObject({
     .enum(['replace', 'mask', 'hash'])
     .default('replace')
     .describe(
-      '`replace` by a placeholder such as `<EMAIL>`, `mask` by asterisks, or a keyed `hash`. Only `replace` is built yet.',
+      '`replace` by a placeholder such as `<EMAIL>`, `mask` by asterisks, or by a placeholder with a keyed `hash`, which is the same for the same text.',
     ),
   restore: z
     .boolean()
     .default(false)
-    .describe("Put the originals back into the model's answer. Not built yet."),
+    .describe(
+      "Put the originals back into the model's answer, after the answer was judged. Placeholders are numbered then, as in `<EMAIL_1>`; what they stand for is kept for the exchange only.",
+    ),
+  hash_key: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Secret key of `style: hash`: with the same key every replica gives the same hash. Without one a key is made at every start.',
+    ),
 })
 
 const useSchema = z.strictObject({

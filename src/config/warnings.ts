@@ -67,7 +67,7 @@ function policyWarnings(policy: PolicyConfig): string[] {
 function useWarnings(use: UseConfig): string[] {
   const modes = use.mode === undefined ? [] : [use.mode].flat()
   const { input, parallel, output } = sidesOf(use)
-  const { style, restore } = use.redact
+  const { style, restore, hash_key: hashKey } = use.redact
   return [
     ...(output && use.action === 'alert' && !use.fail_open
       ? ['action alert with fail_open false holds event streams back: a failure of the guardrail denies']
@@ -78,8 +78,9 @@ function useWarnings(use: UseConfig): string[] {
     ...(!input && !parallel && (use.scan === 'latest_turn' || use.roles !== undefined)
       ? ['scan and roles have no effect on a response']
       : []),
-    ...(style === 'replace' ? [] : [`redact.style ${style} is not built yet: it acts as replace`]),
-    ...(restore ? ['redact.restore is not built yet: the originals are not put back'] : []),
+    ...(hashKey !== undefined && style !== 'hash'
+      ? ['redact.hash_key has no effect without style hash']
+      : []),
     ...(use.action !== 'redact' && (style !== 'replace' || restore)
       ? ['redact has no effect without action redact']
       : []),

@@ -1,6 +1,7 @@
 import { assertNever } from '../errors.ts'
 import type { FailureReason } from '../guardrail/guardrail.ts'
 import type { Completion, ProviderError } from '../llm/format.ts'
+import { overlay, redactPiece } from '../policy/redact.ts'
 import { BodyGate } from './body-gate.ts'
 import type { Delivery } from './delivery.ts'
 import type { Downstream, GuardedResponse } from './downstream.ts'
@@ -136,7 +137,9 @@ export class BodyDelivery implements Delivery {
       }
     }
     this.#state = 'settled'
-    this.#release(uninspectable > 0 ? 'unsupported' : 'clean', undefined)
+    this.#downstream.releaseHeaders()
+    for (const chunk of this.#gate.take()) this.#downstream.pass(chunk)
+    this.#downstream.record('released', uninspectable > 0 ? 'unsupported' : 'clean', [], 0)
     this.#downstream.finish()
   }
 
@@ -149,32 +152,30 @@ export class BodyDelivery implements Delivery {
         this.#deny(decision.because, judged)
         return
       case 'redact':
-        this.#redact(judged, completion)
-        return
       case 'release':
         this.#state = 'settled'
-        this.#release(decision.because, judged)
-        this.#downstream.finish()
+        this.#goOn(judged, completion)
         return
       default:
         assertNever(decision)
     }
   }
 
-  #redact(judged: Judged, completion: Completion): void {
-    const edits = judged.segments.filter((segment, index) => segment !== completion.segments[index])
-    const body = this.#guarded.format.rewrite(this.#gate.body(), edits)
-    this.#state = 'settled'
-    this.#downstream.releaseHeaders(CHANGED_BODY)
-    this.#downstream.release(body)
-    this.#downstream.record('redacted', 'flagged', judged.outcomes, 0)
-    this.#downstream.finish(CHANGED_BODY)
-  }
-
-  #release(because: Because, judged: Judged | undefined): void {
-    this.#downstream.releaseHeaders()
-    for (const chunk of this.#gate.take()) this.#downstream.pass(chunk)
-    this.#downstream.record('released', because, judged?.outcomes ?? [], 0)
+  /** The body as the client is to see it: redacted, and with what was redacted from the request put back. */
+  #goOn({ decision, outcomes, replacements }: Judged, { segments }: Completion): void {
+    const { format, restorer } = this.#guarded
+    const edits = segments.flatMap(({ path, text, syntax }, index) => {
+      const restored = restorer?.find(text, 0, syntax) ?? []
+      const changes = overlay(replacements.get(index) ?? [], restored)
+      return changes.length === 0 ? [] : [{ path, text: redactPiece(text, 0, changes) }]
+    })
+    const mutation = edits.length === 0 ? undefined : CHANGED_BODY
+    this.#downstream.releaseHeaders(mutation)
+    if (mutation !== undefined) this.#downstream.release(format.rewrite(this.#gate.body(), edits))
+    else for (const chunk of this.#gate.take()) this.#downstream.pass(chunk)
+    if (decision.kind === 'release') this.#downstream.record('released', decision.because, outcomes, 0)
+    else this.#downstream.record('redacted', 'flagged', outcomes, 0)
+    this.#downstream.finish(mutation)
   }
 
   #deny(because: Because, judged: Judged | undefined, error?: ProviderError): void {

@@ -2,7 +2,6 @@ import type { Outcome } from '../guardrail/guardrail.ts'
 import type { Frame, ProviderError } from '../llm/format.ts'
 import { decide, mostTelling, type RuleOutcome } from '../policy/decide.ts'
 import type { Rule } from '../policy/policy.ts'
-import { redactPiece } from '../policy/redact.ts'
 import type { Delivery } from './delivery.ts'
 import type { Downstream, GuardedResponse } from './downstream.ts'
 import { heldBody } from './header-mutations.ts'
@@ -39,7 +38,7 @@ export class StreamDelivery implements Delivery {
   #unsupported = false
 
   constructor(host: ExchangeHost, downstream: Downstream, guarded: GuardedResponse) {
-    const { policy, format } = guarded
+    const { policy, format, restorer } = guarded
     this.#host = host
     this.#downstream = downstream
     this.#guarded = guarded
@@ -47,6 +46,7 @@ export class StreamDelivery implements Delivery {
     this.#gate = new StreamGate(this.#port(), format.openStream(), policy.stream, {
       maxBytes: policy.limits.maxResponseBytes,
       rules: policy.outputRules,
+      restorer,
     })
     for (const rule of policy.outputRules) {
       if (isIncremental(rule)) this.#outcomes.set(rule, { rule, outcome: CLEAN })
@@ -76,7 +76,7 @@ export class StreamDelivery implements Delivery {
         this.#mayLeadWithBom = false
         this.#releaseHeaders()
         this.#downstream.releaseFrames(
-          frames.map(held => this.#redacted(held)),
+          frames.map(held => this.#rendered(held)),
           skip,
         )
       },
@@ -100,15 +100,15 @@ export class StreamDelivery implements Delivery {
     }
   }
 
-  /** The frame with what was found in its texts replaced; the frame itself where nothing was. */
-  #redacted({ frame, texts }: HeldFrame): Frame {
-    const edits = texts.flatMap(({ track, from, part }) => {
-      const text = redactPiece(part.text, from, track.replacements)
-      return text === part.text ? [] : [{ path: part.path, text }]
+  /** The frame as the client is to see it; the frame itself where nothing in its texts changes. */
+  #rendered({ frame, texts }: HeldFrame): Frame {
+    const edits = texts.flatMap(({ track, from, to, part }) => {
+      const text = track.render(part.text, from)
+      if (text === part.text) return []
+      this.#didRedact ||= track.isRedactedIn(from, to)
+      return [{ path: part.path, text }]
     })
-    if (edits.length === 0) return frame
-    this.#didRedact = true
-    return this.#guarded.format.rewriteFrame(frame, edits)
+    return edits.length === 0 ? frame : this.#guarded.format.rewriteFrame(frame, edits)
   }
 
   get judging(): boolean {

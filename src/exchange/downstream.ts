@@ -1,6 +1,7 @@
 import type { Frame, LlmFormat, LlmRequest, ProviderError, StreamPosition } from '../llm/format.ts'
 import type { RuleOutcome } from '../policy/decide.ts'
 import type { Policy } from '../policy/policy.ts'
+import type { Restorer } from '../policy/restore.ts'
 import type { HeaderMutation, ModeOverride } from './events.ts'
 import { type Denial, denialHeaders, denialReply, errorReply, findingsOf, refusalFor } from './local-reply.ts'
 import type { Outlet } from './outlet.ts'
@@ -12,6 +13,8 @@ export interface GuardedResponse {
   readonly policy: Policy
   readonly format: LlmFormat
   readonly request: LlmRequest | undefined
+  /** Puts back what was redacted from the request. */
+  readonly restorer: Restorer | undefined
   /** What the client asked for: the shape of an answer that is all ours. Undefined: what the upstream sends. */
   readonly clientStreams: boolean | undefined
   /** What the upstream sends: the shape of what joins its answer. */

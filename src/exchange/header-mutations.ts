@@ -1,5 +1,7 @@
+import { canRestore } from '../policy/decide.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { HeaderMutation } from './events.ts'
+import { wantsResponse } from './pinned.ts'
 
 /** Headers that describe a body's bytes and so cannot outlive a change of them. */
 const BODY_HEADERS = ['content-length', 'content-md5', 'digest', 'content-digest', 'etag']
@@ -9,7 +11,8 @@ export const CHANGED_BODY: HeaderMutation = { remove: BODY_HEADERS }
 
 /** These headers leave before it is known what becomes of the body behind them. */
 export function heldBody(policy: Policy): HeaderMutation {
-  return policy.outputRules.some(rule => rule.action === 'redact') ? CHANGED_BODY : UNKNOWN_LENGTH
+  const mayChange = policy.outputRules.some(rule => rule.action === 'redact') || canRestore(policy.inputRules)
+  return mayChange ? CHANGED_BODY : UNKNOWN_LENGTH
 }
 
 const UNKNOWN_LENGTH: HeaderMutation = { remove: ['content-length'] }
@@ -20,7 +23,7 @@ export function requestMutation(
   body: 'as-it-came' | 'may-change',
 ): HeaderMutation | undefined {
   // An answer in identity can be read as it streams.
-  const remove = policy.outputRules.length > 0 ? ['accept-encoding'] : []
+  const remove = wantsResponse(policy) ? ['accept-encoding'] : []
   if (body === 'may-change' && policy.inputRules.some(rule => rule.action === 'redact')) {
     remove.push(...BODY_HEADERS)
   }

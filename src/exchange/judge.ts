@@ -1,8 +1,9 @@
 import type { FailureReason, ScanSubject } from '../guardrail/guardrail.ts'
 import type { TextSegment } from '../llm/format.ts'
 import { type Decision, decide, type RuleOutcome, stricter } from '../policy/decide.ts'
+import { type Name, plainName } from '../policy/placeholder.ts'
 import type { Rule } from '../policy/policy.ts'
-import { inOriginal, redactSegments } from '../policy/redact.ts'
+import { inOriginal, type Replacement, redactionsBySegment, redactSegments } from '../policy/redact.ts'
 import { viewed } from '../policy/view.ts'
 import type { ScanLifetime } from './events.ts'
 
@@ -19,13 +20,23 @@ export interface Judged {
   /** Redactions are places of the texts as they came. */
   readonly decision: Decision
   readonly outcomes: readonly RuleOutcome[]
+  /** What takes the place of what was found, by segment. */
+  readonly replacements: Replacements
   /** The subject's texts with every redaction made; the same objects where nothing changed. */
   readonly segments: readonly TextSegment[]
 }
 
+type Replacements = ReadonlyMap<number, readonly Replacement[]>
+
+/** One stage: all of its rules look at the same texts. */
+interface Stage {
+  readonly decision: Decision
+  readonly outcomes: readonly RuleOutcome[]
+}
+
 /**
  * Has the texts judged by local rules first, and by remote ones, in parallel, only when those did not deny. Remote
- * guardrails see what local ones left after redaction.
+ * guardrails see what local ones left after redaction. `name` says what takes the place of what was found.
  */
 export function judge(
   openScan: OpenScan,
@@ -33,28 +44,38 @@ export function judge(
   subject: ScanSubject,
   lifetime: ScanLifetime,
   done: (judged: Judged) => void,
+  name: Name = plainName,
 ): void {
   const local = rules.filter(rule => rule.guardrail.locality === 'local')
   const remote = rules.filter(rule => rule.guardrail.locality === 'remote')
+  const { segments } = subject
+  const replace = ({ decision }: Stage): Replacements =>
+    decision.kind === 'redact' ? redactionsBySegment(segments, decision.redactions, name) : NOTHING
   judgeStage(openScan, local, subject, lifetime, first => {
     if (first.decision.kind === 'deny') {
-      done(first)
+      done({ ...first, replacements: NOTHING, segments })
       return
     }
-    judgeStage(openScan, remote, { ...subject, segments: first.segments }, lifetime, second => {
-      done({
-        decision: stricter(first.decision, asOriginal(first.decision, second.decision)),
+    const replaced = replace(first)
+    const left = redactSegments(segments, replaced)
+    judgeStage(openScan, remote, { ...subject, segments: left }, lifetime, second => {
+      const both: Stage = {
+        decision: stricter(first.decision, asOriginal(replaced, second.decision)),
         outcomes: [...first.outcomes, ...second.outcomes],
-        segments: second.segments,
-      })
+      }
+      const replacements = second.decision.kind === 'redact' ? replace(both) : replaced
+      done({ ...both, replacements, segments: redactSegments(segments, replacements) })
     })
   })
 }
 
+const NOTHING: Replacements = new Map()
+
 /** The second stage looked at what the first had left. */
-function asOriginal(first: Decision, second: Decision): Decision {
-  if (first.kind !== 'redact' || second.kind !== 'redact') return second
-  return { kind: 'redact', redactions: inOriginal(first.redactions, second.redactions) }
+function asOriginal(replaced: Replacements, decision: Decision): Decision {
+  if (decision.kind !== 'redact') return decision
+  const redactions = decision.redactions.map(one => inOriginal(one, replaced.get(one.span.segment) ?? []))
+  return { kind: 'redact', redactions }
 }
 
 function judgeStage(
@@ -62,22 +83,16 @@ function judgeStage(
   rules: readonly Rule[],
   subject: ScanSubject,
   lifetime: ScanLifetime,
-  done: (judged: Judged) => void,
+  done: (stage: Stage) => void,
 ): void {
   const looks = looksOf(rules, subject)
   const outcomes: (readonly RuleOutcome[])[] = []
   let left = looks.length
-  const settle = (): void => {
-    const all = outcomes.flat()
-    const decision = decide(all)
-    const segments =
-      decision.kind === 'redact' ? redactSegments(subject.segments, decision.redactions) : subject.segments
-    done({ decision, outcomes: all, segments })
-  }
+  const settle = (): void => done({ decision: decide(outcomes.flat()), outcomes: outcomes.flat() })
   if (left === 0) settle()
-  for (const [index, look] of looks.entries()) {
-    openScan(look.rules, look.subject, lifetime, found => {
-      outcomes[index] = look.places === undefined ? found : found.map(one => placed(one, look.places ?? []))
+  for (const [index, { rules: looking, subject: seen, places }] of looks.entries()) {
+    openScan(looking, seen, lifetime, found => {
+      outcomes[index] = places === undefined ? found : found.map(one => placed(one, places))
       left -= 1
       if (left === 0) settle()
     })
@@ -118,5 +133,5 @@ function placed({ rule, outcome }: RuleOutcome, places: readonly number[]): Rule
 /** The body or what carries it is at fault: one failure of every rule. */
 export function judgeFault(rules: readonly Rule[], reason: FailureReason): Judged {
   const outcomes = rules.map(rule => ({ rule, outcome: { kind: 'failure' as const, reason, ms: 0 } }))
-  return { decision: decide(outcomes), outcomes, segments: [] }
+  return { decision: decide(outcomes), outcomes, replacements: NOTHING, segments: [] }
 }

@@ -62,6 +62,7 @@ export class ParallelCheck {
       this.#settle({
         decision: earlier ? stricter(earlier.decision, judged.decision) : judged.decision,
         outcomes: [...(earlier?.outcomes ?? []), ...judged.outcomes],
+        replacements: judged.replacements,
         segments,
       })
     })

@@ -1,7 +1,9 @@
 import { assertNever } from '../errors.ts'
 import { normalisePath } from '../llm/detect.ts'
 import type { LlmFormat, LlmRequest } from '../llm/format.ts'
+import { canRestore } from '../policy/decide.ts'
 import type { Policy, PolicySet } from '../policy/policy.ts'
+import type { Restorer } from '../policy/restore.ts'
 import { selectPolicy } from '../policy/select.ts'
 import type { BodyMode, Effect, HeaderReader } from './events.ts'
 import type { OpenScan } from './judge.ts'
@@ -42,6 +44,8 @@ export type Pinned =
       /** Undefined when the request was never seen: the response tells by its own shape. */
       readonly format: LlmFormat | undefined
       readonly request: LlmRequest | undefined
+      /** Set when something was redacted from the request that its answer is to get back. */
+      readonly restorer: Restorer | undefined
       /** What the client can read: decides the shape of a refusal. Undefined when nothing told. */
       readonly clientStreams: boolean | undefined
     }
@@ -69,6 +73,7 @@ export function pinByResponse(init: ExchangeInit, attributes: HeaderReader): Pin
         policy: selection.policy,
         format: undefined,
         request: undefined,
+        restorer: undefined,
         clientStreams: undefined,
       }
     case 'unmatched':
@@ -88,9 +93,14 @@ export function whyBlind(policy: Policy, init: ExchangeInit): string | undefined
   const { requestMode, responseMode } = init
   const isBlind =
     (policy.inputRules.length + policy.parallelRules.length > 0 && !canInspect(requestMode)) ||
-    (policy.outputRules.length > 0 && !canInspect(responseMode))
+    (wantsResponse(policy) && !canInspect(responseMode))
   const modes = `request ${requestMode}, response ${responseMode}`
   return isBlind ? `policy ${policy.name} needs bodies, and Envoy sends ${modes}` : undefined
+}
+
+/** Whether the policy has work to do on responses. */
+export function wantsResponse({ inputRules, outputRules }: Policy): boolean {
+  return outputRules.length > 0 || canRestore(inputRules)
 }
 
 /** Whether Weir sees a whole body that comes in this mode, and can answer for it. */

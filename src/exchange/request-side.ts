@@ -1,7 +1,9 @@
 import type { FailureReason } from '../guardrail/guardrail.ts'
 import { detectFormat, normalisePath } from '../llm/detect.ts'
 import type { ProviderError } from '../llm/format.ts'
+import { Placeholders } from '../policy/placeholder.ts'
 import type { Policy, Rule } from '../policy/policy.ts'
+import { Restorer } from '../policy/restore.ts'
 import { selectPolicy } from '../policy/select.ts'
 import { BodyGate } from './body-gate.ts'
 import type { ExchangeEvent, HeaderMutation } from './events.ts'
@@ -42,6 +44,8 @@ export class RequestSide {
   readonly parallel: ParallelCheck
   #guarded = false
   #receivedBytes = 0
+  /** What the request's redactions stand for; lives as long as the exchange. */
+  readonly #placeholders = new Placeholders(() => this.#facts.request?.segments.map(({ text }) => text) ?? [])
 
   constructor(host: ExchangeHost) {
     this.#host = host
@@ -59,8 +63,14 @@ export class RequestSide {
       policy: this.#facts.policy,
       format: this.#facts.format,
       request: this.#facts.request,
+      restorer: this.#restorer,
       clientStreams: this.#answers.clientStreams,
     }
+  }
+
+  get #restorer(): Restorer | undefined {
+    const { originals } = this.#placeholders
+    return originals.size > 0 ? new Restorer(originals) : undefined
   }
 
   get heldBytes(): number {
@@ -207,7 +217,8 @@ export class RequestSide {
       else {
         this.#state = 'judging'
         const subject = { side: 'input' as const, segments }
-        judge(this.#host.openScan, policy.inputRules, subject, 'call', judged => this.#settleVerdict(judged))
+        const settle = (judged: Judged): void => this.#settleVerdict(judged)
+        judge(this.#host.openScan, policy.inputRules, subject, 'call', settle, this.#placeholders.name)
       }
     }
   }
@@ -267,7 +278,8 @@ export class RequestSide {
 
   #leave(): void {
     const outputRules = this.#guarded ? (this.#facts.policy?.outputRules.length ?? 0) : 0
-    if (outputRules > 0 || this.parallel.pending || !mayLeaveEarly(this.#host)) return
+    const isNeeded = outputRules > 0 || this.#placeholders.originals.size > 0 || this.parallel.pending
+    if (isNeeded || !mayLeaveEarly(this.#host)) return
     this.#outlet.settle({ awaiting: false })
     this.#host.emit({ kind: 'end', status: 'ok', why: 'nothing left to inspect' })
   }

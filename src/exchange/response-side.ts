@@ -60,7 +60,7 @@ export class ResponseSide {
       this.#refuse(pinned.because, REFUSALS[pinned.because])
       return
     }
-    if (pinned.kind !== 'guard' || pinned.policy.outputRules.length === 0) {
+    if (pinned.kind !== 'guard' || (pinned.policy.outputRules.length === 0 && !pinned.restorer)) {
       this.#outlet.replyHeaders()
       if (event.endOfStream) this.#end()
       return
@@ -132,7 +132,7 @@ export class ResponseSide {
 
   #open(event: HeadersEvent, guarded: Guarded): void {
     const { policy, format } = guarded
-    if (!this.#isLive(policy)) {
+    if (!this.#isLive(guarded)) {
       this.#host.emit({ kind: 'start-deadline', afterMs: policy.stream.maxDurationMs })
     }
     const shape = responseShape(event.headers.get('content-type'), NO_BYTES)
@@ -220,11 +220,12 @@ export class ResponseSide {
     shape: 'json' | 'event-stream',
     charset: 'readable' | 'unreadable' = 'readable',
   ): void {
-    const { policy, request, clientStreams } = pinned
-    const guarded: GuardedResponse = { policy, format, request, clientStreams, shape }
+    const { clientStreams, request, restorer } = pinned
+    const policy = withOwnDelivery(pinned.policy)
+    const guarded: GuardedResponse = { policy, format, request, restorer, clientStreams, shape }
     const isReadable = charset === 'readable' && this.#contentEncoding() === undefined
     this.#unread = undefined
-    if (this.#isLive(policy)) {
+    if (this.#isLive(pinned)) {
       this.#outlet.replyHeaders()
       const downstream = new Downstream(this.#host, this.#outlet, guarded, 'live')
       this.#delivery = new LiveDelivery(
@@ -243,8 +244,8 @@ export class ResponseSide {
   }
 
   /** Nothing can be denied or changed. */
-  #isLive(policy: Policy): boolean {
-    return this.#host.init.observed || !canIntervene(policy.outputRules)
+  #isLive({ policy, restorer }: Guarded): boolean {
+    return this.#host.init.observed || (!canIntervene(policy.outputRules) && restorer === undefined)
   }
 
   #deliverStream(guarded: GuardedResponse): void {
@@ -314,6 +315,12 @@ export class ResponseSide {
     const held = effective === 'released' ? 'bytesReleased' : 'bytesDiscarded'
     this.#host.emit({ kind: 'record', record: { ...record, [held]: this.heldBytes } })
   }
+}
+
+/** Where nothing can be denied there is nothing to withhold for: placeholders are restored as they come. */
+function withOwnDelivery(policy: Policy): Policy {
+  if (canIntervene(policy.outputRules) || policy.stream.delivery === 'window') return policy
+  return { ...policy, stream: { ...policy.stream, delivery: 'window' } }
 }
 
 const PASS: Pinned = { kind: 'pass' }

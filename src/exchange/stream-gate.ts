@@ -3,6 +3,7 @@ import type { FailureReason } from '../guardrail/guardrail.ts'
 import type { Frame, Part, StreamDecoder, TextSegment } from '../llm/format.ts'
 import { decide, type RuleOutcome } from '../policy/decide.ts'
 import type { Rule, StreamSettings } from '../policy/policy.ts'
+import type { Restorer } from '../policy/restore.ts'
 import { type HeldFrame, HeldFrames } from './held-frames.ts'
 import type { Judged } from './judge.ts'
 import { ScanWindow } from './scan-window.ts'
@@ -78,13 +79,17 @@ export class StreamGate {
     port: StreamGatePort,
     decoder: StreamDecoder,
     settings: StreamSettings,
-    limits: { readonly maxBytes: number; readonly rules: readonly Rule[] },
+    limits: {
+      readonly maxBytes: number
+      readonly rules: readonly Rule[]
+      readonly restorer: Restorer | undefined
+    },
   ) {
     this.#port = port
     this.#decoder = decoder
     this.#settings = settings
     this.#maxBytes = limits.maxBytes
-    this.#text = new StreamText(limits.rules.filter(isIncremental))
+    this.#text = new StreamText(limits.rules.filter(isIncremental), limits.restorer)
     this.#scansByWindow = !limits.rules.every(isIncremental)
     this.#window = new ScanWindow(settings.window)
     this.#delivery = settings.delivery

@@ -2,6 +2,7 @@ import type { Completion, Decoded, LlmFormat, Part, TextSegment } from '../llm/f
 import type { Redaction, RuleOutcome } from '../policy/decide.ts'
 import type { Rule } from '../policy/policy.ts'
 import { inOriginal } from '../policy/redact.ts'
+import type { Restorer } from '../policy/restore.ts'
 import { type TextPlace, Track } from './track.ts'
 
 /** What one scan sees of one track. */
@@ -16,10 +17,12 @@ export interface Covered {
 /** The running texts of a stream, in the order in which they began. */
 export class StreamText {
   readonly #incrementalRules: readonly Rule[]
+  readonly #restorer: Restorer | undefined
   readonly #tracks = new Map<string, Track>()
 
-  constructor(incrementalRules: readonly Rule[] = []) {
+  constructor(incrementalRules: readonly Rule[] = [], restorer?: Restorer) {
     this.#incrementalRules = incrementalRules
+    this.#restorer = restorer
   }
 
   get tracks(): Iterable<Track> {
@@ -37,7 +40,7 @@ export class StreamText {
     const key = `${part.choice}/${part.textKind}/${part.block}`
     let track = this.#tracks.get(key)
     if (track === undefined) {
-      track = new Track(part, this.#incrementalRules)
+      track = new Track(part, this.#incrementalRules, this.#restorer)
       this.#tracks.set(key, track)
     }
     return track.append(part)
@@ -73,19 +76,14 @@ export class StreamText {
 
   /** Makes the redactions that a scan asks for. `too-late`: one reaches into what the client already has. */
   redact(covered: readonly Covered[], redactions: readonly Redaction[]): 'done' | 'too-late' {
-    for (const redaction of redactions) {
+    // All places are those of the texts as they were when the scan saw them.
+    const found = redactions.map(redaction => {
       const seen = covered[redaction.span.segment]
-      if (seen === undefined) return 'too-late'
-      const inPiece = { ...redaction, span: { ...redaction.span, segment: 0 } }
-      const [original] = inOriginal(seen.track.redactionsFrom(seen.start), [inPiece])
-      if (original === undefined) return 'too-late'
-      const span = {
-        segment: 0,
-        start: original.span.start + seen.start,
-        end: original.span.end + seen.start,
-      }
-      if (span.start < seen.track.releasedTo) return 'too-late'
-      seen.track.redact([{ ...redaction, span }])
+      return seen && { track: seen.track, place: inOriginal(redaction, seen.track.redacted, seen.start) }
+    })
+    for (const one of found) {
+      if (one === undefined || one.place.span.start < one.track.releasedTo) return 'too-late'
+      one.track.redact([one.place])
     }
     return 'done'
   }

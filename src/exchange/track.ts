@@ -2,8 +2,10 @@ import { WeirError } from '../errors.ts'
 import type { Finding, IncrementalScan, Outcome, ScanProgress } from '../guardrail/guardrail.ts'
 import type { Part, TextKind } from '../llm/format.ts'
 import type { Redaction, RuleOutcome } from '../policy/decide.ts'
+import { plainName } from '../policy/placeholder.ts'
 import type { Rule } from '../policy/policy.ts'
-import { type Replacement, redactPiece, replacementsOf } from '../policy/redact.ts'
+import { insertRedaction, overlay, type Redacted, type Replacement, redactPiece } from '../policy/redact.ts'
+import type { Restorer, RestoreScan } from '../policy/restore.ts'
 
 type TextDelta = Extract<Part, { kind: 'text-delta' }>
 
@@ -36,18 +38,25 @@ export class Track {
   /** The text from `#base` on; what stands before is of no use any more. */
   #text = ''
   #base = 0
-  #redactions: Redaction[] = []
-  #replacements: readonly Replacement[] | undefined
+  readonly #redacted: Redacted[] = []
+  readonly #restore: RestoreScan | undefined
+  readonly #restored: Replacement[] = []
 
-  constructor({ choice, textKind }: TextDelta, incrementalRules: readonly Rule[]) {
+  constructor(
+    { choice, textKind, syntax }: TextDelta,
+    incrementalRules: readonly Rule[],
+    restorer: Restorer | undefined,
+  ) {
     this.choice = choice
     this.kind = textKind
     this.#scans = incrementalRules.map(rule => new RuleScan(rule))
+    this.#restore = restorer?.open(syntax)
   }
 
-  /** What stands before can no longer become part of a finding of an incremental rule. */
+  /** What stands before can no longer become part of a finding of an incremental rule, nor of a placeholder. */
   get safeTo(): number {
-    return this.#scans.reduce((least, scan) => Math.min(least, scan.safeTo), this.length)
+    const restorable = this.#restore?.safeTo ?? this.length
+    return this.#scans.reduce((least, scan) => Math.min(least, scan.safeTo), restorable)
   }
 
   append(part: TextDelta): { readonly place: TextPlace; readonly outcomes: readonly RuleOutcome[] } {
@@ -57,6 +66,7 @@ export class Track {
     this.length += part.text.length
     if (part.text !== '') this.isComplete = false
     const outcomes = this.#scans.flatMap(scan => scan.push(part.text, from, tail))
+    if (this.#restore) this.#restored.push(...this.#restore.push(part.text))
     return { place: { track: this, from, to: this.length, part }, outcomes }
   }
 
@@ -64,32 +74,29 @@ export class Track {
   complete(): readonly RuleOutcome[] {
     if (this.isComplete) return []
     this.isComplete = true
+    this.#restore?.end()
     return this.#scans.flatMap(scan => scan.end(this.length))
   }
 
   redact(redactions: readonly Redaction[]): void {
-    this.#redactions.push(...redactions)
-    this.#replacements = undefined
+    const original = (start: number, end: number): string =>
+      this.#text.slice(start - this.#base, end - this.#base)
+    for (const one of redactions) insertRedaction(this.#redacted, one, original, plainName)
   }
 
-  get replacements(): readonly Replacement[] {
-    // Every redaction of a track is kept under segment 0.
-    this.#replacements ??= replacementsOf(this.#redactions).get(0) ?? []
-    return this.#replacements
+  /** What was redacted so far, in order. */
+  get redacted(): readonly Redacted[] {
+    return this.#redacted
   }
 
-  /** Redactions as places of the piece that begins at `start`. */
-  redactionsFrom(start: number): readonly Redaction[] {
-    return this.#redactions
-      .filter(({ span }) => span.end > start)
-      .map(redaction => ({
-        ...redaction,
-        span: {
-          segment: 0,
-          start: Math.max(0, redaction.span.start - start),
-          end: redaction.span.end - start,
-        },
-      }))
+  isRedactedIn(from: number, to: number): boolean {
+    return overlay(this.#redacted, [], from, to).length > 0
+  }
+
+  /** A piece of the text, which begins at `from`, as the client is to see it. */
+  render(piece: string, from: number): string {
+    const changes = overlay(this.#redacted, this.#restored, from, from + piece.length)
+    return changes.length === 0 ? piece : redactPiece(piece, from, changes)
   }
 
   /**
@@ -100,7 +107,7 @@ export class Track {
     const start = Math.max(this.#base, this.clearedTo - contextChars)
     this.#text = this.#text.slice(start - this.#base)
     this.#base = start
-    return { start, text: redactPiece(this.#text.slice(0, to - start), start, this.replacements) }
+    return { start, text: redactPiece(this.#text.slice(0, to - start), start, this.#redacted) }
   }
 }
 

@@ -8,6 +8,9 @@ export type Role = 'system' | 'developer' | 'user' | 'assistant' | 'tool'
 
 export type TextKind = 'content' | 'reasoning' | 'refusal' | 'tool-call' | 'tool-result'
 
+/** What a text is written in: JSON source, as tool arguments are. What is put into it must be escaped. */
+export type TextSyntax = 'json'
+
 /** Keys and indexes from the body's root to one JSON string, as in `['messages', 0, 'content']`. */
 export type JsonPath = readonly (string | number)[]
 
@@ -18,6 +21,8 @@ export interface TextSegment {
   readonly role: Role
   readonly kind: TextKind
   readonly text: string
+  /** Undefined: plain text. */
+  readonly syntax?: TextSyntax
   /** Where the text stands in a JSON body; empty for text gathered from a stream. */
   readonly path: JsonPath
 }
@@ -61,6 +66,8 @@ export type Part =
       readonly block: number
       /** Empty only where a tool call begins, which must not go before its arguments were seen. */
       readonly text: string
+      /** The same for all of a running text. Undefined: plain text. */
+      readonly syntax?: TextSyntax
       /**
        * Where the text stands in the frame's JSON; array positions, not `index` fields. It names a string, or the
        * bare object or list that a lenient server sends where the API has one.

@@ -1,5 +1,6 @@
 import { assertNever } from '../errors.ts'
 import type { Finding, Outcome, Span } from '../guardrail/guardrail.ts'
+import { PLAIN, type RedactStyle } from './placeholder.ts'
 import type { Rule } from './policy.ts'
 
 /** A rule and what its guardrail came to. */
@@ -14,10 +15,11 @@ export type Decision =
   | { readonly kind: 'redact'; readonly redactions: readonly Redaction[] }
   | { readonly kind: 'deny'; readonly because: 'flagged' | 'failed-closed' }
 
-/** One stretch of text to be replaced, and the category that says by what. */
+/** One stretch of text to be replaced; its category and its rule's style say by what. */
 export interface Redaction {
   readonly span: Span
   readonly detector: string
+  readonly style: RedactStyle
 }
 
 const CLEAN: Decision = { kind: 'release', because: 'clean' }
@@ -51,17 +53,17 @@ function decideFlagged(rule: Rule, findings: readonly Finding[]): Decision {
     case 'alert':
       return { kind: 'release', because: 'alerted' }
     case 'redact':
-      return redactOrDeny(findings)
+      return redactOrDeny(findings, rule.redact ?? PLAIN)
     default:
       return assertNever(rule.action)
   }
 }
 
-function redactOrDeny(findings: readonly Finding[]): Decision {
+function redactOrDeny(findings: readonly Finding[], style: RedactStyle): Decision {
   const redactions: Redaction[] = []
   for (const { span, detector } of findings) {
     if (span === undefined) return { kind: 'deny', because: 'flagged' }
-    redactions.push({ span, detector })
+    redactions.push({ span, detector, style })
   }
   return redactions.length === 0 ? { kind: 'deny', because: 'flagged' } : { kind: 'redact', redactions }
 }
@@ -112,4 +114,13 @@ function findingsOf({ outcome }: RuleOutcome): readonly Finding[] | undefined {
 /** Whether any outcome of these rules could hold back or change what passes. */
 export function canIntervene(rules: readonly Rule[]): boolean {
   return rules.some(rule => rule.action !== 'alert' || !rule.failOpen)
+}
+
+/** Whether what these rules redact is put back into the answer. */
+export function canRestore(rules: readonly Rule[]): boolean {
+  return rules.some(({ action, redact }) => action === 'redact' && isRestored(redact ?? PLAIN))
+}
+
+function isRestored(style: RedactStyle): boolean {
+  return style.kind !== 'mask' && style.restore
 }

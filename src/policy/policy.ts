@@ -1,4 +1,5 @@
 import type { Guardrail } from '../guardrail/guardrail.ts'
+import type { RedactStyle } from './placeholder.ts'
 import type { View } from './view.ts'
 
 export type Action = 'block' | 'redact' | 'alert'
@@ -10,6 +11,8 @@ export interface Rule {
   readonly failOpen: boolean
   /** What of a request it judges; all of it when absent. An answer is judged whole. */
   readonly view?: View
+  /** With action redact: what takes the place of what was found; the plain placeholder when absent. */
+  readonly redact?: RedactStyle
 }
 
 /** Which exchanges a policy takes: keys AND, values OR; an absent key matches everything. */

@@ -1,40 +1,74 @@
 import type { TextSegment } from '../llm/format.ts'
 import type { Redaction } from './decide.ts'
+import { type Name, plainName } from './placeholder.ts'
 
 /** One stretch of a text and what takes its place. UTF-16 positions, end exclusive. */
 export interface Replacement {
   readonly start: number
   readonly end: number
-  readonly placeholder: string
+  readonly text: string
+}
+
+/** A replacement that says what was found there, so that one that overlaps it can be joined to it. */
+export interface Redacted extends Replacement {
+  readonly redaction: Redaction
 }
 
 /**
- * The redactions of each segment, in order and without overlap. Those that overlap become one, named by the first of
- * them.
+ * Puts a redaction among those of its text, which stand in order and do not overlap. Those that it overlaps become one
+ * with it, named by the first of them. `original` gives the text between two positions.
  */
-export function replacementsOf(
+export function insertRedaction(
+  list: Redacted[],
+  redaction: Redaction,
+  original: (start: number, end: number) => string,
+  name: Name,
+): void {
+  let { start, end } = redaction.span
+  let first = redaction
+  // Findings come mostly in order: their place is near the end.
+  let from = list.length
+  while (from > 0 && list[from - 1]!.end > start) from -= 1
+  let to = from
+  while (to < list.length && list[to]!.start < end) to += 1
+  const joined = list.slice(from, to)
+  if (joined[0] !== undefined && joined[0].start <= start) first = joined[0].redaction
+  for (const one of joined) {
+    start = Math.min(start, one.start)
+    end = Math.max(end, one.end)
+  }
+  const text = name(first, original(start, end))
+  list.splice(from, joined.length, { start, end, text, redaction: first })
+}
+
+/** The redactions of each segment, in order and without overlap. */
+export function redactionsBySegment(
+  segments: readonly TextSegment[],
   redactions: readonly Redaction[],
-): ReadonlyMap<number, readonly Replacement[]> {
-  const bySegment = new Map<number, Replacement[]>()
+  name: Name = plainName,
+): ReadonlyMap<number, readonly Redacted[]> {
+  const bySegment = new Map<number, Redacted[]>()
   const ordered = [...redactions].sort((a, b) => a.span.start - b.span.start || b.span.end - a.span.end)
-  for (const { span, detector } of ordered) {
-    const list = bySegment.get(span.segment) ?? []
-    bySegment.set(span.segment, list)
-    const last = list.at(-1)
-    if (last !== undefined && span.start < last.end) {
-      list[list.length - 1] = { ...last, end: Math.max(last.end, span.end) }
-    } else list.push({ start: span.start, end: span.end, placeholder: placeholder(detector) })
+  for (const redaction of ordered) {
+    const index = redaction.span.segment
+    const segment = segments[index]
+    const list = bySegment.get(index) ?? []
+    bySegment.set(index, list)
+    insertRedaction(
+      list,
+      redaction,
+      (start, end) => segment?.text.slice(start, end) ?? '',
+      (one, original) => name(one, original, segment?.syntax),
+    )
   }
   return bySegment
 }
 
-/** The segments with every redaction replaced by its placeholder, as in `<EMAIL>` for `pii/email`. Segments without one
- * are the same objects. */
+/** The segments with their replacements made. Those without any are the same objects. */
 export function redactSegments(
   segments: readonly TextSegment[],
-  redactions: readonly Redaction[],
+  replacements: ReadonlyMap<number, readonly Replacement[]>,
 ): readonly TextSegment[] {
-  const replacements = replacementsOf(redactions)
   return segments.map((segment, index) => {
     const list = replacements.get(index)
     return list ? { ...segment, text: redactPiece(segment.text, 0, list) } : segment
@@ -43,58 +77,86 @@ export function redactSegments(
 
 /**
  * A piece of a longer text, which begins at position `from` there, with the replacements of that longer text made in it.
- * A placeholder stands where its stretch begins; the pieces it goes on into lose their part of it.
+ * What takes a stretch's place stands where the stretch begins; the pieces it goes on into lose their part of it.
  */
 export function redactPiece(piece: string, from: number, replacements: readonly Replacement[]): string {
   const to = from + piece.length
   let out = ''
   let at = from
-  for (const { start, end, placeholder } of replacements) {
-    if (end <= from || start >= to) continue
+  for (let index = firstAfter(replacements, from); index < replacements.length; index++) {
+    const { start, end, text } = replacements[index]!
+    if (start >= to) break
     out += piece.slice(at - from, Math.max(start, at) - from)
-    if (start >= from) out += placeholder
+    if (start >= from) out += text
     at = Math.min(end, to)
   }
-  return out + piece.slice(at - from)
+  return at === from && out === '' ? piece : out + piece.slice(at - from)
+}
+
+/** The index of the first one that ends after `position`. */
+function firstAfter(replacements: readonly Replacement[], position: number): number {
+  let [low, high] = [0, replacements.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (replacements[middle]!.end <= position) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 /**
- * Redactions found in texts that were redacted before, as places of the original texts. What touches a placeholder
- * takes all of the stretch behind it.
+ * A redaction found in a redacted piece, as a place of the text before. The piece begins at `from` there. What touches
+ * a replacement takes all of the stretch behind it.
  */
-export function inOriginal(earlier: readonly Redaction[], later: readonly Redaction[]): readonly Redaction[] {
-  const replacements = replacementsOf(earlier)
-  return later.map(redaction => {
-    const { segment, start, end } = redaction.span
-    const list = replacements.get(segment)
-    if (list === undefined) return redaction
-    return { ...redaction, span: { segment, start: originalStart(list, start), end: originalEnd(list, end) } }
+export function inOriginal(redaction: Redaction, replacements: readonly Replacement[], from = 0): Redaction {
+  const { segment, start, end } = redaction.span
+  const first = placeOf(replacements, from, start)
+  const last = placeOf(replacements, from, end - 1)
+  return { ...redaction, span: { segment, start: first.start, end: last.end } }
+}
+
+/** The stretch of the original that the character at `position` of the redacted piece stands for. */
+function placeOf(
+  replacements: readonly Replacement[],
+  from: number,
+  position: number,
+): { readonly start: number; readonly end: number } {
+  let [at, left] = [from, position]
+  for (let index = firstAfter(replacements, from); index < replacements.length; index++) {
+    const { start, end, text } = replacements[index]!
+    // One that begins before the piece left nothing in it.
+    if (start >= from) {
+      if (left < start - at) break
+      left -= start - at
+      if (left < text.length) return { start, end }
+      left -= text.length
+    }
+    at = end
+  }
+  return { start: at + left, end: at + left + 1 }
+}
+
+/**
+ * What changes between two positions: both lists as one, in order, and of `weaker` only what touches nothing of
+ * `stronger`.
+ */
+export function overlay(
+  stronger: readonly Replacement[],
+  weaker: readonly Replacement[],
+  from = 0,
+  to: number = Number.POSITIVE_INFINITY,
+): readonly Replacement[] {
+  const free = within(weaker, from, to).filter(one => {
+    const next = stronger[firstAfter(stronger, one.start)]
+    return next === undefined || next.start >= one.end
   })
+  const own = within(stronger, from, to)
+  return free.length === 0 ? own : [...own, ...free].sort((a, b) => a.start - b.start)
 }
 
-function originalStart(replacements: readonly Replacement[], position: number): number {
-  let shift = 0
-  for (const { start, end, placeholder } of replacements) {
-    const from = start - shift
-    if (position < from) break
-    if (position < from + placeholder.length) return start
-    shift += end - start - placeholder.length
-  }
-  return position + shift
-}
-
-function originalEnd(replacements: readonly Replacement[], position: number): number {
-  let shift = 0
-  for (const { start, end, placeholder } of replacements) {
-    const from = start - shift
-    if (position <= from) break
-    if (position <= from + placeholder.length) return end
-    shift += end - start - placeholder.length
-  }
-  return position + shift
-}
-
-function placeholder(detector: string): string {
-  const entity = detector.slice(detector.lastIndexOf('/') + 1)
-  return `<${entity.toUpperCase().replace(/[^A-Z0-9]+/g, '_')}>`
+function within(list: readonly Replacement[], from: number, to: number): readonly Replacement[] {
+  const first = firstAfter(list, from)
+  let last = first
+  while (last < list.length && list[last]!.start < to) last += 1
+  return list.slice(first, last)
 }

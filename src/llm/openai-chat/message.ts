@@ -1,4 +1,4 @@
-import type { JsonPath, Role, TextKind, TextSegment } from '../format.ts'
+import type { JsonPath, Role, TextKind, TextSegment, TextSyntax } from '../format.ts'
 import { isJsonObject, type JsonObject, textsInside } from '../json-body.ts'
 
 /** Whose message is read: its index and role for the segments, its place in the body for their paths. */
@@ -25,10 +25,10 @@ export class Gathering {
     this.#oddShape = oddShape
   }
 
-  add(speaker: Speaker, kind: TextKind, place: JsonPath, text: string): void {
+  add(speaker: Speaker, kind: TextKind, place: JsonPath, text: string, syntax?: TextSyntax): void {
     if (text === '') return
     const { message, role, path } = speaker
-    this.segments.push({ message, role, kind, text, path: [...path, ...place] })
+    this.segments.push({ message, role, kind, text, syntax, path: [...path, ...place] })
   }
 
   addOddShape(): void {
@@ -165,8 +165,9 @@ function gatherArguments(into: Gathering, called: unknown, speaker: Speaker, pla
     into.addOddShape()
     return
   }
+  const syntax = typeof called.arguments === 'string' ? 'json' : undefined
   for (const { path, text } of textsInside(called.arguments, [...place, 'arguments'])) {
-    into.add(speaker, 'tool-call', path, text)
+    into.add(speaker, 'tool-call', path, text, syntax)
   }
 }
 

@@ -1,6 +1,6 @@
 import type { EventFrame } from '../event-stream.ts'
 import { openEventStream } from '../event-stream.ts'
-import type { Frame, JsonPath, Part, StreamDecoder, TextKind, Undecodable } from '../format.ts'
+import type { Frame, JsonPath, Part, StreamDecoder, TextKind, TextSyntax, Undecodable } from '../format.ts'
 import { isJsonObject, type JsonObject, parseJson } from '../json-body.ts'
 import { citationTexts, isOpaqueReasoning, isPresent, reasoningDetailTexts } from './message.ts'
 import { MAX_CHOICES } from './request.ts'
@@ -228,7 +228,7 @@ function readToolCalls(sink: Sink, calls: unknown): void {
     else if (isJsonObject(call.function)) {
       readArguments(sink, block, call.function.arguments, [...place, 'function', 'arguments'])
     } else if (isJsonObject(call.custom)) {
-      readToolText(sink, block, call.custom.input, [...place, 'custom', 'input'])
+      readToolText(sink, block, call.custom.input, undefined, [...place, 'custom', 'input'])
     } else if (isPresent(call.type) && call.type !== 'function') addUninspectable(sink)
   }
 }
@@ -236,23 +236,31 @@ function readToolCalls(sink: Sink, calls: unknown): void {
 /** Fragments of JSON inside strings; lenient servers also send the bare object, whole. */
 function readArguments(sink: Sink, block: number, called: unknown, place: JsonPath): void {
   const text = isJsonObject(called) || Array.isArray(called) ? JSON.stringify(called) : called
-  readToolText(sink, block, text, place)
+  readToolText(sink, block, text, 'json', place)
 }
 
 /** A call's first fragment names the tool and mostly has no text: it begins the call all the same. */
-function readToolText(sink: Sink, block: number, text: unknown, place: JsonPath): void {
-  if (isPresent(text) && text !== '') readText(sink, 'tool-call', block, text, place)
-  else {
-    const { parts, choice, blocks, path } = sink
-    parts.push({
-      kind: 'text-delta',
-      choice,
-      textKind: 'tool-call',
-      block: blocks + block,
-      text: '',
-      path: [...path, ...place],
-    })
-  }
+function readToolText(
+  sink: Sink,
+  block: number,
+  text: unknown,
+  syntax: TextSyntax | undefined,
+  place: JsonPath,
+): void {
+  if (!isPresent(text)) addToolText(sink, block, '', syntax, place)
+  else if (typeof text === 'string') addToolText(sink, block, text, syntax, place)
+  else addUninspectable(sink)
+}
+
+function addToolText(
+  { parts, choice, blocks, path }: Sink,
+  block: number,
+  text: string,
+  syntax: TextSyntax | undefined,
+  place: JsonPath,
+): void {
+  const part = { kind: 'text-delta', choice, textKind: 'tool-call', block: blocks + block, text } as const
+  parts.push({ ...part, syntax, path: [...path, ...place] })
 }
 
 /** Some servers leave `index` out and send each entry whole: then its place tells entries apart. */

@@ -11,7 +11,8 @@ const onlyPolicy = (text: string) => snapshotOf(text, { env: ENV }).policySet.po
 describe('compile', () => {
   it('makes the policies that the config describes', () => {
     const { policySet, guardrails } = snapshotOf(FULL_CONFIG, { env: ENV })
-    const pii = { guardrail: guardrails.get('pii'), action: 'redact', failOpen: false }
+    const redact = { kind: 'replace', restore: false }
+    const pii = { guardrail: guardrails.get('pii'), action: 'redact', failOpen: false, redact }
     const lakera = { guardrail: guardrails.get('lakera'), action: 'block', failOpen: false }
     expect([...guardrails.keys()]).toEqual(['lakera', 'pii', 'words'])
     expect(guardrails.get('lakera')).toMatchObject({ locality: 'remote', timeoutMs: 5000 })
@@ -80,6 +81,27 @@ describe('compile', () => {
     expect(withUse(text).policySet.policies[0]?.inputRules[0]?.view).toEqual(view)
   })
 
+  it('hashes with the key of the config, or one of its own', () => {
+    const digestOf = (redact: string): string | undefined => {
+      const use = withUse(`action: redact, redact: { style: hash${redact} }`)
+      const style = use.policySet.policies[0]?.inputRules[0]?.redact
+      return style?.kind === 'hash' ? style.digest('a@b.c') : undefined
+    }
+    expect(digestOf(', hash_key: one')).toMatch(/^[0-9a-f]{12}$/)
+    expect(digestOf(', hash_key: one')).toBe(digestOf(', hash_key: one'))
+    expect(digestOf(', hash_key: two')).not.toBe(digestOf(', hash_key: one'))
+    expect(digestOf('')).toBe(digestOf(''))
+  })
+
+  it('keeps the key of a hash among the secrets', () => {
+    const snapshot = snapshotOf(
+      `${WITH_G}policies: [{ name: p, guardrails: [{ use: g, action: redact, redact: { style: hash, hash_key: $env://HASH_KEY } }] }]`,
+      { env: { HASH_KEY: 'a-key-of-a-hash' } },
+    )
+    expect(snapshot.secretValues()).toContain('a-key-of-a-hash')
+    expect(JSON.stringify(snapshot.masked)).not.toContain('HASH_KEY')
+  })
+
   it('compares hosts without case, port and closing dot', () => {
     const text =
       'policies: [{ name: p, match: { hosts: ["API.Example.com:8443", "*.Example.com.", "[::1]:80"] } }]'
@@ -127,6 +149,13 @@ describe('warnings', () => {
       ['policy p: guardrail g: scan and roles have no effect on a response'],
     ],
     ['action: redact', []],
+    ['action: redact, redact: { style: mask }', []],
+    ['action: redact, redact: { restore: true }', []],
+    [
+      'action: redact, redact: { hash_key: k }',
+      ['policy p: guardrail g: redact.hash_key has no effect without style hash'],
+    ],
+    ['redact: { style: mask }', ['policy p: guardrail g: redact has no effect without action redact']],
     ['action: redact, direction: both', []],
     [
       'output_context: conversation',

@@ -61,7 +61,7 @@ policies:
   - name: p
     guardrails:
       - { use: g, mode: during_call, direction: input, scan: latest_turn, roles: [user, tool], output_context: conversation }
-      - { use: g, mode: [pre_call, post_call], action: redact, redact: { style: mask, restore: true } }
+      - { use: g, mode: [pre_call, post_call], action: redact, redact: { style: hash, restore: true, hash_key: k } }
     stream: { delivery: window, headers: on_first_release, on_held_limit: deny, hold_back_chars: 0, window: { first_chars: 2000 } }
     uninspectable: deny
     canonicalize: true
@@ -176,6 +176,16 @@ describe('a config that does not hold', () => {
       'during_call on output only',
       inUse('direction: output, mode: during_call'),
       'policies.0.guardrails.0.direction: must not be output with mode during_call, which judges the request; use mode post_call',
+    ],
+    [
+      'restore of a mask',
+      inUse('action: redact, redact: { style: mask, restore: true }'),
+      'policies.0.guardrails.0.redact.restore: must not be true with style mask: asterisks do not say what they stand for',
+    ],
+    [
+      'restore of an answer',
+      inUse('action: redact, direction: output, redact: { restore: true }'),
+      'policies.0.guardrails.0.redact.restore: must not be true on the response alone: nothing of the request is redacted',
     ],
     [
       'during_call that redacts',

@@ -2,15 +2,26 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { TextSegment } from '../../../src/llm/format.ts'
 import type { Redaction } from '../../../src/policy/decide.ts'
-import { inOriginal, redactPiece, redactSegments, replacementsOf } from '../../../src/policy/redact.ts'
+import { PLAIN } from '../../../src/policy/placeholder.ts'
+import {
+  inOriginal,
+  overlay,
+  type Replacement,
+  redactionsBySegment,
+  redactPiece,
+  redactSegments,
+} from '../../../src/policy/redact.ts'
 
 const segment = (text: string): TextSegment => ({ message: 0, role: 'user', kind: 'content', text, path: [] })
 const redaction = (start: number, end: number, detector = 'pii/email'): Redaction => ({
   span: { segment: 0, start, end },
   detector,
+  style: PLAIN,
 })
+const replacementsOf = (text: string, list: readonly Redaction[]): readonly Replacement[] =>
+  redactionsBySegment([segment(text)], list).get(0) ?? []
 const redacted = (text: string, ...list: Redaction[]): string =>
-  redactSegments([segment(text)], list)[0]!.text
+  redactSegments([segment(text)], redactionsBySegment([segment(text)], list))[0]!.text
 
 describe('redaction', () => {
   test('puts the entity in the place of the text', () => {
@@ -26,7 +37,7 @@ describe('redaction', () => {
 
   test('leaves segments without one as they are', () => {
     const segments = [segment('a'), segment('b')]
-    const [first, second] = redactSegments(segments, [redaction(0, 1)])
+    const [first, second] = redactSegments(segments, redactionsBySegment(segments, [redaction(0, 1)]))
     expect(first?.text).toBe('<EMAIL>')
     expect(second).toBe(segments[1])
   })
@@ -43,7 +54,7 @@ test('a text cut into pieces anywhere is redacted as the whole is', () => {
   fc.assert(
     fc.property(fc.string({ maxLength: 40 }), spans, fc.array(fc.nat(40)), (text, list, cuts) => {
       const redactions = redactionsIn(text, list)
-      const replacements = replacementsOf(redactions).get(0) ?? []
+      const replacements = replacementsOf(text, redactions)
       const places = [0, ...cuts.map(cut => Math.min(cut, text.length)), text.length].sort((a, b) => a - b)
       const pieces = places
         .slice(1)
@@ -59,9 +70,10 @@ test('what is found in a redacted text names the same characters of the original
       const earlier = redactionsIn(text, first)
       const between = redacted(text, ...earlier)
       const later = redactionsIn(between, second)
-      const replacements = replacementsOf(earlier).get(0) ?? []
-      for (const [index, { span }] of inOriginal(earlier, later).entries()) {
-        const wanted = later[index]!.span
+      const replacements = replacementsOf(text, earlier)
+      for (const one of later) {
+        const { span } = inOriginal(one, replacements)
+        const wanted = one.span
         expect(span.start).toBeLessThan(span.end)
         expect(span.end).toBeLessThanOrEqual(text.length)
         // All that the later one covers is gone, and no half of a placeholder stays.
@@ -72,4 +84,33 @@ test('what is found in a redacted text names the same characters of the original
       }
     }),
   )
+})
+
+test('what is found in a piece of a redacted text names the same characters as in the whole', () => {
+  fc.assert(
+    fc.property(fc.string({ minLength: 1, maxLength: 40 }), spans, fc.nat(40), (text, list, cut) => {
+      const replacements = replacementsOf(text, redactionsIn(text, list))
+      const from = Math.min(cut, text.length)
+      const [before, piece] = [text.slice(0, from), text.slice(from)].map((part, index) =>
+        redactPiece(part, index * from, replacements),
+      )
+      for (let at = 0; at < piece!.length; at++) {
+        const inWhole = redaction(before!.length + at, before!.length + at + 1)
+        expect(inOriginal(redaction(at, at + 1), replacements, from)).toEqual(
+          inOriginal(inWhole, replacements),
+        )
+      }
+    }),
+  )
+})
+
+test('of two lists the weaker one keeps out of what the stronger one touches', () => {
+  const stronger = [{ start: 2, end: 4, text: 'S' }]
+  const weaker = [
+    { start: 0, end: 2, text: 'a' },
+    { start: 3, end: 6, text: 'b' },
+    { start: 6, end: 8, text: 'c' },
+  ]
+  expect(overlay(stronger, weaker).map(({ text }) => text)).toEqual(['a', 'S', 'c'])
+  expect(overlay(stronger, weaker, 5, 7).map(({ text }) => text)).toEqual(['c'])
 })

@@ -52,6 +52,7 @@ test('a request of an agent', () => {
           role: 'assistant',
           kind: 'tool-call',
           text: '{"city":"Köln"}',
+          syntax: 'json',
           path: ['messages', 2, 'tool_calls', 0, 'function', 'arguments'],
         },
         {

@@ -38,6 +38,7 @@ test('an answer of two choices', () => {
           ...second,
           kind: 'tool-call',
           text: '{"q":"phone"}',
+          syntax: 'json',
           path: ['choices', 1, 'message', 'tool_calls', 0, 'function', 'arguments'],
         },
       ],

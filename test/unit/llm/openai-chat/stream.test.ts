@@ -73,6 +73,7 @@ describe('parts of a delta', () => {
     textKind,
     block,
     text: value,
+    syntax: place.at(-1) === 'arguments' ? 'json' : undefined,
     path: ['choices', 0, 'delta', ...place],
   })
   const uninspectable = { kind: 'uninspectable' }
