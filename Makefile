@@ -40,6 +40,7 @@ check: setup ## all that CI runs: format, lint, types, doors, dead code, tests
 
 bench: setup ## run the benchmarks
 	@npm exec --no -- vitest bench --run
+	@npm exec --no -- node test/bench/stream-latency.ts
 
 fmt: setup ## format the code and mend what lint can mend
 	@npm run --silent format
