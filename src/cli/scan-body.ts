@@ -4,8 +4,8 @@ import { type Because, type RuleRecord, ruleRecords } from '../exchange/record.t
 import { readEventStream } from '../exchange/stream-text.ts'
 import type { FailureReason, Outcome } from '../guardrail/guardrail.ts'
 import { runLocalScan, runRemoteScan } from '../guardrail/run-scan.ts'
-import { detectFormat, detectResponseFormat, responseShape } from '../llm/detect.ts'
-import type { Decoded, LlmFormat, TextSegment } from '../llm/format.ts'
+import { detectFormat, detectResponseFormat } from '../llm/detect.ts'
+import type { Decoded, LlmFormat, RequestPlace, TextSegment } from '../llm/format.ts'
 import type { Policy, Rule } from '../policy/policy.ts'
 
 /** One body from disk, and what its headers would have said. */
@@ -13,8 +13,8 @@ export interface ScanTask {
   readonly side: 'input' | 'output'
   readonly policy: Policy
   readonly body: Uint8Array
-  /** Normalised; undefined for a response whose request is not known. */
-  readonly path: string | undefined
+  /** Undefined for a response whose request is not known. */
+  readonly place: RequestPlace | undefined
   readonly contentType: string | undefined
 }
 
@@ -89,25 +89,32 @@ interface Reader {
 }
 
 /** How the body is read; undefined when no format takes it. */
-function readerFor({ side, path, contentType, body }: ScanTask): Reader | 'undecodable' | undefined {
-  const claimed = path === undefined ? undefined : detectFormat(path)
+function readerFor({ side, place, contentType, body }: ScanTask): Reader | 'undecodable' | undefined {
+  const claimed = place === undefined ? undefined : detectFormat(place)
   if (side === 'input') {
-    return claimed && { format: claimed, decode: () => claimed.decodeRequest(body) }
+    return claimed && place && { format: claimed, decode: () => claimed.decodeRequest(body, place) }
   }
   if (claimed !== undefined) {
-    const isStream = responseShape(contentType, body) === 'event-stream'
-    return responseReader(claimed, isStream ? 'event-stream' : 'json', body)
+    const shape = claimed.shapeOf(contentType, body)
+    if (shape === 'opaque') return undefined
+    return responseReader(claimed, shape === 'event-stream' ? shape : 'json', body, contentType)
   }
   const found =
-    path === undefined ? detectResponseFormat(contentType, body, 'whole') : { kind: 'none' as const }
+    place === undefined ? detectResponseFormat(contentType, body, 'whole') : { kind: 'none' as const }
   if (found.kind === 'undecodable') return 'undecodable'
-  return found.kind === 'format' ? responseReader(found.format, found.shape, body) : undefined
+  return found.kind === 'format' ? responseReader(found.format, found.shape, body, contentType) : undefined
 }
 
-function responseReader(format: LlmFormat, shape: 'json' | 'event-stream', body: Uint8Array): Reader {
+function responseReader(
+  format: LlmFormat,
+  shape: 'json' | 'event-stream',
+  body: Uint8Array,
+  contentType: string | undefined,
+): Reader {
   return {
     format,
-    decode: () => (shape === 'json' ? format.decodeResponse(body) : readEventStream(format, [body])),
+    decode: () =>
+      shape === 'json' ? format.decodeResponse(body, contentType) : readEventStream(format, [body]),
   }
 }
 

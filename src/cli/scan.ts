@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises'
 import type { Snapshot } from '../config/snapshot.ts'
-import { normalisePath } from '../llm/detect.ts'
+import { placeOf } from '../llm/detect.ts'
+import type { RequestPlace } from '../llm/format.ts'
 import type { PolicySet } from '../policy/policy.ts'
 import { selectPolicy } from '../policy/select.ts'
 import { oneOf, readArguments, usage } from './arguments.ts'
@@ -39,10 +40,10 @@ Exit codes:
     })
     const side = oneOf('side', options.side ?? 'input', ['input', 'output'])
     const rawPath = options.path ?? (side === 'input' ? DEFAULT_PATH : undefined)
-    const path = rawPath === undefined ? undefined : normalisePath(rawPath)
+    const place = rawPath === undefined ? undefined : placeOf(rawPath)
     const snapshot = openSnapshot({ file: options.config, env: io.env })
     try {
-      const question = { file: positionals[0]!, side, path, contentType: options['content-type'] }
+      const question = { file: positionals[0]!, side, place, contentType: options['content-type'] }
       const report = await judgeFile(question, snapshot, options.policy, io)
       io.stdout(`${JSON.stringify(report, undefined, 2)}\n`)
       return report.decision === 'deny' ? 1 : 0
@@ -55,7 +56,7 @@ Exit codes:
 interface Question {
   readonly file: string
   readonly side: 'input' | 'output'
-  readonly path: string | undefined
+  readonly place: RequestPlace | undefined
   readonly contentType: string | undefined
 }
 
@@ -68,7 +69,7 @@ async function judgeFile(
   const selection = selectPolicy(policySet, {
     policyName,
     host: undefined,
-    path: facts.path,
+    path: facts.place?.path,
     route: undefined,
   })
   switch (selection.kind) {

@@ -101,7 +101,7 @@ export class BodyDelivery implements Delivery {
   }
 
   #inspect(): void {
-    const decoded = this.#guarded.format.decodeResponse(this.#gate.body())
+    const decoded = this.#guarded.format.decodeResponse(this.#gate.body(), this.#guarded.contentType)
     if (decoded.kind === 'undecodable') {
       this.fault('undecodable')
       return

@@ -55,9 +55,9 @@ export class LiveDelivery implements Delivery {
   #judgeCopy(): void {
     if (this.#ended) return
     this.#ended = true
-    const { format, policy, request, shape } = this.#guarded
+    const { policy, request } = this.#guarded
     const copied = this.#readable
-      ? this.#tap.read(format, shape)
+      ? this.#tap.read(this.#guarded)
       : { kind: 'fault' as const, reason: 'undecodable' as const }
     switch (copied.kind) {
       case 'fault':

@@ -17,6 +17,8 @@ export interface GuardedResponse {
   readonly restorer: Restorer | undefined
   /** What the client asked for: the shape of an answer that is all ours. Undefined: what the upstream sends. */
   readonly clientStreams: boolean | undefined
+  /** Of the response, as it came. */
+  readonly contentType: string | undefined
   /** What the upstream sends: the shape of what joins its answer. */
   readonly shape: 'json' | 'event-stream'
 }
@@ -111,7 +113,7 @@ export class Downstream {
     if (this.#outlet.canReplaceAnswer) {
       const clientShape = (clientStreams ?? shape === 'event-stream') ? 'event-stream' : 'json'
       const reply = error
-        ? errorReply(error, denial, format, policy, stamp)
+        ? errorReply(error, denial, format, policy, stamp, request)
         : denialReply(denial, policy, format, stamp, request, clientShape)
       this.#host.emit({ kind: 'reply', reply: { kind: 'local', ...reply } })
       this.#host.emit({ kind: 'end', status: 'ok', why: 'answered' })

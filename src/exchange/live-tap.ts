@@ -1,6 +1,7 @@
 import type { FailureReason } from '../guardrail/guardrail.ts'
-import type { LlmFormat, TextSegment } from '../llm/format.ts'
+import type { TextSegment } from '../llm/format.ts'
 import { BodyGate } from './body-gate.ts'
+import type { GuardedResponse } from './downstream.ts'
 import { readEventStream } from './stream-text.ts'
 
 export type Copied =
@@ -27,10 +28,12 @@ export class LiveTap {
     }
   }
 
-  read(format: LlmFormat, shape: 'json' | 'event-stream'): Copied {
+  read({ format, shape, contentType }: Pick<GuardedResponse, 'format' | 'shape' | 'contentType'>): Copied {
     if (this.#overLimit) return { kind: 'fault', reason: 'over-limit' }
     const decoded =
-      shape === 'json' ? format.decodeResponse(this.#gate.body()) : readEventStream(format, this.#gate.take())
+      shape === 'json'
+        ? format.decodeResponse(this.#gate.body(), contentType)
+        : readEventStream(format, this.#gate.take())
     if (decoded.kind === 'undecodable') return { kind: 'fault', reason: 'undecodable' }
     return { kind: 'text', segments: decoded.value.segments, uninspectable: decoded.value.uninspectable }
   }

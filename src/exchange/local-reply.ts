@@ -62,13 +62,30 @@ export function denialReply(
   shape: 'json' | 'event-stream',
 ): LocalReply {
   const refusal = refusalFor(denial, policy, stamp, request)
-  const rendered: ReplyBody =
-    policy.denyCode === 200
-      ? format.refusal(refusal, shape)
-      : format.error({ status: policy.denyCode, message: refusal.message, code: 'content_filter' })
+  const answer = policy.denyCode === 200 ? format.refusal(refusal, shape) : undefined
+  if (answer !== undefined) return localReply(200, answer, denial, policy, stamp)
+  // Where an answer has no text, only an error can say no.
+  const status = policy.denyCode === 200 ? NO_ANSWER_STATUS : policy.denyCode
+  const error = { status, message: refusal.message, code: 'content_filter' } as const
+  return localReply(status, format.error(error, { id: stamp.id, request }), denial, policy, stamp)
+}
+
+const NO_ANSWER_STATUS = 403
+
+function localReply(
+  status: number,
+  rendered: ReplyBody,
+  denial: Denial,
+  policy: Policy | undefined,
+  stamp: ExchangeStamp,
+): LocalReply {
   return {
-    status: policy.denyCode,
-    headers: { ...denialHeaders(denial, policy, stamp), 'content-type': rendered.contentType },
+    status: rendered.status ?? status,
+    headers: {
+      ...rendered.headers,
+      ...denialHeaders(denial, policy, stamp),
+      'content-type': rendered.contentType,
+    },
     body: rendered.body,
     details: `weir_${denial.side}_denied_${denial.because}`,
   }
@@ -114,14 +131,10 @@ export function errorReply(
   format: LlmFormat | undefined,
   policy: Policy | undefined,
   stamp: ExchangeStamp,
+  request: LlmRequest | undefined,
 ): LocalReply {
-  const rendered = format?.error(error) ?? plainError(error)
-  return {
-    status: error.status,
-    headers: { ...denialHeaders(denial, policy, stamp), 'content-type': rendered.contentType },
-    body: rendered.body,
-    details: `weir_${denial.side}_denied_${denial.because}`,
-  }
+  const rendered = format?.error(error, { id: stamp.id, request }) ?? plainError(error)
+  return localReply(error.status, rendered, denial, policy, stamp)
 }
 
 function plainError(error: ProviderError): ReplyBody {

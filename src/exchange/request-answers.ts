@@ -1,4 +1,4 @@
-import type { LlmFormat, LlmRequest, ProviderError } from '../llm/format.ts'
+import type { LlmFormat, LlmRequest, ProviderError, RequestPlace } from '../llm/format.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { HeaderReader, LocalReply } from './events.ts'
 import type { Judged } from './judge.ts'
@@ -10,6 +10,7 @@ import { type Because, type Effective, ruleRecords } from './record.ts'
 export interface RequestFacts {
   policy: Policy | undefined
   format: LlmFormat | undefined
+  place: RequestPlace
   /** The decoded body. */
   request: LlmRequest | undefined
   headers: HeaderReader | undefined
@@ -46,10 +47,10 @@ export class RequestAnswers {
 
   /** A denial that is an error whatever deny_code says. */
   refuse(because: Because, error: ProviderError, judged: Judged | undefined, heldBytes: number): void {
-    const { policy, format } = this.#facts
+    const { policy, format, request } = this.#facts
     this.record('denied', because, judged, heldBytes)
     const denial: Denial = { side: 'request', because, findings: [] }
-    this.#answer(errorReply(error, denial, format, policy, this.#host.init.stamp))
+    this.#answer(errorReply(error, denial, format, policy, this.#host.init.stamp, request))
   }
 
   record(effective: Effective, because: Because, judged: Judged | undefined, heldBytes: number): void {

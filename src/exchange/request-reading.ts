@@ -1,4 +1,4 @@
-import type { LlmFormat, LlmRequest } from '../llm/format.ts'
+import type { LlmFormat, LlmRequest, RequestPlace } from '../llm/format.ts'
 import type { Policy } from '../policy/policy.ts'
 
 /** What a whole request body holds for a guard. */
@@ -10,9 +10,14 @@ export type RequestReading =
   /** Nothing that was written: fail_mode. `request` is undefined where there is no body at all. */
   | { readonly kind: 'no-text'; readonly request: LlmRequest | undefined }
 
-export function readRequest(format: LlmFormat, policy: Policy, body: Uint8Array): RequestReading {
+export function readRequest(
+  format: LlmFormat,
+  policy: Policy,
+  body: Uint8Array,
+  place: RequestPlace,
+): RequestReading {
   if (body.byteLength === 0) return { kind: 'no-text', request: undefined }
-  const decoded = format.decodeRequest(body)
+  const decoded = format.decodeRequest(body, place)
   if (decoded.kind === 'undecodable') return { kind: 'undecodable' }
   const request = decoded.value
   if (request.uninspectable > 0 && policy.uninspectable === 'deny') return { kind: 'uninspectable', request }

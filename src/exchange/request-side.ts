@@ -1,5 +1,5 @@
 import type { FailureReason } from '../guardrail/guardrail.ts'
-import { detectFormat, normalisePath } from '../llm/detect.ts'
+import { detectFormat, placeOf } from '../llm/detect.ts'
 import type { ProviderError } from '../llm/format.ts'
 import { Placeholders } from '../policy/placeholder.ts'
 import type { Policy, Rule } from '../policy/policy.ts'
@@ -36,6 +36,7 @@ export class RequestSide {
   readonly #facts: RequestFacts = {
     policy: undefined,
     format: undefined,
+    place: { path: '', query: '' },
     request: undefined,
     headers: undefined,
   }
@@ -87,11 +88,12 @@ export class RequestSide {
   onHeaders(event: HeadersEvent): void {
     this.#outlet.receivedHeaders(event.endOfStream)
     this.#facts.headers = event.headers
-    const path = normalisePath(event.headers.get(':path') ?? '')
+    const place = placeOf(event.headers.get(':path') ?? '')
+    this.#facts.place = place
     const selection = selectPolicy(this.#host.init.policies, {
       policyName: this.#host.init.policyName,
       host: event.headers.get(':authority'),
-      path,
+      path: place.path,
       route: event.attributes.get('xds.route_name'),
     })
     if (selection.kind === 'unknown-policy') {
@@ -100,7 +102,7 @@ export class RequestSide {
       this.#unmatched(event)
     } else {
       this.#facts.policy = selection.policy
-      this.#facts.format = detectFormat(path)
+      this.#facts.format = detectFormat(place)
       this.#open(selection.policy, event)
     }
   }
@@ -182,8 +184,8 @@ export class RequestSide {
 
   /** The body went on; what it asked for shapes the refusals of the response. */
   #learn(): void {
-    const { format, policy } = this.#facts
-    const decoded = format?.decodeRequest(this.#gate.body())
+    const { format, policy, place } = this.#facts
+    const decoded = format?.decodeRequest(this.#gate.body(), place)
     this.#gate.take()
     if (decoded?.kind !== 'ok') return
     this.#facts.request = decoded.value
@@ -198,7 +200,7 @@ export class RequestSide {
   /** The body is complete, and rules want to see it. */
   #inspect(): void {
     const policy = this.#facts.policy!
-    const reading = readRequest(this.#facts.format!, policy, this.#gate.body())
+    const reading = readRequest(this.#facts.format!, policy, this.#gate.body(), this.#facts.place)
     if (reading.kind === 'undecodable') {
       this.#fault('undecodable', 400)
       return

@@ -1,6 +1,5 @@
 import { assertNever } from '../errors.ts'
 import type { FailureReason } from '../guardrail/guardrail.ts'
-import { responseShape } from '../llm/detect.ts'
 import type { LlmFormat, ProviderError } from '../llm/format.ts'
 import { canIntervene, type RuleOutcome } from '../policy/decide.ts'
 import type { Policy } from '../policy/policy.ts'
@@ -135,7 +134,7 @@ export class ResponseSide {
     if (!this.#isLive(guarded)) {
       this.#host.emit({ kind: 'start-deadline', afterMs: policy.stream.maxDurationMs })
     }
-    const shape = responseShape(event.headers.get('content-type'), NO_BYTES)
+    const shape = format?.shapeOf(event.headers.get('content-type'), NO_BYTES)
     if (format !== undefined && (shape === 'json' || shape === 'event-stream')) {
       this.#deliver(guarded, format, shape)
       return
@@ -222,7 +221,8 @@ export class ResponseSide {
   ): void {
     const { clientStreams, request, restorer } = pinned
     const policy = withOwnDelivery(pinned.policy)
-    const guarded: GuardedResponse = { policy, format, request, restorer, clientStreams, shape }
+    const contentType = this.#headers?.headers.get('content-type')
+    const guarded: GuardedResponse = { policy, format, request, restorer, clientStreams, contentType, shape }
     const isReadable = charset === 'readable' && this.#contentEncoding() === undefined
     this.#unread = undefined
     if (this.#isLive(pinned)) {
@@ -296,7 +296,7 @@ export class ResponseSide {
     this.#unread = undefined
     this.#ended = true
     const denial = { side: 'response' as const, because, findings: [] }
-    const reply = errorReply(error, denial, undefined, policy, this.#host.init.stamp)
+    const reply = errorReply(error, denial, undefined, policy, this.#host.init.stamp, undefined)
     if (this.#outlet.canReplaceAnswer) {
       this.#host.emit({ kind: 'reply', reply: { kind: 'local', ...reply } })
       this.#host.emit({ kind: 'end', status: 'ok', why: 'answered' })

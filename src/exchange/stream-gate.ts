@@ -89,7 +89,7 @@ export class StreamGate {
     this.#decoder = decoder
     this.#settings = settings
     this.#maxBytes = limits.maxBytes
-    this.#text = new StreamText(limits.rules.filter(isIncremental), limits.restorer)
+    this.#text = new StreamText(limits.rules.filter(isIncremental), limits.restorer, decoder.repeats)
     this.#scansByWindow = !limits.rules.every(isIncremental)
     this.#window = new ScanWindow(settings.window)
     this.#delivery = settings.delivery
@@ -182,6 +182,11 @@ export class StreamGate {
 
   #take(part: Part): readonly TextPlace[] {
     switch (part.kind) {
+      case 'text-repeat': {
+        const { place, outcomes } = this.#text.repeat(part)
+        this.#settleLocal(place.track, outcomes)
+        return [place]
+      }
       case 'text-delta': {
         // The start of a tool call has no text yet, and must not go without it.
         if (part.text === '' && part.textKind !== 'tool-call') return []
@@ -202,7 +207,7 @@ export class StreamGate {
         return []
       case 'finish':
         // A tool call is judged whole, and then it may go; text waits for the stream's end as it always does.
-        for (const track of this.#text.toolCallsOf(part.choice)) this.#settleLocal(track, track.complete())
+        for (const track of this.#text.toolCallsOf(part)) this.#settleLocal(track, track.complete())
         return []
       default:
         return assertNever(part)
@@ -233,7 +238,7 @@ export class StreamGate {
     if (!this.#closed && this.#isFull && this.#delivery === 'withhold' && !this.#ended) this.#overflow()
     if (this.#closed) return
     if (this.#isUnreadable && this.#port.unreadable() === 'refused') return
-    this.#releaseCleared()
+    this.#releaseCleared('in-time')
     if (this.#scansByWindow && !this.#judging) this.#scanWhenDue()
     if (this.#closed) return
     if (this.#judging) {
@@ -307,14 +312,16 @@ export class StreamGate {
     this.#advance()
   }
 
-  #releaseCleared(): void {
+  /** `at-cap`: what was scanned does not wait for more to come, nor what leads the first text for its verdict. */
+  #releaseCleared(when: 'in-time' | 'at-cap'): void {
     if (this.#delivery === 'withhold' && !this.#isWhole) return
-    const frames = this.#held.ready(held => this.#mayGo(held))
+    const frames = this.#held.ready(held => this.#mayGo(held, when))
     // What leads the first text waits for its verdict: until then the headers can be withheld, and a denial be clean.
     this.#releasedText ||= frames.some(({ texts }) => texts.length > 0)
-    if (frames.length === 0 || (!this.#releasedText && !this.#isWhole)) return
+    if (frames.length === 0) return
+    if (when === 'in-time' && !this.#releasedText && !this.#isWhole) return
     const skip = this.#held.drop(frames)
-    for (const { track, to } of frames.flatMap(({ texts }) => texts)) track.releasedTo = to
+    for (const { track, to } of frames.flatMap(({ texts }) => texts)) track.released(to)
     if (this.#held.isEmpty) {
       this.#releasedTerminator ||= this.#terminatorHeld
       this.#terminatorHeld = false
@@ -329,13 +336,16 @@ export class StreamGate {
     return this.#isSettled && isScanned
   }
 
-  #mayGo({ texts }: HeldFrame): boolean {
+  #mayGo({ texts }: HeldFrame, when: 'in-time' | 'at-cap'): boolean {
     return texts.every(({ track, to }) => {
       // Half a tool call is no tool call: it goes when all of it was seen.
       if (track.kind === 'tool-call' && !track.isComplete) return false
       if (to > track.safeTo) return false
-      // What was kept back waited for text that does not come any more.
-      return !this.#scansByWindow || to <= (this.#isSettled ? track.scannedTo : track.clearedTo)
+      if (!this.#scansByWindow) return true
+      // What is kept back waits for the text that follows to be seen: where none follows, it has waited long enough.
+      const isSeen = track.scannedTo === track.safeTo
+      const isOver = isSeen && (this.#isSettled || track.isComplete || when === 'at-cap')
+      return to <= (isOver ? track.scannedTo : track.clearedTo)
     })
   }
 
@@ -350,6 +360,8 @@ export class StreamGate {
       this.#closed = true
       this.#port.finish()
     } else if (this.#isFull) {
+      this.#releaseCleared('at-cap')
+      if (!this.#isFull) return
       // One event, or one text that may not be cut, is larger than all that may be held: it can never be judged.
       this.#raise('over-limit')
       if (!this.#closed) this.#advance()

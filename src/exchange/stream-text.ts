@@ -1,4 +1,4 @@
-import type { Completion, Decoded, LlmFormat, Part, TextSegment } from '../llm/format.ts'
+import type { Completion, Decoded, LlmFormat, Part, TextPart, TextSegment } from '../llm/format.ts'
 import type { Redaction, RuleOutcome } from '../policy/decide.ts'
 import type { Rule } from '../policy/policy.ts'
 import { inOriginal } from '../policy/redact.ts'
@@ -14,15 +14,30 @@ export interface Covered {
   readonly to: number
 }
 
+type TextDelta = Extract<Part, { kind: 'text-delta' }>
+
+interface Appended {
+  readonly place: TextPlace
+  readonly outcomes: readonly RuleOutcome[]
+}
+
+function keyOf({ choice, textKind, block }: TextPart): string {
+  return `${choice}/${textKind}/${block}`
+}
+
 /** The running texts of a stream, in the order in which they began. */
 export class StreamText {
   readonly #incrementalRules: readonly Rule[]
   readonly #restorer: Restorer | undefined
+  readonly #keeps: 'what-scans-see' | 'all'
+  #strayRepeats = 0
   readonly #tracks = new Map<string, Track>()
 
-  constructor(incrementalRules: readonly Rule[] = [], restorer?: Restorer) {
+  /** `repeats`: that of the stream's decoder. */
+  constructor(incrementalRules: readonly Rule[] = [], restorer?: Restorer, repeats?: true) {
     this.#incrementalRules = incrementalRules
     this.#restorer = restorer
+    this.#keeps = repeats ? 'all' : 'what-scans-see'
   }
 
   get tracks(): Iterable<Track> {
@@ -33,21 +48,31 @@ export class StreamText {
     return this.#tracks.size === 0
   }
 
-  append(part: Extract<Part, { kind: 'text-delta' }>): {
-    readonly place: TextPlace
-    readonly outcomes: readonly RuleOutcome[]
-  } {
-    const key = `${part.choice}/${part.textKind}/${part.block}`
-    let track = this.#tracks.get(key)
-    if (track === undefined) {
-      track = new Track(part, this.#incrementalRules, this.#restorer)
-      this.#tracks.set(key, track)
-    }
-    return track.append(part)
+  append(part: TextDelta): Appended {
+    return this.#trackOf(keyOf(part), part).append(part)
   }
 
-  toolCallsOf(choice: number): readonly Track[] {
-    return [...this.#tracks.values()].filter(track => track.kind === 'tool-call' && track.choice === choice)
+  /** A text said once more needs no second look; one that differs from what was said is a text of its own. */
+  repeat(part: Extract<Part, { kind: 'text-repeat' }>): Appended {
+    const key = keyOf(part)
+    const track = this.#tracks.get(key)
+    if (track?.says(part.text)) return { place: { track, from: 0, to: track.length, part }, outcomes: [] }
+    this.#strayRepeats += 1
+    const stray: TextDelta = { ...part, kind: 'text-delta' }
+    return this.#trackOf(`${key}/${this.#strayRepeats}`, stray).append(stray)
+  }
+
+  #trackOf(key: string, part: TextDelta): Track {
+    let track = this.#tracks.get(key)
+    if (track === undefined) {
+      track = new Track(part, this.#incrementalRules, this.#restorer, this.#keeps)
+      this.#tracks.set(key, track)
+    }
+    return track
+  }
+
+  toolCallsOf(finish: Extract<Part, { kind: 'finish' }>): readonly Track[] {
+    return [...this.#tracks.values()].filter(track => track.isFinishedBy(finish))
   }
 
   /** Text that a scan by windows could see now and has not. */
@@ -98,13 +123,14 @@ export class StreamText {
 /** All texts of an event stream that is there as a whole, be it a copy or a file. */
 export function readEventStream(format: LlmFormat, chunks: readonly Uint8Array[]): Decoded<Completion> {
   const decoder = format.openStream()
-  const text = new StreamText()
+  const text = new StreamText([], undefined, decoder.repeats)
   let uninspectable = 0
   const frames = chunks.flatMap(chunk => decoder.push(chunk))
   for (const part of [...frames, ...decoder.end()].flatMap(frame => frame.parts)) {
     if (part.kind === 'undecodable') return part
     if (part.kind === 'uninspectable') uninspectable += 1
     else if (part.kind === 'text-delta') text.append(part)
+    else if (part.kind === 'text-repeat') text.repeat(part)
   }
   return { kind: 'ok', value: { segments: text.segments(), uninspectable } }
 }

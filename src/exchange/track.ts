@@ -1,6 +1,6 @@
 import { WeirError } from '../errors.ts'
 import type { Finding, IncrementalScan, Outcome, ScanProgress } from '../guardrail/guardrail.ts'
-import type { Part, TextKind } from '../llm/format.ts'
+import type { Part, TextKind, TextPart } from '../llm/format.ts'
 import type { Redaction, RuleOutcome } from '../policy/decide.ts'
 import { plainName } from '../policy/placeholder.ts'
 import type { Rule } from '../policy/policy.ts'
@@ -8,13 +8,14 @@ import { insertRedaction, overlay, type Redacted, type Replacement, redactPiece 
 import type { Restorer, RestoreScan } from '../policy/restore.ts'
 
 type TextDelta = Extract<Part, { kind: 'text-delta' }>
+type Finish = Extract<Part, { kind: 'finish' }>
 
 /** Where a frame's text stands in its running text. */
 export interface TextPlace {
   readonly track: Track
   readonly from: number
   readonly to: number
-  readonly part: TextDelta
+  readonly part: TextPart
 }
 
 /**
@@ -25,6 +26,7 @@ export interface TextPlace {
 export class Track {
   readonly choice: number
   readonly kind: TextKind
+  readonly block: number
   length = 0
   /** No more of it is expected. */
   isComplete = false
@@ -32,23 +34,26 @@ export class Track {
   scannedTo = 0
   /** What stands before may go, as far as scans by windows are concerned. */
   clearedTo = 0
-  /** The client has it up to here. */
-  releasedTo = 0
+  #releasedTo = 0
   readonly #scans: readonly RuleScan[]
   /** The text from `#base` on; what stands before is of no use any more. */
   #text = ''
   #base = 0
+  readonly #keepsAll: boolean
   readonly #redacted: Redacted[] = []
   readonly #restore: RestoreScan | undefined
   readonly #restored: Replacement[] = []
 
   constructor(
-    { choice, textKind, syntax }: TextDelta,
+    { choice, textKind, block, syntax }: TextDelta,
     incrementalRules: readonly Rule[],
     restorer: Restorer | undefined,
+    keeps: 'what-scans-see' | 'all',
   ) {
+    this.#keepsAll = keeps === 'all'
     this.choice = choice
     this.kind = textKind
+    this.block = block
     this.#scans = incrementalRules.map(rule => new RuleScan(rule))
     this.#restore = restorer?.open(syntax)
   }
@@ -57,6 +62,17 @@ export class Track {
   get safeTo(): number {
     const restorable = this.#restore?.safeTo ?? this.length
     return this.#scans.reduce((least, scan) => Math.min(least, scan.safeTo), restorable)
+  }
+
+  /** The client has it up to here. */
+  get releasedTo(): number {
+    return this.#releasedTo
+  }
+
+  released(to: number): void {
+    this.#releasedTo = to
+    // Scans by windows say themselves what they still want. Cut now and then: every cut copies what stays.
+    if (this.scannedTo === 0 && to - this.#base > 2 * KEPT_CHARS) this.#forget(to - KEPT_CHARS)
   }
 
   append(part: TextDelta): { readonly place: TextPlace; readonly outcomes: readonly RuleOutcome[] } {
@@ -89,6 +105,22 @@ export class Track {
     return this.#redacted
   }
 
+  #forget(before: number): void {
+    if (this.#keepsAll) return
+    this.#text = this.#text.slice(before - this.#base)
+    this.#base = before
+  }
+
+  /** Whether all of it is this text. Only where all of it is kept. */
+  says(text: string): boolean {
+    return this.#keepsAll && this.#text === text
+  }
+
+  /** Whether that part says that it is complete. */
+  isFinishedBy({ choice, block }: Finish): boolean {
+    return this.kind === 'tool-call' && this.choice === choice && (block ?? this.block) === this.block
+  }
+
   isRedactedIn(from: number, to: number): boolean {
     return overlay(this.#redacted, [], from, to).length > 0
   }
@@ -105,14 +137,16 @@ export class Track {
    */
   pieceTo(to: number, contextChars: number): { readonly start: number; readonly text: string } {
     const start = Math.max(this.#base, this.clearedTo - contextChars)
-    this.#text = this.#text.slice(start - this.#base)
-    this.#base = start
-    return { start, text: redactPiece(this.#text.slice(0, to - start), start, this.#redacted) }
+    this.#forget(start)
+    const piece = this.#text.slice(start - this.#base, to - this.#base)
+    return { start, text: redactPiece(piece, start, this.#redacted) }
   }
 }
 
 /** An upstream that writes on after it had finished a text: a new scan sees so much of what stands before. */
 const REPLAYED_CHARS = 1000
+/** So much of what was released is kept at least: more than REPLAYED_CHARS. */
+const KEPT_CHARS = 4096
 
 /** Whether the rule's guardrail can judge a text as it grows. */
 export function isIncremental({ guardrail }: Rule): boolean {

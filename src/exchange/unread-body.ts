@@ -1,5 +1,5 @@
 import type { FailureReason } from '../guardrail/guardrail.ts'
-import { detectResponseFormat, responseShape } from '../llm/detect.ts'
+import { detectResponseFormat } from '../llm/detect.ts'
 import type { LlmFormat } from '../llm/format.ts'
 import { BodyGate } from './body-gate.ts'
 
@@ -51,11 +51,9 @@ export class UnreadBody {
   }
 
   #look(extent: 'prefix' | 'whole'): Told {
-    const shape = responseShape(this.#contentType, this.#gate.body())
-    if (this.#format === undefined) {
-      // A JSON body tells its API only when it is whole.
-      return shape === 'json' && extent === 'prefix' ? MORE : this.#detect(extent)
-    }
+    if (this.#format === undefined) return this.#detect(extent)
+    const shape = this.#format.shapeOf(this.#contentType, this.#gate.body())
+    if (shape === 'opaque') return { kind: 'unsupported' }
     if (shape === 'more' && extent === 'prefix') return MORE
     // What looks like neither is read as JSON, whose decoder then says what is wrong with it.
     return { kind: 'read', format: this.#format, shape: shape === 'event-stream' ? shape : 'json' }

@@ -1,7 +1,8 @@
 import { openEventStream } from './event-stream.ts'
-import type { LlmFormat } from './format.ts'
+import type { LlmFormat, RequestPlace } from './format.ts'
 import { decodeJsonBody, parseJson } from './json-body.ts'
 import { openaiChat } from './openai-chat/index.ts'
+import { responseShape } from './response-shape.ts'
 
 /** In order: the first row whose pattern the normalised path fits claims the exchange. */
 const PATHS: readonly { readonly pattern: RegExp; readonly format: LlmFormat }[] = [
@@ -12,9 +13,16 @@ const PATHS: readonly { readonly pattern: RegExp; readonly format: LlmFormat }[]
 /** In the order in which they are asked about a response whose request was never seen. */
 const FORMATS: readonly LlmFormat[] = [openaiChat]
 
-/** The format that a path claims; `path` comes from `normalisePath`. */
-export function detectFormat(path: string): LlmFormat | undefined {
+/** The format that a request's place claims. */
+export function detectFormat({ path }: RequestPlace): LlmFormat | undefined {
   return PATHS.find(row => row.pattern.test(path))?.format
+}
+
+/** A `:path` as policies and formats read it: normalised, and its query apart. */
+export function placeOf(rawPath: string): RequestPlace {
+  const mark = rawPath.indexOf('?')
+  const query = mark === -1 ? '' : rawPath.slice(mark + 1).replace(/#.*$/s, '')
+  return { path: normalisePath(rawPath), query }
 }
 
 /**
@@ -42,56 +50,6 @@ function decodePercent(run: string): string {
     // One bad byte must not hide the slashes and letters next to it.
     return run.replace(/%[0-7][0-9a-f]/gi, ascii => decodeURIComponent(ascii))
   }
-}
-
-/** How a body is to be read. */
-export type ResponseShape =
-  | 'json'
-  | 'event-stream'
-  /** A charset that is not read here: undecodable. */
-  | 'unknown-encoding'
-  /** Too few bytes to tell. */
-  | 'more'
-  | 'unknown'
-
-/**
- * The content type decides; without one, or with one that says neither, the first bytes do. Of two charsets in
- * one content type any that is not read here counts: another reader might go by that one.
- */
-export function responseShape(contentType: string | undefined, firstBytes: Uint8Array): ResponseShape {
-  const [mediaType = '', ...parameters] = (contentType ?? '')
-    .split(';')
-    .map(piece => piece.trim().toLowerCase())
-  const isJson = /^application\/(?:json|[^\s/,;]+\+json)$/.test(mediaType)
-  const isEventStream = mediaType === 'text/event-stream'
-  const shape = isJson ? 'json' : isEventStream ? 'event-stream' : sniffShape(firstBytes)
-  const isText = shape === 'json' || shape === 'event-stream'
-  return isText && !parameters.every(isReadCharset) ? 'unknown-encoding' : shape
-}
-
-const CHARSETS: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii'])
-
-function isReadCharset(parameter: string): boolean {
-  const [name = '', value = ''] = parameter.split('=', 2)
-  return name.trim() !== 'charset' || CHARSETS.has(value.trim().replace(/^"(.*)"$/, '$1'))
-}
-
-/** Leading whitespace looked at. Past it only JSON is possible, whose decoder then judges the body. */
-const MAX_SNIFFED_BYTES = 4096
-const STREAM_STARTS: readonly string[] = [':', 'data:', 'event:', 'id:', 'retry:']
-const LONGEST_START = 6
-
-function sniffShape(firstBytes: Uint8Array): ResponseShape {
-  const latin1 = new TextDecoder('latin1')
-  const text = latin1.decode(firstBytes.subarray(0, MAX_SNIFFED_BYTES)).replace(/^\u00ef\u00bb\u00bf/, '')
-  const start = text.search(/[^ \t\r\n]/)
-  if (start === -1) return firstBytes.length < MAX_SNIFFED_BYTES ? 'more' : 'json'
-  const first = text.slice(start, start + LONGEST_START)
-  if (first.startsWith('{') || first.startsWith('[')) return 'json'
-  if (STREAM_STARTS.some(known => first.startsWith(known))) return 'event-stream'
-  const isCut = firstBytes.length < MAX_SNIFFED_BYTES && first.length < LONGEST_START
-  const mayGrow = [...STREAM_STARTS, '\u00ef\u00bb\u00bf'].some(known => known.startsWith(first))
-  return isCut && mayGrow ? 'more' : 'unknown'
 }
 
 export type ResponseDetection =

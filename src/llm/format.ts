@@ -74,12 +74,29 @@ export type Part =
        */
       readonly path: JsonPath
     }
-  | { readonly kind: 'finish'; readonly choice: number }
+  /**
+   * All of a running text, said once more, as some APIs do at its end. `choice`, `textKind` and `block` name that text;
+   * where the two differ this counts as a text of its own.
+   */
+  | {
+      readonly kind: 'text-repeat'
+      readonly choice: number
+      readonly textKind: TextKind
+      readonly block: number
+      readonly text: string
+      readonly syntax?: TextSyntax
+      readonly path: JsonPath
+    }
+  /** No more of the choice's tool calls is expected; with `block`, of that one. */
+  | { readonly kind: 'finish'; readonly choice: number; readonly block?: number }
   /** The API's own end of the stream, such as `[DONE]`: nothing may follow it. */
   | { readonly kind: 'terminator' }
   | { readonly kind: 'uninspectable' }
   /** The frame cannot be read: a fault to be judged by fail_open. */
   | { readonly kind: 'undecodable'; readonly reason: Undecodable }
+
+/** A part that holds text. */
+export type TextPart = Extract<Part, { kind: 'text-delta' | 'text-repeat' }>
 
 /** One event of a stream with its exact bytes, its trailing blank line included. */
 export interface Frame {
@@ -97,6 +114,8 @@ export interface StreamDecoder {
   end(): readonly Frame[]
   /** Bytes held of a frame that is not complete yet. */
   readonly buffered: number
+  /** There may be text-repeat parts, so that each running text has to be kept whole. */
+  readonly repeats?: true
 }
 
 /** What the client has seen of a stream, so that a refusal can close exactly what is open. */
@@ -128,7 +147,41 @@ export interface ProviderError {
 export interface ReplyBody {
   readonly contentType: string
   readonly body: Uint8Array
+  /** More headers that the API's clients look at; lower case. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** In place of the status that was asked for, where the API's clients take no other. */
+  readonly status?: number
 }
+
+/** Where a request went: what some APIs say there and not in the body. */
+export interface RequestPlace {
+  /** Normalised, without the query. */
+  readonly path: string
+  /** As it came, without the question mark; empty when there is none. */
+  readonly query: string
+}
+
+/** Who is answered with an error. */
+export interface ErrorContext {
+  /** Unique per exchange: 32 hex digits. */
+  readonly id: string
+  /** Undefined when the request was never seen or could not be read. */
+  readonly request: LlmRequest | undefined
+}
+
+/** How a response body is to be read. */
+export type ResponseShape =
+  /** As a whole, by `decodeResponse`: JSON mostly. */
+  | 'json'
+  /** Frame by frame, by `openStream`: SSE mostly. */
+  | 'event-stream'
+  /** A charset that is not read here: undecodable. */
+  | 'unknown-encoding'
+  /** Too few bytes to tell. */
+  | 'more'
+  | 'unknown'
+  /** By its nature without text, such as sound: fail_mode. */
+  | 'opaque'
 
 /** Replaces one whole text of a JSON body or of a frame. */
 export interface TextEdit {
@@ -138,16 +191,19 @@ export interface TextEdit {
 
 export interface LlmFormat {
   readonly name: string
-  decodeRequest(body: Uint8Array): Decoded<LlmRequest>
-  decodeResponse(body: Uint8Array): Decoded<Completion>
+  /** What a refusal needs to know of the request beside that, a format may keep in an object of its own class. */
+  decodeRequest(body: Uint8Array, place: RequestPlace): Decoded<LlmRequest>
+  /** Told by the content type, and by the first bytes where that does not tell. */
+  shapeOf(contentType: string | undefined, firstBytes: Uint8Array): ResponseShape
+  decodeResponse(body: Uint8Array, contentType?: string): Decoded<Completion>
   openStream(): StreamDecoder
   openPosition(): StreamPosition
-  /** Nothing was sent yet: a whole answer that says no. */
-  refusal(refusal: Refusal, shape: 'json' | 'event-stream'): ReplyBody
+  /** Nothing was sent yet: a whole answer that says no. Undefined where an answer has no text: then it is an error. */
+  refusal(refusal: Refusal, shape: 'json' | 'event-stream'): ReplyBody | undefined
   /** Headers and perhaps text are out: close what is open, refuse, terminate. */
   streamRefusal(refusal: Refusal, at: StreamPosition): Uint8Array
   /** The provider's own error object, for statuses from 400. */
-  error(error: ProviderError): ReplyBody
+  error(error: ProviderError, context: ErrorContext): ReplyBody
   /** The body with the given texts replaced and every other byte as it was. */
   rewrite(body: Uint8Array, edits: readonly TextEdit[]): Uint8Array
   /**

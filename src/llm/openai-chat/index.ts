@@ -1,4 +1,5 @@
 import type { LlmFormat } from '../format.ts'
+import { responseShape } from '../response-shape.ts'
 import { ChatPosition, renderError, renderRefusal, streamRefusal } from './refusal.ts'
 import { decodeRequest } from './request.ts'
 import { claimsResponse, decodeResponse } from './response.ts'
@@ -6,9 +7,10 @@ import { rewrite, rewriteFrame } from './rewrite.ts'
 import { openStream } from './stream.ts'
 
 /** OpenAI Chat Completions, and the many servers that speak it. */
-export const openaiChat: LlmFormat = {
+export const openaiChat = {
   name: 'openai-chat',
   decodeRequest,
+  shapeOf: responseShape,
   decodeResponse,
   openStream,
   openPosition: () => new ChatPosition(),
@@ -19,4 +21,4 @@ export const openaiChat: LlmFormat = {
   rewriteFrame,
   heartbeat: new TextEncoder().encode(':\n\n'),
   claimsResponse,
-}
+} satisfies LlmFormat

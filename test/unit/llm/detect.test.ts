@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { detectFormat, detectResponseFormat, normalisePath, responseShape } from '../../../src/llm/detect.ts'
+import { detectFormat, detectResponseFormat, normalisePath, placeOf } from '../../../src/llm/detect.ts'
 import { openaiChat } from '../../../src/llm/openai-chat/index.ts'
+import { responseShape } from '../../../src/llm/response-shape.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
@@ -40,7 +41,7 @@ describe('detectFormat', () => {
     '/v1/%63hat/completions',
     '/openai/deployments/x/Chat/Completions',
   ])('%s is chat', raw => {
-    expect(detectFormat(normalisePath(raw))).toBe(openaiChat)
+    expect(detectFormat(placeOf(raw))).toBe(openaiChat)
   })
 
   test.each([
@@ -51,7 +52,7 @@ describe('detectFormat', () => {
     '/v1/models?next=/chat/completions',
     '/',
   ])('%s is not', raw => {
-    expect(detectFormat(normalisePath(raw))).toBe(undefined)
+    expect(detectFormat(placeOf(raw))).toBe(undefined)
   })
 })
 

@@ -1,0 +1,41 @@
+import type { ResponseShape } from './format.ts'
+
+/**
+ * The content type decides; without one, or with one that says neither, the first bytes do. Of two charsets in
+ * one content type any that is not read here counts: another reader might go by that one.
+ */
+export function responseShape(contentType: string | undefined, firstBytes: Uint8Array): ResponseShape {
+  const [mediaType = '', ...parameters] = (contentType ?? '')
+    .split(';')
+    .map(piece => piece.trim().toLowerCase())
+  const isJson = /^application\/(?:json|[^\s/,;]+\+json)$/.test(mediaType)
+  const isEventStream = mediaType === 'text/event-stream'
+  const shape = isJson ? 'json' : isEventStream ? 'event-stream' : sniffShape(firstBytes)
+  const isText = shape === 'json' || shape === 'event-stream'
+  return isText && !parameters.every(isReadCharset) ? 'unknown-encoding' : shape
+}
+
+const CHARSETS: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii'])
+
+function isReadCharset(parameter: string): boolean {
+  const [name = '', value = ''] = parameter.split('=', 2)
+  return name.trim() !== 'charset' || CHARSETS.has(value.trim().replace(/^"(.*)"$/, '$1'))
+}
+
+/** Leading whitespace looked at. Past it only JSON is possible, whose decoder then judges the body. */
+const MAX_SNIFFED_BYTES = 4096
+const STREAM_STARTS: readonly string[] = [':', 'data:', 'event:', 'id:', 'retry:']
+const LONGEST_START = 6
+
+function sniffShape(firstBytes: Uint8Array): ResponseShape {
+  const latin1 = new TextDecoder('latin1')
+  const text = latin1.decode(firstBytes.subarray(0, MAX_SNIFFED_BYTES)).replace(/^\u00ef\u00bb\u00bf/, '')
+  const start = text.search(/[^ \t\r\n]/)
+  if (start === -1) return firstBytes.length < MAX_SNIFFED_BYTES ? 'more' : 'json'
+  const first = text.slice(start, start + LONGEST_START)
+  if (first.startsWith('{') || first.startsWith('[')) return 'json'
+  if (STREAM_STARTS.some(known => first.startsWith(known))) return 'event-stream'
+  const isCut = firstBytes.length < MAX_SNIFFED_BYTES && first.length < LONGEST_START
+  const mayGrow = [...STREAM_STARTS, '\u00ef\u00bb\u00bf'].some(known => known.startsWith(first))
+  return isCut && mayGrow ? 'more' : 'unknown'
+}
