@@ -95,6 +95,8 @@ export type Effect =
     }
   | { readonly kind: 'record'; readonly record: DecisionRecord }
   | { readonly kind: 'count'; readonly what: Counted }
+  /** Envoy only lets us watch, and the policy has rules that would deny or change what passes. */
+  | { readonly kind: 'unenforced'; readonly policy: string }
   | { readonly kind: 'start-heartbeats'; readonly everyMs: number }
   | { readonly kind: 'stop-heartbeats' }
   /** This and the next take the place of the one asked for before. */

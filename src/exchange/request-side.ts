@@ -1,6 +1,7 @@
 import type { FailureReason } from '../guardrail/guardrail.ts'
 import { detectFormat, placeOf } from '../llm/detect.ts'
 import type { ProviderError } from '../llm/format.ts'
+import { canIntervene } from '../policy/decide.ts'
 import { Placeholders } from '../policy/placeholder.ts'
 import type { Policy, Rule } from '../policy/policy.ts'
 import { Restorer } from '../policy/restore.ts'
@@ -162,6 +163,9 @@ export class RequestSide {
     this.#guarded = true
     this.#gate = new BodyGate(policy.limits.maxRequestBytes)
     const { observed } = this.#host.init
+    if (observed && canIntervene([...this.#inputRules, ...policy.outputRules])) {
+      this.#host.emit({ kind: 'unenforced', policy: policy.name })
+    }
     if (policy.parallelRules.length > 0 && !observed) this.parallel.expect(policy)
     this.#state = policy.inputRules.length === 0 || observed ? 'copying' : 'gathering'
     const encoding = event.headers.get('content-encoding')?.toLowerCase() ?? 'identity'

@@ -64,6 +64,9 @@ export class ResponseSide {
       if (event.endOfStream) this.#end()
       return
     }
+    if (known === undefined && this.#host.init.observed && canIntervene(pinned.policy.outputRules)) {
+      this.#host.emit({ kind: 'unenforced', policy: pinned.policy.name })
+    }
     const why = whyBlind(pinned.policy, this.#host.init)
     if (why === undefined) this.#open(event, pinned)
     else this.#host.emit({ kind: 'end', status: 'failed-precondition', why })

@@ -17,6 +17,8 @@ export interface CallTelemetry {
   held(deltaBytes: number): void
   /** Envoy's config does not let Weir see what a policy must see. */
   refused(why: string): void
+  /** Envoy runs the filter in observability_mode under a policy that would deny or change what passes. */
+  unenforced(policy: string): void
   /** A bug, or the cause of a guardrail's failure. */
   fault(error: unknown, exchangeId: string): void
 }

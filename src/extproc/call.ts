@@ -111,6 +111,9 @@ export class Call {
       case 'count':
         this.#deps.telemetry.count(effect.what)
         return
+      case 'unenforced':
+        this.#deps.telemetry.unenforced(effect.policy)
+        return
       case 'start-heartbeats':
         this.#alarms.startHeartbeats(effect.everyMs)
         return

@@ -16,6 +16,7 @@ export interface Metrics {
   exchangeEnded(how: ExchangeEnd): void
   count(what: Counted): void
   refused(): void
+  unenforced(policy: string): void
   fault(): void
   /** Bytes that exchanges hold back: `delta` more, or fewer when negative. */
   held(deltaBytes: number): void
@@ -109,7 +110,7 @@ function decisionMetrics(registry: Registry): Pick<Metrics, 'decision'> {
 
 type ExchangeMetrics = Pick<
   Metrics,
-  'exchangeOpened' | 'exchangeEnded' | 'count' | 'refused' | 'fault' | 'held' | 'snapshot'
+  'exchangeOpened' | 'exchangeEnded' | 'count' | 'refused' | 'unenforced' | 'fault' | 'held' | 'snapshot'
 >
 
 function exchangeMetrics(registry: Registry): ExchangeMetrics {
@@ -129,6 +130,12 @@ function exchangeMetrics(registry: Registry): ExchangeMetrics {
     heartbeat: counter('weir_heartbeats_total', 'Heartbeats sent on withheld event streams.'),
   }
   const refused = counter('weir_refused_total', "Calls that Envoy's config made impossible to guard.")
+  const unenforced = new Counter({
+    name: 'weir_unenforced_total',
+    help: 'Exchanges that observability_mode kept from being denied or changed.',
+    labelNames: ['policy'],
+    registers,
+  })
   const faults = counter('weir_faults_total', 'Faults whose cause was logged: of guardrails, or bugs.')
   const heldBytes = new Gauge({ name: 'weir_held_bytes', help: 'Body bytes held back now.', registers })
   const info = new Gauge({
@@ -145,6 +152,7 @@ function exchangeMetrics(registry: Registry): ExchangeMetrics {
     },
     count: what => counted[what].inc(),
     refused: () => refused.inc(),
+    unenforced: policy => unenforced.inc({ policy }),
     fault: () => faults.inc(),
     held: deltaBytes => heldBytes.inc(deltaBytes),
     snapshot(version) {

@@ -17,6 +17,8 @@ export interface Telemetry {
   held(deltaBytes: number): void
   /** Envoy's config does not let Weir see what a policy must see. */
   refused(why: string): void
+  /** Envoy runs the filter in observability_mode under a policy that would deny or change what passes. */
+  unenforced(policy: string): void
   /** A bug, or the cause of a guardrail's failure. */
   fault(error: unknown, exchangeId: string): void
   readonly log: Log
@@ -25,6 +27,8 @@ export interface Telemetry {
 
 /** Joins a log and metrics. It owns neither: whoever made them closes them. */
 export function createTelemetry(log: Log, metrics: Metrics): Telemetry {
+  /** Said once a policy: it is true of every exchange. */
+  const warned = new Set<string>()
   return {
     log,
     metrics,
@@ -40,6 +44,12 @@ export function createTelemetry(log: Log, metrics: Metrics): Telemetry {
     refused(why) {
       metrics.refused()
       log.error('exchange refused', { why })
+    },
+    unenforced(policy) {
+      metrics.unenforced(policy)
+      if (warned.has(policy)) return
+      warned.add(policy)
+      log.warn('policy not enforced: Envoy runs the filter in observability_mode', { policy })
     },
     fault(error, exchangeId) {
       metrics.fault()

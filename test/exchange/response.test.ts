@@ -494,4 +494,18 @@ test('in observability_mode nothing is ever replied, and everything is judged', 
     { phase: 'response', effective: 'released', because: 'alerted' },
   ])
   expect([envoy.request.out, envoy.response.out]).toEqual([[], []])
+  // The policy would have denied: said once an exchange.
+  expect(envoy.unenforced).toEqual(['test'])
+})
+
+test('in observability_mode a response whose request was not seen tells of its policy too', () => {
+  for (const [action, told] of [
+    ['block', ['test']],
+    ['alert', []],
+  ] as const) {
+    const outputRules = [rule(flagWord('secret'), action, 'fail-open')]
+    const envoy = new EnvoyModel(policySet(policy({ outputRules })), { mode: 'streamed', observed: true })
+    envoy.headers('response', JSON_ANSWER)
+    expect(envoy.unenforced).toEqual(told)
+  }
 })

@@ -48,6 +48,7 @@ export class EnvoyModel {
   readonly scans: ScanEffect[] = []
   readonly records: DecisionRecord[] = []
   readonly counts: string[] = []
+  readonly unenforced: string[] = []
   localReply: LocalReply | undefined
   ended: Extract<Effect, { kind: 'end' }> | undefined
   paused = false
@@ -138,6 +139,9 @@ export class EnvoyModel {
         return this.#scan(effect)
       case 'record':
         this.records.push(effect.record)
+        return undefined
+      case 'unenforced':
+        this.unenforced.push(effect.policy)
         return undefined
       case 'count':
         this.counts.push(effect.what)

@@ -12,6 +12,7 @@ export class RecordingTelemetry implements CallTelemetry {
   readonly counts: Counted[] = []
   readonly ends: CallEnd[] = []
   readonly refusals: string[] = []
+  readonly unenforcedPolicies: string[] = []
   readonly faults: unknown[] = []
   opened = 0
   heldBytes = 0
@@ -39,6 +40,10 @@ export class RecordingTelemetry implements CallTelemetry {
   }
   refused(why: string): void {
     this.refusals.push(why)
+    this.#changed()
+  }
+  unenforced(policy: string): void {
+    this.unenforcedPolicies.push(policy)
     this.#changed()
   }
   fault(error: unknown): void {
@@ -71,6 +76,7 @@ export class RecordingTelemetry implements CallTelemetry {
     this.counts.length = 0
     this.ends.length = 0
     this.refusals.length = 0
+    this.unenforcedPolicies.length = 0
     this.faults.length = 0
   }
 

@@ -121,6 +121,8 @@ describe('metrics', () => {
     telemetry.held(100)
     telemetry.held(-40)
     telemetry.refused('needs bodies')
+    telemetry.unenforced('chat')
+    telemetry.unenforced('chat')
     telemetry.fault(new GuardrailFailure('unreachable', 'no route'), 'id-1')
     telemetry.fault(new Error('bug'), 'id-2')
     metrics.snapshot('aaa')
@@ -136,6 +138,7 @@ describe('metrics', () => {
         'weir_heartbeats_total 1',
         'weir_held_bytes 60',
         'weir_refused_total 1',
+        'weir_unenforced_total{policy="chat"} 2',
         'weir_faults_total 2',
         'weir_snapshot_info{version="bbb"} 1',
       ]),
@@ -143,6 +146,8 @@ describe('metrics', () => {
     expect(rendered.filter(line => line.startsWith('weir_snapshot_info'))).toHaveLength(1)
     expect(lines().map(({ level, msg }) => `${level} ${msg}`)).toEqual([
       'error exchange refused',
+      // Said once a policy.
+      'warn policy not enforced: Envoy runs the filter in observability_mode',
       'warn guardrail failed',
       'error fault',
     ])
