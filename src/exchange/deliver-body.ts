@@ -10,6 +10,7 @@ import { type Judged, judge, judgeFault } from './judge.ts'
 import { REFUSALS } from './local-reply.ts'
 import type { ExchangeHost } from './pinned.ts'
 import type { Because } from './record.ts'
+import { whenAllKnown } from './watched.ts'
 
 /** A JSON answer: held whole, judged once, then released as it came, redacted, or refused. */
 export class BodyDelivery implements Delivery {
@@ -162,20 +163,22 @@ export class BodyDelivery implements Delivery {
   }
 
   /** The body as the client is to see it: redacted, and with what was redacted from the request put back. */
-  #goOn({ decision, outcomes, replacements }: Judged, { segments }: Completion): void {
+  #goOn(judged: Judged, { segments }: Completion): void {
     const { format, restorer } = this.#guarded
     const edits = segments.flatMap(({ path, text, syntax }, index) => {
       const restored = restorer?.find(text, 0, syntax) ?? []
-      const changes = overlay(replacements.get(index) ?? [], restored)
+      const changes = overlay(judged.replacements.get(index) ?? [], restored)
       return changes.length === 0 ? [] : [{ path, text: redactPiece(text, 0, changes) }]
     })
     const mutation = edits.length === 0 ? undefined : CHANGED_BODY
     this.#downstream.releaseHeaders(mutation)
     if (mutation !== undefined) this.#downstream.release(format.rewrite(this.#gate.body(), edits))
     else for (const chunk of this.#gate.take()) this.#downstream.pass(chunk)
-    if (decision.kind === 'release') this.#downstream.record('released', decision.because, outcomes, 0)
-    else this.#downstream.record('redacted', 'flagged', outcomes, 0)
     this.#downstream.finish(mutation)
+    whenAllKnown(judged, ({ decision, outcomes }) => {
+      if (decision.kind === 'release') this.#downstream.record('released', decision.because, outcomes, 0)
+      else this.#downstream.record('redacted', 'flagged', outcomes, 0)
+    })
   }
 
   #deny(because: Because, judged: Judged | undefined, error?: ProviderError): void {

@@ -1,12 +1,13 @@
 import type { Outcome } from '../guardrail/guardrail.ts'
 import type { Frame, ProviderError } from '../llm/format.ts'
-import { decide, mostTelling, type RuleOutcome } from '../policy/decide.ts'
+import { decide, mostTelling, onlyWatches, type RuleOutcome } from '../policy/decide.ts'
 import type { Rule } from '../policy/policy.ts'
 import type { Delivery } from './delivery.ts'
 import type { Downstream, GuardedResponse } from './downstream.ts'
 import { heldBody } from './header-mutations.ts'
 import type { HeldFrame } from './held-frames.ts'
 import { judge, judgeFault } from './judge.ts'
+import { LiveTap } from './live-tap.ts'
 import { REFUSALS } from './local-reply.ts'
 import type { ExchangeHost } from './pinned.ts'
 import type { Because } from './record.ts'
@@ -30,6 +31,9 @@ export class StreamDelivery implements Delivery {
   /** The most telling outcome of each rule, over all scans. */
   readonly #outcomes = new Map<Rule, RuleOutcome>()
   readonly #windowRules: readonly Rule[]
+  /** Rules that only watch judge a copy at the end. */
+  readonly #watching: readonly Rule[]
+  readonly #tap: LiveTap
   #didRedact = false
   #state: 'holding' | 'passing' | 'settled' = 'holding'
   /** First bytes of the stream, until it is known whether a byte order mark leads it. */
@@ -42,10 +46,13 @@ export class StreamDelivery implements Delivery {
     this.#host = host
     this.#downstream = downstream
     this.#guarded = guarded
-    this.#windowRules = policy.outputRules.filter(rule => !isIncremental(rule))
+    this.#watching = policy.outputRules.filter(onlyWatches)
+    this.#tap = new LiveTap(policy.limits.maxResponseBytes)
+    const rules = policy.outputRules.filter(rule => !onlyWatches(rule))
+    this.#windowRules = rules.filter(rule => !isIncremental(rule))
     this.#gate = new StreamGate(this.#port(), format.openStream(), policy.stream, {
       maxBytes: policy.limits.maxResponseBytes,
-      rules: policy.outputRules,
+      rules,
       restorer,
     })
     for (const rule of policy.outputRules) {
@@ -124,6 +131,7 @@ export class StreamDelivery implements Delivery {
       this.#sawChunk = true
       this.#mayLeadWithBom = chunk[0] === BOM[0]
     }
+    if (this.#watching.length > 0) this.#tap.push(chunk)
     if (this.#state === 'passing') this.#downstream.pass(chunk)
     else this.#gate.push(chunk)
   }
@@ -167,9 +175,11 @@ export class StreamDelivery implements Delivery {
   }
 
   closed(): void {
+    if (this.#state === 'settled') return
     if (this.#state === 'passing' || this.#gate.isComplete) this.#recordReleased()
     else if (this.#state === 'holding') {
-      this.#downstream.record('discarded', 'cancelled', this.#told, this.#gate.heldBytes)
+      const held = this.#gate.heldBytes
+      this.#whenWatched(() => this.#downstream.record('discarded', 'cancelled', this.#told, held))
     }
     this.#state = 'settled'
   }
@@ -220,10 +230,42 @@ export class StreamDelivery implements Delivery {
   }
 
   #recordReleased(): void {
-    const decision = decide(this.#told)
-    const because = decision.kind === 'release' ? decision.because : 'flagged'
-    const effective = this.#didRedact ? 'redacted' : 'released'
-    this.#downstream.record(effective, this.#unsupported ? 'unsupported' : because, this.#told, 0)
+    this.#whenWatched(() => {
+      const decision = decide(this.#told)
+      const because = decision.kind === 'release' ? decision.because : 'flagged'
+      const effective = this.#didRedact ? 'redacted' : 'released'
+      this.#downstream.record(effective, this.#unsupported ? 'unsupported' : because, this.#told, 0)
+    })
+  }
+
+  /** Calls back, now or later, when the rules that only watch have their outcomes as well. */
+  #whenWatched(then: () => void): void {
+    if (this.#watching.length === 0) then()
+    else {
+      this.#judgeCopy(outcomes => {
+        this.#note(outcomes)
+        then()
+      })
+    }
+  }
+
+  /** What the rules that only watch say to all that the upstream said, as local rules let it be seen. */
+  #judgeCopy(done: (outcomes: readonly RuleOutcome[]) => void): void {
+    const { policy, request } = this.#guarded
+    const copied = this.#tap.read(this.#guarded)
+    if (copied.kind === 'fault') {
+      done(judgeFault(this.#watching, copied.reason).outcomes)
+      return
+    }
+    const { segments } = copied
+    const redacting = policy.outputRules.filter(
+      ({ action, guardrail }) => action === 'redact' && guardrail.locality === 'local',
+    )
+    const rules = segments.length > 0 ? [...redacting, ...this.#watching] : []
+    const subject = { side: 'output' as const, conversation: request?.segments ?? [], segments, final: true }
+    judge(this.#host.openScan, rules, subject, 'shadow', ({ outcomes }) =>
+      done(outcomes.filter(({ rule }) => this.#watching.includes(rule))),
+    )
   }
 
   get #told(): readonly RuleOutcome[] {

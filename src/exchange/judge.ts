@@ -1,11 +1,12 @@
 import type { FailureReason, ScanSubject } from '../guardrail/guardrail.ts'
 import type { TextSegment } from '../llm/format.ts'
-import { type Decision, decide, type RuleOutcome, stricter } from '../policy/decide.ts'
+import { type Decision, decide, onlyWatches, type RuleOutcome, stricter } from '../policy/decide.ts'
 import { type Name, plainName } from '../policy/placeholder.ts'
 import type { Rule } from '../policy/policy.ts'
 import { inOriginal, type Replacement, redactionsBySegment, redactSegments } from '../policy/redact.ts'
 import { viewed } from '../policy/view.ts'
 import type { ScanLifetime } from './events.ts'
+import { Watched } from './watched.ts'
 
 /** Opens a scan; `onEnd` gets exactly one outcome per rule, in order, unless the call ends before. */
 export type OpenScan = (
@@ -24,6 +25,8 @@ export interface Judged {
   readonly replacements: Replacements
   /** The subject's texts with every redaction made; the same objects where nothing changed. */
   readonly segments: readonly TextSegment[]
+  /** Rules that only watch have no outcome yet: `whenAllKnown` waits for them. */
+  readonly watched: readonly Watched[]
 }
 
 type Replacements = ReadonlyMap<number, readonly Replacement[]>
@@ -36,7 +39,8 @@ interface Stage {
 
 /**
  * Has the texts judged by local rules first, and by remote ones, in parallel, only when those did not deny. Remote
- * guardrails see what local ones left after redaction. `name` says what takes the place of what was found.
+ * guardrails see what local ones left after redaction. Nobody waits for remote rules that can change nothing. `name`
+ * says what takes the place of what was found.
  */
 export function judge(
   openScan: OpenScan,
@@ -48,23 +52,32 @@ export function judge(
 ): void {
   const local = rules.filter(rule => rule.guardrail.locality === 'local')
   const remote = rules.filter(rule => rule.guardrail.locality === 'remote')
+  // Of a shadow scan nobody waits for anything.
+  const watching = lifetime === 'call' ? remote.filter(onlyWatches) : []
+  const guarding = remote.filter(rule => !watching.includes(rule))
   const { segments } = subject
   const replace = ({ decision }: Stage): Replacements =>
     decision.kind === 'redact' ? redactionsBySegment(segments, decision.redactions, name) : NOTHING
   judgeStage(openScan, local, subject, lifetime, first => {
     if (first.decision.kind === 'deny') {
-      done({ ...first, replacements: NOTHING, segments })
+      done({ ...first, replacements: NOTHING, segments, watched: [] })
       return
     }
     const replaced = replace(first)
     const left = redactSegments(segments, replaced)
-    judgeStage(openScan, remote, { ...subject, segments: left }, lifetime, second => {
+    const watched = watching.length > 0 ? [new Watched()] : []
+    for (const watch of watched) {
+      judgeStage(openScan, watching, { ...subject, segments: left }, 'shadow', stage =>
+        watch.settle(stage.outcomes),
+      )
+    }
+    judgeStage(openScan, guarding, { ...subject, segments: left }, lifetime, second => {
       const both: Stage = {
         decision: stricter(first.decision, asOriginal(replaced, second.decision)),
         outcomes: [...first.outcomes, ...second.outcomes],
       }
       const replacements = second.decision.kind === 'redact' ? replace(both) : replaced
-      done({ ...both, replacements, segments: redactSegments(segments, replacements) })
+      done({ ...both, replacements, segments: redactSegments(segments, replacements), watched })
     })
   })
 }
@@ -133,5 +146,5 @@ function placed({ rule, outcome }: RuleOutcome, places: readonly number[]): Rule
 /** The body or what carries it is at fault: one failure of every rule. */
 export function judgeFault(rules: readonly Rule[], reason: FailureReason): Judged {
   const outcomes = rules.map(rule => ({ rule, outcome: { kind: 'failure' as const, reason, ms: 0 } }))
-  return { decision: decide(outcomes), outcomes, replacements: NOTHING, segments: [] }
+  return { decision: decide(outcomes), outcomes, replacements: NOTHING, segments: [], watched: [] }
 }

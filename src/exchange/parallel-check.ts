@@ -64,6 +64,7 @@ export class ParallelCheck {
         outcomes: [...(earlier?.outcomes ?? []), ...judged.outcomes],
         replacements: judged.replacements,
         segments,
+        watched: [...(earlier?.watched ?? []), ...judged.watched],
       })
     })
   }

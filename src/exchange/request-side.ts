@@ -17,6 +17,7 @@ import { type ExchangeHost, mayLeaveEarly, type Pinned, whyBlind } from './pinne
 import type { Because, Effective } from './record.ts'
 import { RequestAnswers, type RequestFacts } from './request-answers.ts'
 import { readRequest } from './request-reading.ts'
+import { whenAllKnown } from './watched.ts'
 
 type HeadersEvent = Extract<ExchangeEvent, { kind: 'headers' }>
 
@@ -259,9 +260,11 @@ export class RequestSide {
   }
 
   /** The request went on, or goes now. */
-  #recordGone({ decision, ...judged }: Judged): void {
-    if (decision.kind === 'release') this.#record('released', decision.because, { decision, ...judged })
-    else this.#record('redacted', 'flagged', { decision, ...judged })
+  #recordGone(judged: Judged): void {
+    whenAllKnown(judged, all => {
+      if (all.decision.kind === 'release') this.#record('released', all.decision.because, all)
+      else this.#record('redacted', 'flagged', all)
+    })
   }
 
   #release(): void {

@@ -116,6 +116,11 @@ export function canIntervene(rules: readonly Rule[]): boolean {
   return rules.some(rule => rule.action !== 'alert' || !rule.failOpen)
 }
 
+/** A guard service whose answer changes nothing: nobody need wait for it. */
+export function onlyWatches(rule: Rule): boolean {
+  return rule.guardrail.locality === 'remote' && !canIntervene([rule])
+}
+
 /** Whether what these rules redact is put back into the answer. */
 export function canRestore(rules: readonly Rule[]): boolean {
   return rules.some(({ action, redact }) => action === 'redact' && isRestored(redact ?? PLAIN))
