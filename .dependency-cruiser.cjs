@@ -34,7 +34,7 @@ module.exports = {
     door('policy', GUARDRAIL_TYPES, FORMAT),
     door('llm'),
     door('guardrail', FORMAT),
-    door('exchange', '^src/llm/(format|detect)\\.ts$', room('policy'), GUARDRAIL_TYPES),
+    door('exchange', '^src/llm/(format|detect|json-body)\\.ts$', room('policy'), GUARDRAIL_TYPES),
     door(
       'extproc',
       room('exchange'),
@@ -43,6 +43,7 @@ module.exports = {
       '^src/policy/policy\\.ts$',
     ),
     door('config', '^src/guardrail/(registry|guardrail|http-client)\\.ts$', room('policy')),
+    door('coding', '^src/exchange/content-coding\\.ts$'),
     door('telemetry', '^src/exchange/(events|record)\\.ts$', GUARDRAIL_TYPES),
     strangers('llm'),
     strangers('guardrail'),

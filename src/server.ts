@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { contentCodings } from './coding/codings.ts'
 import { parseListenAddress } from './config/address.ts'
 import type { Snapshot } from './config/snapshot.ts'
 import { WeirError } from './errors.ts'
@@ -32,6 +33,7 @@ export function createServer(snapshot: Snapshot, deps: { readonly telemetry: Tel
     {
       telemetry,
       policies: () => snapshot.policySet,
+      codings: contentCodings,
       shadows: new ShadowScans(MAX_SHADOW_SCANS),
       clock: () => performance.now(),
       unixSeconds: () => Math.floor(Date.now() / 1000),

@@ -3,8 +3,8 @@ import type { ConfigProblem } from '../errors.ts'
 import { assertNever, WeirError } from '../errors.ts'
 import type { Guardrail } from '../guardrail/guardrail.ts'
 import { createGuardrail, type GuardrailDeps } from '../guardrail/registry.ts'
-import type { RedactStyle } from '../policy/placeholder.ts'
 import type { Match, Policy, Rule } from '../policy/policy.ts'
+import type { RedactStyle } from '../policy/redaction.ts'
 import type { View } from '../policy/view.ts'
 import { badConfig, type LoadedConfig, type ResolvedSecrets, redactPlace } from './load.ts'
 import { maskConfig } from './mask.ts'
@@ -115,6 +115,7 @@ function compilePolicy(
     limits: { maxRequestBytes: limits.max_request_bytes, maxResponseBytes: limits.max_response_bytes },
     failMode: policy.fail_mode,
     uninspectable: policy.uninspectable,
+    canonicalize: policy.canonicalize,
     denyCode: policy.deny_code,
     requestFailureMessage: policy.request_failure_message,
     responseFailureMessage: policy.response_failure_message,

@@ -216,7 +216,7 @@ export const policySchema = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      'Send the upstream the request as it was read here, so that both parse the same. Not built yet.',
+      'Send the upstream a JSON request as it was read here, written anew, so that both read the same. It then waits for its whole body, and numbers of more than 15 digits lose precision.',
     ),
   deny_format: z
     .enum(['provider', 'guardrail_violation'])

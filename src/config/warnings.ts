@@ -56,7 +56,6 @@ function policyWarnings(policy: PolicyConfig): string[] {
   const { name, guardrails } = policy
   return [
     ...(guardrails.length === 0 ? ['has no guardrails: its traffic passes unscanned'] : []),
-    ...(policy.canonicalize ? ['canonicalize is not built yet: requests go on byte for byte'] : []),
     ...(policy.deny_format === 'provider'
       ? []
       : ["deny_format guardrail_violation is not built yet: refusals take the provider's form"]),

@@ -3,14 +3,14 @@ import type { FailureReason } from '../guardrail/guardrail.ts'
 import type { Completion, ProviderError } from '../llm/format.ts'
 import { overlay, redactPiece } from '../policy/redact.ts'
 import { BodyGate } from './body-gate.ts'
+import { type DecodeFault, decodeWhole } from './content-coding.ts'
 import type { Delivery } from './delivery.ts'
 import type { Downstream, GuardedResponse } from './downstream.ts'
 import { CHANGED_BODY } from './header-mutations.ts'
-import { type Judged, judge, judgeFault } from './judge.ts'
+import { type Judged, judge, judgeFault, whenAllKnown } from './judge.ts'
 import { REFUSALS } from './local-reply.ts'
 import type { ExchangeHost } from './pinned.ts'
 import type { Because } from './record.ts'
-import { whenAllKnown } from './watched.ts'
 
 /** A JSON answer: held whole, judged once, then released as it came, redacted, or refused. */
 export class BodyDelivery implements Delivery {
@@ -19,6 +19,8 @@ export class BodyDelivery implements Delivery {
   readonly #downstream: Downstream
   readonly #guarded: GuardedResponse
   readonly #gate: BodyGate
+  /** The whole body without its content coding, once it was read. */
+  #decoded: Uint8Array = new Uint8Array(0)
   /** Length that the upstream announced: the body is complete there, whether or not trailers follow. */
   readonly #expectedBytes: number | undefined
   #state: 'holding' | 'settled' | 'passing' = 'holding'
@@ -101,8 +103,23 @@ export class BodyDelivery implements Delivery {
     this.#downstream.record('released', 'failed-open', this.#forgiven?.outcomes ?? [], 0)
   }
 
+  /** The whole body, decoded. */
+  #readBody(): Uint8Array | DecodeFault {
+    const { contentEncoding, policy } = this.#guarded
+    const body = this.#gate.body()
+    if (contentEncoding === undefined || body.byteLength === 0) return body
+    const decoder = this.#host.init.codings.open(contentEncoding, policy.limits.maxResponseBytes)
+    return decoder === undefined ? 'broken' : decodeWhole(decoder, body)
+  }
+
   #inspect(): void {
-    const decoded = this.#guarded.format.decodeResponse(this.#gate.body(), this.#guarded.contentType)
+    const body = this.#readBody()
+    if (typeof body === 'string') {
+      this.fault(body === 'broken' ? 'undecodable' : 'over-limit')
+      return
+    }
+    this.#decoded = body
+    const decoded = this.#guarded.format.decodeResponse(body, this.#guarded.contentType)
     if (decoded.kind === 'undecodable') {
       this.fault('undecodable')
       return
@@ -172,8 +189,9 @@ export class BodyDelivery implements Delivery {
     })
     const mutation = edits.length === 0 ? undefined : CHANGED_BODY
     this.#downstream.releaseHeaders(mutation)
-    if (mutation !== undefined) this.#downstream.release(format.rewrite(this.#gate.body(), edits))
-    else for (const chunk of this.#gate.take()) this.#downstream.pass(chunk)
+    if (mutation !== undefined) {
+      this.#downstream.release(this.#downstream.coded(format.rewrite(this.#decoded, edits)))
+    } else for (const chunk of this.#gate.take()) this.#downstream.pass(chunk)
     this.#downstream.finish(mutation)
     whenAllKnown(judged, ({ decision, outcomes }) => {
       if (decision.kind === 'release') this.#downstream.record('released', decision.because, outcomes, 0)

@@ -41,6 +41,9 @@ export class LiveDelivery implements Delivery {
 
   windowDue(): void {}
 
+  /** Never while chunks pass as they came: the copy is decoded at the end. */
+  fault(): void {}
+
   deadline(): void {}
 
   /** What was delivered before the cut is judged all the same. */
@@ -57,7 +60,7 @@ export class LiveDelivery implements Delivery {
     this.#ended = true
     const { policy, request } = this.#guarded
     const copied = this.#readable
-      ? this.#tap.read(this.#guarded)
+      ? this.#tap.read(this.#guarded, this.#host.init.codings)
       : { kind: 'fault' as const, reason: 'undecodable' as const }
     switch (copied.kind) {
       case 'fault':

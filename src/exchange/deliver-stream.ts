@@ -1,4 +1,4 @@
-import type { Outcome } from '../guardrail/guardrail.ts'
+import type { FailureReason, Outcome } from '../guardrail/guardrail.ts'
 import type { Frame, ProviderError } from '../llm/format.ts'
 import { decide, mostTelling, onlyWatches, type RuleOutcome } from '../policy/decide.ts'
 import type { Rule } from '../policy/policy.ts'
@@ -147,6 +147,12 @@ export class StreamDelivery implements Delivery {
     if (this.#state === 'holding') this.#gate.late()
   }
 
+  fault(reason: FailureReason): void {
+    if (this.#state !== 'holding') return
+    if (reason === 'over-limit') this.#gate.limit()
+    else this.#gate.fault(reason)
+  }
+
   deadline(): void {
     if (this.#state === 'passing') return
     // Nothing can be said in a body that has not begun, nor in STREAMED without a chunk to answer: a cut is all that
@@ -252,7 +258,7 @@ export class StreamDelivery implements Delivery {
   /** What the rules that only watch say to all that the upstream said, as local rules let it be seen. */
   #judgeCopy(done: (outcomes: readonly RuleOutcome[]) => void): void {
     const { policy, request } = this.#guarded
-    const copied = this.#tap.read(this.#guarded)
+    const copied = this.#tap.read(this.#guarded, this.#host.init.codings)
     if (copied.kind === 'fault') {
       done(judgeFault(this.#watching, copied.reason).outcomes)
       return

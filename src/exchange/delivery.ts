@@ -1,3 +1,5 @@
+import type { FailureReason } from '../guardrail/guardrail.ts'
+
 /** How one response body reaches the client, from its first chunk to its end. */
 export interface Delivery {
   /** A verdict is on its way and the bytes received last may depend on it. */
@@ -9,6 +11,8 @@ export interface Delivery {
   end(): void
   /** What was gathered so far has waited long enough to be scanned. */
   windowDue(): void
+  /** The body cannot be read any further. */
+  fault(reason: FailureReason): void
   /** `maxDurationMs` passed. */
   deadline(): void
   /** Envoy is gone: nothing can be sent any more. */

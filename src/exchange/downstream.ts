@@ -3,6 +3,7 @@ import type { RuleOutcome } from '../policy/decide.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Restorer } from '../policy/restore.ts'
 import type { HeaderMutation, ModeOverride } from './events.ts'
+import { withoutCoding } from './header-mutations.ts'
 import { type Denial, denialHeaders, denialReply, errorReply, findingsOf, refusalFor } from './local-reply.ts'
 import type { Outlet } from './outlet.ts'
 import type { ExchangeHost } from './pinned.ts'
@@ -19,6 +20,10 @@ export interface GuardedResponse {
   readonly clientStreams: boolean | undefined
   /** Of the response, as it came. */
   readonly contentType: string | undefined
+  /** The coding of the bytes that are read here and go on; undefined when they have none. */
+  readonly contentEncoding: string | undefined
+  /** The bytes came in a coding that was undone, which the headers still name. */
+  readonly wasDecoded: boolean
   /** What the upstream sends: the shape of what joins its answer. */
   readonly shape: 'json' | 'event-stream'
 }
@@ -67,8 +72,14 @@ export class Downstream {
     return this.#outlet.hasPlace
   }
 
+  /** A body of ours in the coding of the upstream's, whose header may be out already. */
+  coded(body: Uint8Array): Uint8Array {
+    const { contentEncoding } = this.#guarded
+    return contentEncoding === undefined ? body : this.#host.init.codings.encode(contentEncoding, body)
+  }
+
   releaseHeaders(mutation?: HeaderMutation, override?: ModeOverride): void {
-    this.#outlet.replyHeaders(mutation, override)
+    this.#outlet.replyHeaders(this.#guarded.wasDecoded ? withoutCoding(mutation) : mutation, override)
   }
 
   /** Whole frames that were judged; the first `skip` bytes went out before. */
@@ -108,7 +119,7 @@ export class Downstream {
     this.record('denied', because, outcomes, heldBytes)
     this.#over = true
     const denial: Denial = { side: 'response', because, findings: findingsOf(outcomes) }
-    const { policy, format, request, clientStreams, shape } = this.#guarded
+    const { policy, format, request, clientStreams, contentEncoding, shape } = this.#guarded
     const { stamp } = this.#host.init
     if (this.#outlet.canReplaceAnswer) {
       const clientShape = (clientStreams ?? shape === 'event-stream') ? 'event-stream' : 'json'
@@ -126,11 +137,11 @@ export class Downstream {
       return
     }
     const reply = denialReply(denial, policy, format, stamp, request, 'json')
-    this.#outlet.write(reply.body)
+    this.#outlet.write(this.coded(reply.body))
     // Where Envoy did buffer the body it still takes a status and headers; elsewhere it drops them.
     this.#outlet.finish({
       set: { ...denialHeaders(denial, policy, stamp), ...reply.headers, ':status': String(reply.status) },
-      remove: ['content-length', 'content-encoding', 'etag'],
+      remove: contentEncoding === undefined ? [...REPLACED, 'content-encoding'] : REPLACED,
     })
   }
 
@@ -161,3 +172,5 @@ export class Downstream {
     })
   }
 }
+
+const REPLACED = ['content-length', 'etag']

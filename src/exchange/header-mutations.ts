@@ -15,6 +15,14 @@ export function heldBody(policy: Policy): HeaderMutation {
   return mayChange ? CHANGED_BODY : UNKNOWN_LENGTH
 }
 
+/** The body goes on without the content coding that it came in. */
+export function withoutCoding(mutation: HeaderMutation | undefined): HeaderMutation {
+  return {
+    ...mutation,
+    remove: [...new Set([...(mutation?.remove ?? []), 'content-encoding', 'content-length'])],
+  }
+}
+
 const UNKNOWN_LENGTH: HeaderMutation = { remove: ['content-length'] }
 
 /** `may-change`: the body may be redacted, or already is. */
@@ -24,7 +32,8 @@ export function requestMutation(
 ): HeaderMutation | undefined {
   // An answer in identity can be read as it streams.
   const remove = wantsResponse(policy) ? ['accept-encoding'] : []
-  if (body === 'may-change' && policy.inputRules.some(rule => rule.action === 'redact')) {
+  const isRewritten = policy.canonicalize || policy.inputRules.some(rule => rule.action === 'redact')
+  if (body === 'may-change' && isRewritten) {
     remove.push(...BODY_HEADERS)
   }
   return remove.length > 0 ? { remove } : undefined

@@ -148,3 +148,22 @@ export function judgeFault(rules: readonly Rule[], reason: FailureReason): Judge
   const outcomes = rules.map(rule => ({ rule, outcome: { kind: 'failure' as const, reason, ms: 0 } }))
   return { decision: decide(outcomes), outcomes, replacements: NOTHING, segments: [], watched: [] }
 }
+
+/** Calls back, now or later, when the rules that only watch have their outcomes as well: for what is recorded. */
+export function whenAllKnown(judged: Judged, then: (judged: Judged) => void): void {
+  const [next, ...rest] = judged.watched
+  if (next === undefined) then(judged)
+  else {
+    next.whenKnown(outcomes =>
+      whenAllKnown(
+        {
+          ...judged,
+          decision: stricter(judged.decision, decide(outcomes)),
+          outcomes: [...judged.outcomes, ...outcomes],
+          watched: rest,
+        },
+        then,
+      ),
+    )
+  }
+}

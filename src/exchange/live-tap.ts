@@ -1,6 +1,7 @@
 import type { FailureReason } from '../guardrail/guardrail.ts'
 import type { TextSegment } from '../llm/format.ts'
 import { BodyGate } from './body-gate.ts'
+import { type ContentCodings, decodeWhole } from './content-coding.ts'
 import type { GuardedResponse } from './downstream.ts'
 import { readEventStream } from './stream-text.ts'
 
@@ -28,12 +29,18 @@ export class LiveTap {
     }
   }
 
-  read({ format, shape, contentType }: Pick<GuardedResponse, 'format' | 'shape' | 'contentType'>): Copied {
+  read(guarded: GuardedResponse, codings: ContentCodings): Copied {
+    const { format, shape, contentType, contentEncoding, policy } = guarded
     if (this.#overLimit) return { kind: 'fault', reason: 'over-limit' }
+    const decoder =
+      contentEncoding === undefined
+        ? undefined
+        : codings.open(contentEncoding, policy.limits.maxResponseBytes)
+    const body = decoder === undefined ? this.#gate.body() : decodeWhole(decoder, this.#gate.body())
+    if (body === 'broken') return { kind: 'fault', reason: 'undecodable' }
+    if (body === 'over-limit') return { kind: 'fault', reason: 'over-limit' }
     const decoded =
-      shape === 'json'
-        ? format.decodeResponse(this.#gate.body(), contentType)
-        : readEventStream(format, this.#gate.take())
+      shape === 'json' ? format.decodeResponse(body, contentType) : readEventStream(format, [body])
     if (decoded.kind === 'undecodable') return { kind: 'fault', reason: 'undecodable' }
     return { kind: 'text', segments: decoded.value.segments, uninspectable: decoded.value.uninspectable }
   }

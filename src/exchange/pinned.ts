@@ -5,6 +5,7 @@ import { canRestore } from '../policy/decide.ts'
 import type { Policy, PolicySet } from '../policy/policy.ts'
 import type { Restorer } from '../policy/restore.ts'
 import { selectPolicy } from '../policy/select.ts'
+import type { ContentCodings } from './content-coding.ts'
 import type { BodyMode, Effect, HeaderReader } from './events.ts'
 import type { OpenScan } from './judge.ts'
 import type { ExchangeStamp } from './local-reply.ts'
@@ -13,6 +14,7 @@ import type { ExchangeStamp } from './local-reply.ts'
 export interface ExchangeInit {
   readonly stamp: ExchangeStamp
   readonly policies: PolicySet
+  readonly codings: ContentCodings
   /** gRPC initial metadata `x-weir-policy`. */
   readonly policyName: string | undefined
   readonly requestMode: BodyMode

@@ -1,10 +1,13 @@
 import type { LlmFormat, LlmRequest, RequestPlace } from '../llm/format.ts'
 import type { Policy } from '../policy/policy.ts'
+import type { DecodeFault } from './content-coding.ts'
 
 /** What a whole request body holds for a guard. */
 export type RequestReading =
   | { readonly kind: 'texts'; readonly request: LlmRequest }
   | { readonly kind: 'undecodable' }
+  /** What its content coding makes of it is too much. */
+  | { readonly kind: 'over-limit' }
   /** Parts that no guard can read, and the policy denies them. */
   | { readonly kind: 'uninspectable'; readonly request: LlmRequest }
   /** Nothing that was written: fail_mode. `request` is undefined where there is no body at all. */
@@ -13,9 +16,11 @@ export type RequestReading =
 export function readRequest(
   format: LlmFormat,
   policy: Policy,
-  body: Uint8Array,
+  body: Uint8Array | DecodeFault,
   place: RequestPlace,
 ): RequestReading {
+  if (body === 'over-limit') return { kind: 'over-limit' }
+  if (body === 'broken') return { kind: 'undecodable' }
   if (body.byteLength === 0) return { kind: 'no-text', request: undefined }
   const decoded = format.decodeRequest(body, place)
   if (decoded.kind === 'undecodable') return { kind: 'undecodable' }

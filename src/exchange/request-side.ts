@@ -1,23 +1,24 @@
 import type { FailureReason } from '../guardrail/guardrail.ts'
 import { detectFormat, placeOf } from '../llm/detect.ts'
 import type { ProviderError } from '../llm/format.ts'
+import { canonicalJson } from '../llm/json-body.ts'
 import { canIntervene } from '../policy/decide.ts'
 import { Placeholders } from '../policy/placeholder.ts'
 import type { Policy, Rule } from '../policy/policy.ts'
 import { Restorer } from '../policy/restore.ts'
 import { selectPolicy } from '../policy/select.ts'
-import { BodyGate } from './body-gate.ts'
+import { contentEncodingOf } from './content-coding.ts'
 import type { ExchangeEvent, HeaderMutation } from './events.ts'
 import { requestMutation } from './header-mutations.ts'
-import { type Judged, judge, judgeFault } from './judge.ts'
+import { type Judged, judge, judgeFault, whenAllKnown } from './judge.ts'
 import { type FaultStatus, REFUSALS, requestFault } from './local-reply.ts'
 import { type Outlet, openOutlet } from './outlet.ts'
 import { ParallelCheck } from './parallel-check.ts'
 import { type ExchangeHost, mayLeaveEarly, type Pinned, whyBlind } from './pinned.ts'
 import type { Because, Effective } from './record.ts'
 import { RequestAnswers, type RequestFacts } from './request-answers.ts'
+import { RequestBody } from './request-body.ts'
 import { readRequest } from './request-reading.ts'
-import { whenAllKnown } from './watched.ts'
 
 type HeadersEvent = Extract<ExchangeEvent, { kind: 'headers' }>
 
@@ -34,7 +35,7 @@ export class RequestSide {
   readonly #host: ExchangeHost
   readonly #outlet: Outlet
   #state: 'waiting' | 'gathering' | 'judging' | 'copying' | 'passing' | 'done' = 'waiting'
-  #gate = new BodyGate(0)
+  #body: RequestBody
   readonly #facts: RequestFacts = {
     policy: undefined,
     format: undefined,
@@ -54,6 +55,7 @@ export class RequestSide {
     this.#host = host
     this.#answers = new RequestAnswers(host, this.#facts)
     this.parallel = new ParallelCheck(host, judged => this.#settleParallel(judged))
+    this.#body = new RequestBody(host.init.codings, undefined, 0)
     this.#outlet = openOutlet('request', host.init.requestMode, reply => host.emit({ kind: 'reply', reply }))
   }
 
@@ -77,7 +79,7 @@ export class RequestSide {
   }
 
   get heldBytes(): number {
-    return this.#state === 'gathering' || this.#state === 'judging' ? this.#gate.heldBytes : 0
+    return this.#state === 'gathering' || this.#state === 'judging' ? this.#body.heldBytes : 0
   }
 
   /** The response goes on: with a verdict still to come only when it is no answer to guard. */
@@ -123,7 +125,7 @@ export class RequestSide {
   onTrailers(): void {
     if (this.#state === 'done' && this.#host.init.requestMode === 'full-duplex') return
     this.#outlet.receivedTrailers()
-    if (this.#state === 'gathering' && this.#gate.heldBytes > 0 && !this.#outlet.hasPlace) {
+    if (this.#state === 'gathering' && this.#body.heldBytes > 0 && !this.#outlet.hasPlace) {
       // STREAMED leaves no place for what is held once trailers came.
       this.#refuse('failed-closed', REFUSALS.trailers)
     }
@@ -162,21 +164,25 @@ export class RequestSide {
       return
     }
     this.#guarded = true
-    this.#gate = new BodyGate(policy.limits.maxRequestBytes)
     const { observed } = this.#host.init
     if (observed && canIntervene([...this.#inputRules, ...policy.outputRules])) {
       this.#host.emit({ kind: 'unenforced', policy: policy.name })
     }
     if (policy.parallelRules.length > 0 && !observed) this.parallel.expect(policy)
-    this.#state = policy.inputRules.length === 0 || observed ? 'copying' : 'gathering'
-    const encoding = event.headers.get('content-encoding')?.toLowerCase() ?? 'identity'
-    if (encoding !== 'identity' && !observed && this.#inputRules.length > 0) this.#fault('undecodable', 415)
+    const wantsWhole = policy.inputRules.length > 0 || policy.canonicalize
+    this.#state = wantsWhole && !observed ? 'gathering' : 'copying'
+    const { codings } = this.#host.init
+    const { maxRequestBytes } = policy.limits
+    const encoding = contentEncodingOf(event.headers.get('content-encoding'))
+    const isKnown = encoding === undefined || codings.open(encoding, maxRequestBytes) !== undefined
+    this.#body = new RequestBody(codings, isKnown ? encoding : undefined, maxRequestBytes)
+    if (!isKnown && !observed && this.#inputRules.length > 0) this.#fault('undecodable', 415)
     else if (this.#state === 'copying') this.#outlet.replyHeaders(this.#mutation('as-it-came'))
     else if (!this.#outlet.canWithholdHeaders) this.#outlet.replyHeaders(this.#mutation('may-change'))
   }
 
   #gather(chunk: Uint8Array): void {
-    if (this.#gate.push(chunk) === 'held') return
+    if (this.#body.push(chunk) === 'held') return
     if (this.#state === 'gathering' || this.parallel.pending) this.#fault('over-limit', 413)
     else this.#state = 'passing'
   }
@@ -190,8 +196,9 @@ export class RequestSide {
   /** The body went on; what it asked for shapes the refusals of the response. */
   #learn(): void {
     const { format, policy, place } = this.#facts
-    const decoded = format?.decodeRequest(this.#gate.body(), place)
-    this.#gate.take()
+    const body = this.#body.read()
+    this.#body.take()
+    const decoded = typeof body === 'string' ? undefined : format?.decodeRequest(body, place)
     if (decoded?.kind !== 'ok') return
     this.#facts.request = decoded.value
     if (!this.#host.init.observed || policy === undefined) return
@@ -205,12 +212,13 @@ export class RequestSide {
   /** The body is complete, and rules want to see it. */
   #inspect(): void {
     const policy = this.#facts.policy!
-    const reading = readRequest(this.#facts.format!, policy, this.#gate.body(), this.#facts.place)
-    if (reading.kind === 'undecodable') {
-      this.#fault('undecodable', 400)
+    const reading = readRequest(this.#facts.format!, policy, this.#body.read(), this.#facts.place)
+    if (reading.kind === 'undecodable' || reading.kind === 'over-limit') {
+      this.#fault(reading.kind, reading.kind === 'undecodable' ? 400 : 413)
       return
     }
     this.#facts.request = reading.request
+    if (policy.canonicalize && this.#state === 'gathering') this.#canonicalize()
     if (reading.request !== undefined && reading.request.uninspectable > 0) {
       this.#host.emit({ kind: 'count', what: 'uninspectable' })
     }
@@ -230,6 +238,15 @@ export class RequestSide {
     }
   }
 
+  /** What was read is what goes on, whatever another reader would have made of the bytes. */
+  #canonicalize(): void {
+    const body = this.#body.read()
+    const canonical = typeof body === 'string' ? undefined : canonicalJson(body)
+    if (canonical === undefined) return
+    this.#body.replace(canonical)
+    this.#outlet.replyHeaders(this.#mutation('may-change'))
+  }
+
   #settleVerdict(judged: Judged): void {
     const { decision } = judged
     if (decision.kind === 'deny') {
@@ -245,9 +262,8 @@ export class RequestSide {
   #redact(judged: Judged): void {
     const before = this.#facts.request!.segments
     const edits = judged.segments.filter((segment, index) => segment !== before[index])
-    const body = this.#facts.format!.rewrite(this.#gate.body(), edits)
-    this.#gate = new BodyGate(Number.POSITIVE_INFINITY)
-    this.#gate.push(body)
+    const body = this.#body.read()
+    if (typeof body !== 'string') this.#body.replace(this.#facts.format!.rewrite(body, edits))
     this.#outlet.replyHeaders(this.#mutation('may-change'))
   }
 
@@ -269,7 +285,7 @@ export class RequestSide {
 
   #release(): void {
     this.#outlet.replyHeaders(this.#mutation('as-it-came'))
-    for (const chunk of this.#gate.take()) this.#outlet.pass(chunk)
+    for (const chunk of this.#body.take()) this.#outlet.pass(chunk)
     this.#finish()
   }
 
@@ -303,7 +319,7 @@ export class RequestSide {
     this.parallel.drop()
     this.#record('released', 'failed-open', judged)
     this.#outlet.replyHeaders(this.#mutation('as-it-came'))
-    const held = this.#gate.take()
+    const held = this.#body.take()
     if (this.#state === 'gathering') for (const chunk of held) this.#outlet.pass(chunk)
     this.#state = 'passing'
   }

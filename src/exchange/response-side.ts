@@ -3,13 +3,14 @@ import type { FailureReason } from '../guardrail/guardrail.ts'
 import type { LlmFormat, ProviderError } from '../llm/format.ts'
 import { canIntervene, type RuleOutcome } from '../policy/decide.ts'
 import type { Policy } from '../policy/policy.ts'
+import { type BodyDecoder, contentEncodingOf, type DecodeFault } from './content-coding.ts'
 import { BodyDelivery } from './deliver-body.ts'
 import { LiveDelivery } from './deliver-live.ts'
 import { StreamDelivery } from './deliver-stream.ts'
 import type { Delivery } from './delivery.ts'
 import { Downstream, type GuardedResponse } from './downstream.ts'
-import type { ExchangeEvent, ModeOverride } from './events.ts'
-import { heldBody } from './header-mutations.ts'
+import type { ExchangeEvent, HeaderMutation, ModeOverride } from './events.ts'
+import { heldBody, withoutCoding } from './header-mutations.ts'
 import { judgeFault } from './judge.ts'
 import { errorReply, REFUSALS } from './local-reply.ts'
 import { type Outlet, openOutlet } from './outlet.ts'
@@ -30,6 +31,11 @@ export class ResponseSide {
   #headers: HeadersEvent | undefined
   /** Undefined while the body passes unseen, or while `#unread` is set. */
   #delivery: Delivery | undefined
+  #downstream: Downstream | undefined
+  /** What the headers say of the body's coding. */
+  #encoding: string | undefined
+  /** Set where the body goes on without its coding. */
+  #decoder: BodyDecoder | undefined
   /** Set while nothing seen so far tells what the body is. */
   #unread: { readonly guarded: Guarded; readonly body: UnreadBody } | undefined
   /** The upstream's body is over, as far as its bytes go. */
@@ -75,9 +81,7 @@ export class ResponseSide {
   onBody(body: Uint8Array, endOfStream: boolean): void {
     if (this.#ended) return
     this.#outlet.receivedBody(body)
-    if (this.#unread) this.#act(this.#unread.body.push(body))
-    else if (this.#delivery) this.#delivery.push(body)
-    else this.#outlet.pass(body)
+    this.#take(this.#decoder === undefined ? body : this.#decoder.push(body))
     // BUFFERED sends the whole body in one message; with trailers to come it does not say that it is the end.
     if (endOfStream || this.#host.init.responseMode === 'buffered') this.#end()
   }
@@ -137,19 +141,33 @@ export class ResponseSide {
     if (!this.#isLive(guarded)) {
       this.#host.emit({ kind: 'start-deadline', afterMs: policy.stream.maxDurationMs })
     }
-    const shape = format?.shapeOf(event.headers.get('content-type'), NO_BYTES)
-    if (format !== undefined && (shape === 'json' || shape === 'event-stream')) {
-      this.#deliver(guarded, format, shape)
-      return
-    }
     const contentType = event.headers.get('content-type')
-    const body = new UnreadBody(format, contentType, policy.limits.maxResponseBytes)
-    this.#unread = { guarded, body }
-    if (format !== undefined && shape === 'unknown-encoding') {
-      this.#deliver(guarded, format, 'json', 'unreadable')
-    } else if (format === undefined && this.#contentEncoding() !== undefined) {
-      this.#act({ kind: 'fault', reason: 'undecodable' })
-    } else if (!this.#outlet.canWithholdHeaders) this.#outlet.replyHeaders(heldBody(policy))
+    const shape = format?.shapeOf(contentType, NO_BYTES)
+    const { maxResponseBytes } = policy.limits
+    const encoding = contentEncodingOf(event.headers.get('content-encoding'))
+    const decoder =
+      encoding === undefined ? undefined : this.#host.init.codings.open(encoding, maxResponseBytes)
+    this.#encoding = encoding
+    this.#unread = { guarded, body: new UnreadBody(format, contentType, maxResponseBytes) }
+    if ((encoding !== undefined && decoder === undefined) || shape === 'unknown-encoding') {
+      if (format === undefined) this.#act({ kind: 'fault', reason: 'undecodable' })
+      else this.#deliver(guarded, format, 'json', 'unreadable')
+    } else if (shape === 'opaque') this.#act({ kind: 'unsupported' })
+    else if (format !== undefined && shape === 'json') this.#deliver(guarded, format, shape)
+    else {
+      // A stream has to be cut into its events, and a body of unknown shape to be read, before anything goes on.
+      if (shape !== 'event-stream' || !this.#isLive(guarded)) this.#decoder = decoder
+      if (format !== undefined && shape === 'event-stream') this.#deliver(guarded, format, shape)
+      else if (!this.#outlet.canWithholdHeaders) this.#replyHeaders(heldBody(policy))
+    }
+  }
+
+  #replyHeaders(mutation?: HeaderMutation, override?: ModeOverride): void {
+    this.#outlet.replyHeaders(this.#wasDecoded ? withoutCoding(mutation) : mutation, override)
+  }
+
+  get #wasDecoded(): boolean {
+    return this.#decoder !== undefined
   }
 
   /** Does what the bytes of an unread body call for. */
@@ -166,7 +184,7 @@ export class ResponseSide {
         else {
           // The format has its own words for it.
           this.#read(guarded.format, 'json')
-          this.#delivery?.deadline()
+          this.#delivery?.fault(told.reason)
         }
         return
       case 'unsupported':
@@ -212,7 +230,7 @@ export class ResponseSide {
   #passUnread(): void {
     const chunks = this.#unread?.body.take() ?? []
     this.#unread = undefined
-    this.#outlet.replyHeaders()
+    this.#replyHeaders()
     for (const chunk of chunks) this.#outlet.pass(chunk)
   }
 
@@ -225,25 +243,28 @@ export class ResponseSide {
     const { clientStreams, request, restorer } = pinned
     const policy = withOwnDelivery(pinned.policy)
     const contentType = this.#headers?.headers.get('content-type')
-    const guarded: GuardedResponse = { policy, format, request, restorer, clientStreams, contentType, shape }
-    const isReadable = charset === 'readable' && this.#contentEncoding() === undefined
+    const contentEncoding = this.#wasDecoded ? undefined : this.#encoding
+    const guarded: GuardedResponse = {
+      ...{ policy, format, request, restorer, clientStreams },
+      ...{ contentType, contentEncoding, wasDecoded: this.#wasDecoded, shape },
+    }
     this.#unread = undefined
-    if (this.#isLive(pinned)) {
-      this.#outlet.replyHeaders()
-      const downstream = new Downstream(this.#host, this.#outlet, guarded, 'live')
-      this.#delivery = new LiveDelivery(
-        this.#host,
-        downstream,
-        guarded,
-        isReadable ? 'readable' : 'unreadable',
-      )
-    } else if (!isReadable) {
-      const downstream = new Downstream(this.#host, this.#outlet, guarded, 'body')
-      const delivery = new BodyDelivery(this.#host, downstream, guarded, undefined)
-      this.#delivery = delivery
-      delivery.fault('undecodable')
-    } else if (shape === 'event-stream') this.#deliverStream(guarded)
-    else this.#deliverBody(guarded)
+    const isLive = this.#isLive(pinned)
+    const way = isLive
+      ? 'live'
+      : shape === 'event-stream' && charset === 'readable'
+        ? policy.stream.delivery
+        : 'body'
+    const downstream = new Downstream(this.#host, this.#outlet, guarded, way)
+    this.#downstream = downstream
+    if (isLive) {
+      this.#replyHeaders()
+      this.#delivery = new LiveDelivery(this.#host, downstream, guarded, charset)
+    } else if (charset === 'unreadable') {
+      this.#delivery = new BodyDelivery(this.#host, downstream, guarded, undefined)
+      this.#delivery.fault('undecodable')
+    } else if (shape === 'event-stream') this.#deliverStream(guarded, downstream)
+    else this.#deliverBody(guarded, downstream)
   }
 
   /** Nothing can be denied or changed. */
@@ -251,41 +272,53 @@ export class ResponseSide {
     return this.#host.init.observed || (!canIntervene(policy.outputRules) && restorer === undefined)
   }
 
-  #deliverStream(guarded: GuardedResponse): void {
+  #deliverStream(guarded: GuardedResponse, downstream: Downstream): void {
     const { stream } = guarded.policy
-    const downstream = new Downstream(this.#host, this.#outlet, guarded, stream.delivery)
     if (!this.#outlet.canWithholdHeaders || stream.headers === 'at_once') {
-      this.#outlet.replyHeaders(heldBody(guarded.policy))
+      downstream.releaseHeaders(heldBody(guarded.policy))
     }
     this.#delivery = new StreamDelivery(this.#host, downstream, guarded)
     const canBeat = guarded.format.heartbeat !== undefined && this.#host.init.responseMode !== 'buffered'
     if (canBeat) this.#host.emit({ kind: 'start-heartbeats', everyMs: stream.heartbeatMs })
   }
 
-  #deliverBody(guarded: GuardedResponse): void {
+  #deliverBody(guarded: GuardedResponse, downstream: Downstream): void {
     const { requestMode, responseMode } = this.#host.init
-    const downstream = new Downstream(this.#host, this.#outlet, guarded, 'body')
     if (responseMode === 'streamed') {
       const override: ModeOverride = { requestBody: requestMode, responseBody: 'buffered' }
-      this.#outlet.replyHeaders(heldBody(guarded.policy), override)
-    } else if (responseMode === 'buffered') this.#outlet.replyHeaders()
+      downstream.releaseHeaders(heldBody(guarded.policy), override)
+    } else if (responseMode === 'buffered') downstream.releaseHeaders()
     // In STREAMED the last place for bytes is the last chunk, and trailers may follow it unannounced.
     const length = responseMode === 'streamed' ? this.#headers?.headers.get('content-length') : undefined
     const expected = length === undefined ? undefined : Number(length)
     this.#delivery = new BodyDelivery(this.#host, downstream, guarded, expected)
   }
 
+  /** Bytes as they are to be read, or why they cannot be. */
+  #take(bytes: Uint8Array | DecodeFault): void {
+    if (typeof bytes === 'string') this.#broken(bytes)
+    else if (this.#unread) this.#act(this.#unread.body.push(bytes))
+    else if (this.#delivery) this.#delivery.push(bytes)
+    else this.#outlet.pass(bytes)
+  }
+
+  /** The content coding cannot be undone: nothing that follows can be read, nor passed on without its coding. */
+  #broken(fault: DecodeFault): void {
+    if (this.#unread) this.#act({ kind: 'fault', reason: fault === 'broken' ? 'undecodable' : fault })
+    else this.#delivery?.fault(fault === 'broken' ? 'undecodable' : fault)
+    if (this.#ended || this.#downstream?.over) return
+    this.onClosed()
+    this.#host.emit({ kind: 'end', status: 'unavailable', why: `the content coding is ${fault}` })
+  }
+
   #end(): void {
+    if (this.#ended) return
+    if (this.#decoder) this.#take(this.#decoder.end())
     if (this.#ended) return
     this.#ended = true
     if (this.#unread) this.#act(this.#unread.body.end())
     if (this.#delivery) this.#delivery.end()
     else this.#outlet.finish()
-  }
-
-  #contentEncoding(): string | undefined {
-    const encoding = this.#headers?.headers.get('content-encoding')?.toLowerCase()
-    return encoding === undefined || encoding === 'identity' ? undefined : encoding
   }
 
   /** A denial in the place of a body that no format could speak for. */

@@ -151,6 +151,12 @@ export class StreamGate {
     this.#advance()
   }
 
+  /** A failure of every rule at once. Denies, or lets the rest pass after what is held was judged. */
+  fault(reason: FailureReason): void {
+    this.#raise(reason)
+    this.#advance()
+  }
+
   /** Drops what is held and takes nothing more: the client gets another last word. */
   close(): void {
     this.#closed = true
@@ -160,7 +166,6 @@ export class StreamGate {
     this.#resume()
   }
 
-  /** A failure of every rule at once. Denies, or lets the rest pass after what is held was judged. */
   #raise(reason: FailureReason): void {
     if (this.#closed || this.#forgiven) return
     if (!this.#isForgivable(reason)) this.#port.deny('failed-closed')

@@ -1,7 +1,8 @@
 import type { Completion, Decoded, LlmFormat, Part, TextPart, TextSegment } from '../llm/format.ts'
-import type { Redaction, RuleOutcome } from '../policy/decide.ts'
+import type { RuleOutcome } from '../policy/decide.ts'
 import type { Rule } from '../policy/policy.ts'
 import { inOriginal } from '../policy/redact.ts'
+import type { Redaction } from '../policy/redaction.ts'
 import type { Restorer } from '../policy/restore.ts'
 import { type TextPlace, Track } from './track.ts'
 

@@ -1,10 +1,11 @@
 import { WeirError } from '../errors.ts'
 import type { Finding, IncrementalScan, Outcome, ScanProgress } from '../guardrail/guardrail.ts'
 import type { Part, TextKind, TextPart } from '../llm/format.ts'
-import type { Redaction, RuleOutcome } from '../policy/decide.ts'
+import type { RuleOutcome } from '../policy/decide.ts'
 import { plainName } from '../policy/placeholder.ts'
 import type { Rule } from '../policy/policy.ts'
 import { insertRedaction, overlay, type Redacted, type Replacement, redactPiece } from '../policy/redact.ts'
+import type { Redaction } from '../policy/redaction.ts'
 import type { Restorer, RestoreScan } from '../policy/restore.ts'
 
 type TextDelta = Extract<Part, { kind: 'text-delta' }>

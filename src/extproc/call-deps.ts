@@ -1,3 +1,4 @@
+import type { ContentCodings } from '../exchange/content-coding.ts'
 import type { Counted } from '../exchange/events.ts'
 import type { DecisionRecord } from '../exchange/record.ts'
 import type { PolicySet } from '../policy/policy.ts'
@@ -28,6 +29,7 @@ export interface CallDeps {
   readonly telemetry: CallTelemetry
   /** Those of the newest snapshot; an exchange pins what it gets here for its whole life. */
   policies(): PolicySet
+  readonly codings: ContentCodings
   readonly shadows: ShadowScans
   /** Milliseconds, monotonic. */
   readonly clock: () => number

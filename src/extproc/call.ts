@@ -70,6 +70,7 @@ export class Call {
     return new Exchange({
       stamp: { id: this.#id, startedAtSec: this.#deps.unixSeconds() },
       policies: this.#deps.policies(),
+      codings: this.#deps.codings,
       policyName: policyName === undefined ? undefined : String(policyName),
       // Envoy before 1.33 does not say. One answer per message is what all of its modes take.
       requestMode: protocol?.requestBodyMode ?? 'streamed',

@@ -33,6 +33,12 @@ export function decodeJsonBody(body: Uint8Array): Decoded<unknown> {
 
 const BOM = '\uFEFF'
 
+/** The body's JSON value written anew, without what readers may differ in; undefined where it is no JSON. */
+export function canonicalJson(body: Uint8Array): Uint8Array | undefined {
+  const json = decodeJsonBody(body)
+  return json.kind === 'ok' ? new TextEncoder().encode(JSON.stringify(json.value)) : undefined
+}
+
 /** One JSON value, at most MAX_JSON_DEPTH deep; deeper is `wrong-shape`. */
 export function parseJson(text: string): Decoded<unknown> {
   // A value of depth n has at least 2n brackets, so that short texts, such as stream events, need no look.

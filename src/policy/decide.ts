@@ -1,7 +1,7 @@
 import { assertNever } from '../errors.ts'
-import type { Finding, Outcome, Span } from '../guardrail/guardrail.ts'
-import { PLAIN, type RedactStyle } from './placeholder.ts'
+import type { Finding, Outcome } from '../guardrail/guardrail.ts'
 import type { Rule } from './policy.ts'
+import { PLAIN, type Redaction, type RedactStyle } from './redaction.ts'
 
 /** A rule and what its guardrail came to. */
 export interface RuleOutcome {
@@ -14,13 +14,6 @@ export type Decision =
   /** Every finding of the rules with action redact, each with its span. */
   | { readonly kind: 'redact'; readonly redactions: readonly Redaction[] }
   | { readonly kind: 'deny'; readonly because: 'flagged' | 'failed-closed' }
-
-/** One stretch of text to be replaced; its category and its rule's style say by what. */
-export interface Redaction {
-  readonly span: Span
-  readonly detector: string
-  readonly style: RedactStyle
-}
 
 const CLEAN: Decision = { kind: 'release', because: 'clean' }
 

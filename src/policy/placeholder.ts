@@ -1,16 +1,5 @@
 import type { TextSyntax } from '../llm/format.ts'
-import type { Redaction } from './decide.ts'
-
-/** How a rule replaces what it found. */
-export type RedactStyle =
-  /** By the name of what it was, as in `<EMAIL>`; by a number more, `<EMAIL_1>`, where it is to be restored. */
-  | { readonly kind: 'replace'; readonly restore: boolean }
-  /** By as many asterisks. */
-  | { readonly kind: 'mask' }
-  /** By the name and a keyed hash of the text: the same for the same text. `digest` gives hexadecimal digits. */
-  | { readonly kind: 'hash'; readonly restore: boolean; readonly digest: (text: string) => string }
-
-export const PLAIN: RedactStyle = { kind: 'replace', restore: false }
+import type { Redaction } from './redaction.ts'
 
 /** What takes the place of a text that was found. `syntax`: that of the text it stands in. */
 export type Name = (

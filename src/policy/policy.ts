@@ -1,5 +1,5 @@
 import type { Guardrail } from '../guardrail/guardrail.ts'
-import type { RedactStyle } from './placeholder.ts'
+import type { RedactStyle } from './redaction.ts'
 import type { View } from './view.ts'
 
 export type Action = 'block' | 'redact' | 'alert'
@@ -59,6 +59,8 @@ export interface Policy {
   readonly limits: { readonly maxRequestBytes: number; readonly maxResponseBytes: number }
   readonly failMode: 'skip' | 'warn' | 'error'
   readonly uninspectable: 'pass' | 'deny'
+  /** The upstream gets a JSON body as it was read here, written anew. */
+  readonly canonicalize: boolean
   /** 200, or 400–499 except 408, 409, 425, 429. */
   readonly denyCode: number
   readonly requestFailureMessage: string

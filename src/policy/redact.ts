@@ -1,6 +1,6 @@
 import type { TextSegment } from '../llm/format.ts'
-import type { Redaction } from './decide.ts'
 import { type Name, plainName } from './placeholder.ts'
+import type { Redaction } from './redaction.ts'
 
 /** One stretch of a text and what takes its place. UTF-16 positions, end exclusive. */
 export interface Replacement {

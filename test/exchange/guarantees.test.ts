@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test, vi } from 'vitest'
+import { contentCodings } from '../../src/coding/codings.ts'
 import { BodyGate } from '../../src/exchange/body-gate.ts'
 import type { BodyMode, Effect, ExchangeEvent } from '../../src/exchange/events.ts'
 import { Exchange } from '../../src/exchange/exchange.ts'
@@ -136,6 +137,7 @@ describe('no client waits for ever', () => {
     const exchange = new Exchange({
       stamp: { id: '0123456789abcdef0123456789abcdef', startedAtSec: 1_760_000_000 },
       policies: policySet(policy(blocking)),
+      codings: contentCodings,
       policyName: undefined,
       requestMode: 'full-duplex',
       responseMode: 'full-duplex',

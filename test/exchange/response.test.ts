@@ -101,9 +101,9 @@ describe.each(MODES)('a JSON answer in %s', mode => {
     expect(jsonAnswer(envoy).choices[0]?.message.content).toBe('Response blocked by policy')
   })
 
-  test('in a content-encoding is refused', () => {
+  test('in a content-encoding that is not known is refused', () => {
     const envoy = answered(mode, blocking)
-    envoy.headers('response', { ...JSON_ANSWER, 'content-encoding': 'br' })
+    envoy.headers('response', { ...JSON_ANSWER, 'content-encoding': 'x-mine' })
     expect(envoy.localReply?.headers['x-weir-reason']).toBe('failed-closed')
   })
 

@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { BodyMode } from '../../src/exchange/events.ts'
 import type { Outcome } from '../../src/guardrail/guardrail.ts'
-import type { RedactStyle } from '../../src/policy/placeholder.ts'
 import type { Policy, Rule } from '../../src/policy/policy.ts'
+import type { RedactStyle } from '../../src/policy/redaction.ts'
 import {
   CHAT_HEADERS,
   chatCompletion,

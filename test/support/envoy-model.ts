@@ -1,3 +1,4 @@
+import { contentCodings } from '../../src/coding/codings.ts'
 import type {
   BodyMode,
   Effect,
@@ -61,6 +62,7 @@ export class EnvoyModel {
     this.#init = {
       stamp: { id: '0123456789abcdef0123456789abcdef', startedAtSec: 1_760_000_000 },
       policies,
+      codings: contentCodings,
       policyName: undefined,
       requestMode: init.mode,
       responseMode: init.mode,
@@ -69,6 +71,11 @@ export class EnvoyModel {
       ...init,
     }
     this.#exchange = new Exchange(this.#init)
+  }
+
+  /** The response comes as one message. */
+  get isBuffered(): boolean {
+    return this.#init.responseMode === 'buffered'
   }
 
   headers(

@@ -96,6 +96,7 @@ export function policy(overrides: Partial<Policy> = {}): Policy {
     limits: { maxRequestBytes: 10_485_760, maxResponseBytes: 33_554_432 },
     failMode: 'skip',
     uninspectable: 'pass',
+    canonicalize: false,
     denyCode: 200,
     requestFailureMessage: 'Request blocked by policy',
     responseFailureMessage: 'Response blocked by policy',

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { contentCodings } from '../../src/coding/codings.ts'
 import type { Counted } from '../../src/exchange/events.ts'
 import type { DecisionRecord } from '../../src/exchange/record.ts'
 import type { CallEnd, CallTelemetry } from '../../src/extproc/call-deps.ts'
@@ -102,6 +103,7 @@ export async function startWeir(policies: PolicySet): Promise<RunningWeir> {
     {
       telemetry,
       policies: () => running.policies,
+      codings: contentCodings,
       shadows: new ShadowScans(100),
       clock: () => performance.now(),
       unixSeconds: () => Math.floor(Date.now() / 1000),

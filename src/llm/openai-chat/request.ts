@@ -1,5 +1,6 @@
 import type { Decoded, LlmRequest, Role } from '../format.ts'
-import { decodeJsonBody, isJsonObject, type JsonObject } from '../json-body.ts'
+import { isJsonObject, type JsonObject } from '../json-body.ts'
+import { decodeRequestJson } from '../strict-json.ts'
 import { Gathering, gatherContent, gatherMessage, isPresent } from './message.ts'
 
 /** The API's own bound on `n`, and so on the choices of an answer. */
@@ -19,7 +20,7 @@ const ROLES: ReadonlyMap<unknown, Role> = new Map<unknown, Role>([
 
 /** A `POST …/chat/completions` body. What the upstream would refuse as well is `wrong-shape`. */
 export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
-  const json = decodeJsonBody(body)
+  const json = decodeRequestJson(body)
   if (json.kind !== 'ok') return json
   const root = json.value
   if (!isJsonObject(root)) return WRONG_SHAPE

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { Placeholders, plainName, type RedactStyle } from '../../../src/policy/placeholder.ts'
+import { Placeholders, plainName } from '../../../src/policy/placeholder.ts'
+import type { RedactStyle } from '../../../src/policy/redaction.ts'
 
 const restored: RedactStyle = { kind: 'replace', restore: true }
 const hash = (restore: boolean): RedactStyle => ({ kind: 'hash', restore, digest: text => `d${text.length}` })

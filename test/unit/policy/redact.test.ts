@@ -1,8 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { TextSegment } from '../../../src/llm/format.ts'
-import type { Redaction } from '../../../src/policy/decide.ts'
-import { PLAIN } from '../../../src/policy/placeholder.ts'
 import {
   inOriginal,
   overlay,
@@ -11,6 +9,8 @@ import {
   redactPiece,
   redactSegments,
 } from '../../../src/policy/redact.ts'
+import type { Redaction } from '../../../src/policy/redaction.ts'
+import { PLAIN } from '../../../src/policy/redaction.ts'
 
 const segment = (text: string): TextSegment => ({ message: 0, role: 'user', kind: 'content', text, path: [] })
 const redaction = (start: number, end: number, detector = 'pii/email'): Redaction => ({

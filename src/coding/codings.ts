@@ -1,0 +1,127 @@
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
+import { BrotliDecompress, Gunzip, Inflate, type ZlibOptions, ZstdDecompress } from 'minizlib'
+import { WeirError } from '../errors.ts'
+import type { BodyDecoder, ContentCodings, DecodeFault } from '../exchange/content-coding.ts'
+
+type Decompressor = Gunzip | Inflate | BrotliDecompress | ZstdDecompress
+
+/** zlib's own bound on what one write may give, which minizlib hands through. */
+type BoundedOptions = ZlibOptions & { readonly maxOutputLength: number }
+
+interface Coding {
+  open(options: BoundedOptions): Decompressor
+  encode(body: Uint8Array): Uint8Array
+}
+
+const GZIP: Coding = { open: options => new Gunzip(options), encode: body => gzipSync(body) }
+const CODINGS: ReadonlyMap<string, Coding> = new Map([
+  ['gzip', GZIP],
+  ['x-gzip', GZIP],
+  ['deflate', { open: options => new Inflate(options), encode: body => deflateSync(body) }],
+  ['br', { open: options => new BrotliDecompress(options), encode: body => brotliCompressSync(body) }],
+  ['zstd', { open: options => new ZstdDecompress(options), encode: body => zstdCompressSync(body) }],
+])
+
+/** More codings in a row than anybody uses: each costs a pass over the body. */
+const MOST_IN_A_ROW = 3
+
+/** The codings that Weir reads and writes: gzip, deflate, br, zstd. */
+export const contentCodings: ContentCodings = {
+  open(contentEncoding, maxBytes) {
+    const codings = namedIn(contentEncoding)
+    if (codings === undefined) return undefined
+    // The last one named was applied last.
+    const decoders = codings.reverse().map(coding => new Decoder(coding, maxBytes))
+    return decoders.length === 1 ? decoders[0] : new Chain(decoders)
+  },
+  encode(contentEncoding, body) {
+    const codings = namedIn(contentEncoding)
+    if (codings === undefined)
+      throw new WeirError('bug', 'a body is to be encoded in a coding that is not known')
+    return codings.reduce((encoded, coding) => coding.encode(encoded), body)
+  },
+}
+
+function namedIn(contentEncoding: string): Coding[] | undefined {
+  const codings = contentEncoding.split(',').map(name => CODINGS.get(name.trim()))
+  const known = codings.filter(coding => coding !== undefined)
+  return known.length === codings.length && known.length <= MOST_IN_A_ROW ? known : undefined
+}
+
+/** A body that grows by more than this is a bomb, if it is not small: text gains a tenth of it. */
+const MOST_GROWTH = 250
+const SMALL_BYTES = 1_048_576
+
+/** One coding at work. What it holds at once is bounded by `maxBytes`: zlib stops at that within one write. */
+class Decoder implements BodyDecoder {
+  readonly #zlib: Decompressor
+  readonly #maxBytes: number
+  #out: Uint8Array[] = []
+  #taken = 0
+  #given = 0
+  #failed: DecodeFault | undefined
+
+  constructor(coding: Coding, maxBytes: number) {
+    this.#maxBytes = maxBytes
+    this.#zlib = coding.open({ maxOutputLength: maxBytes + 1 })
+    this.#zlib.on('data', (bytes: Uint8Array) => {
+      this.#given += bytes.byteLength
+      this.#out.push(bytes)
+    })
+    this.#zlib.on('error', (error: unknown) => {
+      const isTooLarge = error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE'
+      this.#failed = isTooLarge ? 'over-limit' : 'broken'
+    })
+  }
+
+  push(chunk: Uint8Array): Uint8Array | DecodeFault {
+    this.#taken += chunk.byteLength
+    if (chunk.byteLength > 0) this.#zlib.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
+    return this.#take()
+  }
+
+  end(): Uint8Array | DecodeFault {
+    // Nothing at all is no body in any coding, and is what a HEAD or a cut leaves.
+    if (this.#taken > 0 && this.#failed === undefined) this.#zlib.end()
+    return this.#take()
+  }
+
+  #take(): Uint8Array | DecodeFault {
+    const isBomb = this.#given > SMALL_BYTES && this.#given > this.#taken * MOST_GROWTH
+    if (this.#failed === undefined && (this.#given > this.#maxBytes || isBomb)) this.#failed = 'over-limit'
+    const out = this.#out
+    this.#out = []
+    if (this.#failed !== undefined) return this.#failed
+    return out.length === 1 ? out[0]! : Buffer.concat(out)
+  }
+}
+
+/** Several codings, one behind the other. */
+class Chain implements BodyDecoder {
+  readonly #decoders: readonly BodyDecoder[]
+
+  constructor(decoders: readonly BodyDecoder[]) {
+    this.#decoders = decoders
+  }
+
+  push(chunk: Uint8Array): Uint8Array | DecodeFault {
+    let carried: Uint8Array | DecodeFault = chunk
+    for (const decoder of this.#decoders) {
+      if (typeof carried === 'string') return carried
+      carried = decoder.push(carried)
+    }
+    return carried
+  }
+
+  end(): Uint8Array | DecodeFault {
+    let carried: Uint8Array = new Uint8Array(0)
+    for (const decoder of this.#decoders) {
+      const pushed = decoder.push(carried)
+      if (typeof pushed === 'string') return pushed
+      const rest = decoder.end()
+      if (typeof rest === 'string') return rest
+      carried = Buffer.concat([pushed, rest])
+    }
+    return carried
+  }
+}

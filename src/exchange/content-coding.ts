@@ -1,0 +1,41 @@
+import { concatBytes } from './bytes.ts'
+
+/** What an exchange asks of content codings (RFC 9110, section 8.4.1). The room `coding/` implements it. */
+export interface ContentCodings {
+  /**
+   * A decoder for a body with this `content-encoding`, several in a row included; undefined where one of them is not
+   * known. It gives at most `maxBytes`.
+   */
+  open(contentEncoding: string, maxBytes: number): BodyDecoder | undefined
+  /** The body as that `content-encoding` says, which must be one that `open` knows. */
+  encode(contentEncoding: string, body: Uint8Array): Uint8Array
+}
+
+/** `broken`: not in that coding, or cut. `over-limit`: more than `maxBytes`, or out of all proportion: a bomb. */
+export type DecodeFault = 'broken' | 'over-limit'
+
+/** Decodes one body as it comes, at a cost linear in its length. After a fault it must not be used any more. */
+export interface BodyDecoder {
+  push(chunk: Uint8Array): Uint8Array | DecodeFault
+  /** The body is over: what is left of it. */
+  end(): Uint8Array | DecodeFault
+}
+
+/** A whole body, decoded. */
+export function decodeWhole(decoder: BodyDecoder, body: Uint8Array): Uint8Array | DecodeFault {
+  const first = decoder.push(body)
+  if (typeof first === 'string') return first
+  const rest = decoder.end()
+  if (typeof rest === 'string') return rest
+  return rest.byteLength === 0 ? first : concatBytes([first, rest])
+}
+
+/** The header's value as codings to be undone; undefined when there is none. */
+export function contentEncodingOf(value: string | undefined): string | undefined {
+  const named = (value ?? '')
+    .toLowerCase()
+    .split(',')
+    .map(name => name.trim())
+    .filter(name => name !== '' && name !== 'identity')
+  return named.length === 0 ? undefined : named.join(', ')
+}

@@ -1,0 +1,57 @@
+import { BodyGate } from './body-gate.ts'
+import { type ContentCodings, type DecodeFault, decodeWhole } from './content-coding.ts'
+
+/** The body of a request as it gathers, and what its content coding makes of it. Holds at most `maxBytes` of each. */
+export class RequestBody {
+  readonly #codings: ContentCodings
+  readonly #contentEncoding: string | undefined
+  readonly #maxBytes: number
+  #gate: BodyGate
+  #read: Uint8Array | undefined
+
+  /** `contentEncoding`: one that `codings` knows, or undefined. */
+  constructor(codings: ContentCodings, contentEncoding: string | undefined, maxBytes: number) {
+    this.#codings = codings
+    this.#contentEncoding = contentEncoding
+    this.#maxBytes = maxBytes
+    this.#gate = new BodyGate(maxBytes)
+  }
+
+  /** Bytes as they came. */
+  get heldBytes(): number {
+    return this.#gate.heldBytes
+  }
+
+  push(chunk: Uint8Array): 'held' | 'over-limit' {
+    return this.#gate.push(chunk)
+  }
+
+  /** The whole body, decoded. */
+  read(): Uint8Array | DecodeFault {
+    if (this.#read !== undefined) return this.#read
+    const decoded = this.#decode()
+    if (typeof decoded !== 'string') this.#read = decoded
+    return decoded
+  }
+
+  /** Another body in its place, coded alike: the header that names the coding may be out already. */
+  replace(body: Uint8Array): void {
+    this.#read = body
+    const encoding = this.#contentEncoding
+    this.#gate = new BodyGate(Number.POSITIVE_INFINITY)
+    this.#gate.push(encoding === undefined ? body : this.#codings.encode(encoding, body))
+  }
+
+  /** Hands over what is to go on, in its coding, and holds nothing any more. */
+  take(): readonly Uint8Array[] {
+    this.#read = undefined
+    return this.#gate.take()
+  }
+
+  #decode(): Uint8Array | DecodeFault {
+    const body = this.#gate.body()
+    if (this.#contentEncoding === undefined || body.byteLength === 0) return body
+    const decoder = this.#codings.open(this.#contentEncoding, this.#maxBytes)
+    return decoder === undefined ? 'broken' : decodeWhole(decoder, body)
+  }
+}

@@ -1,0 +1,88 @@
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { contentCodings } from '../../../src/coding/codings.ts'
+import { contentEncodingOf, decodeWhole } from '../../../src/exchange/content-coding.ts'
+
+const ENCODERS: Record<string, (body: Uint8Array) => Uint8Array> = {
+  gzip: gzipSync,
+  'x-gzip': gzipSync,
+  deflate: deflateSync,
+  br: brotliCompressSync,
+  zstd: zstdCompressSync,
+  'gzip, br': body => brotliCompressSync(gzipSync(body)),
+}
+const NAMES = Object.keys(ENCODERS)
+const decode = (name: string, body: Uint8Array, maxBytes = 10_000_000): string => {
+  const decoded = decodeWhole(contentCodings.open(name, maxBytes)!, body)
+  return typeof decoded === 'string' ? decoded : Buffer.from(decoded).toString()
+}
+
+describe.each(NAMES)('%s', name => {
+  const encode = ENCODERS[name]!
+
+  it('gives the same bytes however the body was cut', () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 300 }), fc.integer({ min: 1, max: 40 }), (text, step) => {
+        const body = encode(Buffer.from(text))
+        const decoder = contentCodings.open(name, 10_000)!
+        const out: Uint8Array[] = []
+        for (let at = 0; at < body.length; at += step) {
+          const piece = decoder.push(body.subarray(at, at + step))
+          if (typeof piece === 'string') throw new Error(piece)
+          out.push(piece)
+        }
+        const rest = decoder.end()
+        if (typeof rest === 'string') throw new Error(rest)
+        expect(Buffer.concat([...out, rest]).toString()).toBe(Buffer.from(text).toString())
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  it('reads what encode writes', () => {
+    expect(decode(name, contentCodings.encode(name, Buffer.from('a text')))).toBe('a text')
+  })
+
+  it('takes a cut body for broken', () => {
+    const body = encode(Buffer.from('a text that is long enough to be cut somewhere'))
+    expect(decode(name, body.subarray(0, body.length - 9))).toBe('broken')
+  })
+
+  it('takes another body for broken', () => {
+    expect(decode(name, Buffer.from('{"messages":[]}'))).toBe('broken')
+  })
+
+  it('stops at the bound, also inside of one write', () => {
+    expect(decode(name, encode(Buffer.alloc(2000, 'a')), 1000)).toBe('over-limit')
+    expect(decode(name, encode(Buffer.alloc(1000, 'a')), 1000)).toHaveLength(1000)
+  })
+
+  it('stops what grows out of all proportion', () => {
+    expect(decode(name, encode(Buffer.alloc(8_000_000)), 100_000_000)).toBe('over-limit')
+  })
+})
+
+it('reads all members of a body of several', () => {
+  const two = (encode: (body: Uint8Array) => Uint8Array): Buffer =>
+    Buffer.concat([encode(Buffer.from('one ')), encode(Buffer.from('two'))])
+  expect(decode('gzip', two(gzipSync))).toBe('one two')
+  expect(decode('zstd', two(zstdCompressSync))).toBe('one two')
+})
+
+it('knows no other, and not many in a row', () => {
+  for (const name of ['compress', 'gzip, aes128gcm', 'gzip, gzip, gzip, gzip']) {
+    expect(contentCodings.open(name, 100)).toBeUndefined()
+  }
+})
+
+it.each([
+  [undefined, undefined],
+  ['', undefined],
+  ['identity', undefined],
+  ['GZIP', 'gzip'],
+  ['identity, gzip ,', 'gzip'],
+  ['gzip,br', 'gzip, br'],
+])('content-encoding %s is %s', (value, wanted) => {
+  expect(contentEncodingOf(value)).toBe(wanted)
+})
