@@ -42,7 +42,12 @@ module.exports = {
       '^src/guardrail/run-scan\\.ts$',
       '^src/policy/policy\\.ts$',
     ),
-    door('config', '^src/guardrail/(registry|guardrail|http-client)\\.ts$', room('policy')),
+    door(
+      'config',
+      '^src/guardrail/(registry|guardrail|http-client)\\.ts$',
+      '^src/llm/formats\\.ts$',
+      room('policy'),
+    ),
     door('coding', '^src/exchange/content-coding\\.ts$'),
     door('telemetry', '^src/exchange/(events|record)\\.ts$', GUARDRAIL_TYPES),
     strangers('llm'),

@@ -3,7 +3,8 @@ import type { ConfigProblem } from '../errors.ts'
 import { assertNever, WeirError } from '../errors.ts'
 import type { Guardrail } from '../guardrail/guardrail.ts'
 import { createGuardrail, type GuardrailDeps } from '../guardrail/registry.ts'
-import type { Match, Policy, Rule } from '../policy/policy.ts'
+import { formatNamed } from '../llm/formats.ts'
+import type { Match, Policy, PolicySet, Rule } from '../policy/policy.ts'
 import type { RedactStyle } from '../policy/redaction.ts'
 import type { View } from '../policy/view.ts'
 import { badConfig, type LoadedConfig, type ResolvedSecrets, redactPlace } from './load.ts'
@@ -41,7 +42,7 @@ export function compile({ config, secrets }: LoadedConfig, deps: CompileDeps): S
   return {
     version: versionOf(masked),
     server: config.server,
-    policySet: { policies, unmatched: config.unmatched },
+    policySet: { policies, unmatched: config.unmatched, formats: config.formats.flatMap(ownPath) },
     guardrails,
     warnings: warningsOf(config),
     masked,
@@ -77,6 +78,11 @@ function createGuardrails(
   }
   if (problems.length > 0) throw badConfig(problems)
   return guardrails
+}
+
+function ownPath({ path, format: name }: Config['formats'][number]): PolicySet['formats'] {
+  const format = formatNamed(name)
+  return format === undefined ? [] : [{ path, format }]
 }
 
 /** `style`: by the place of the use in the policy. */

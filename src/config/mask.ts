@@ -24,7 +24,6 @@ export function maskConfig(config: Config): unknown {
       ...policy,
       guardrails: policy.guardrails.map(use => ({ ...use, redact: maskRedact(use.redact) })),
     })),
-    ...(config.formats === undefined ? {} : { formats: MASK }),
     ...(config.cache === undefined ? {} : { cache: MASK }),
   })
 }

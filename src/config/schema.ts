@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { guardrailConfigSchema } from '../guardrail/registry.ts'
+import { FORMAT_NAMES } from '../llm/formats.ts'
 import { ADDRESS_FORM, parseListenAddress } from './address.ts'
 import { nameSchema } from './name-schema.ts'
 import { policySchema } from './policy-schema.ts'
@@ -48,6 +49,14 @@ const serverSchema = z.strictObject({
   log: logSchema.prefault({}).describe('What is logged.'),
 })
 
+const formatPathSchema = z.strictObject({
+  path: z
+    .string()
+    .regex(/^\/[^?#]*$/, { error: 'must start with / and hold no query' })
+    .describe('Prefix of the normalised path.'),
+  format: z.enum(FORMAT_NAMES).describe('The API that is spoken there.'),
+})
+
 /**
  * The config file, as it is written. Strict: a key that Weir does not know is a problem, never ignored. Its types
  * are the one source of docs/config.md and of the JSON Schema. What spans several keys stands in cross-checks.ts.
@@ -68,11 +77,9 @@ export const configSchema = z.strictObject({
     .default('pass')
     .describe('What traffic gets that no policy takes. It is always counted.'),
   formats: z
-    .union([z.record(z.string(), z.unknown()), z.array(z.unknown())], {
-      error: 'must be a mapping or a list',
-    })
-    .optional()
-    .describe('Paths and formats of your own. Not built yet.'),
+    .array(formatPathSchema)
+    .default([])
+    .describe("Paths of your own, for base paths and gateways' prefixes; they go before those of the APIs."),
   cache: z.record(z.string(), z.unknown()).optional().describe('A cache of verdicts. Not built yet.'),
 })
 

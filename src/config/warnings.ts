@@ -23,11 +23,8 @@ function serverWarnings({ workers, max_exchanges, max_bytes }: ServerConfig): st
   ]
 }
 
-function blockWarnings({ formats, cache }: Config): string[] {
-  return [
-    ...(formats === undefined ? [] : ['formats is not built yet: it has no effect']),
-    ...(cache === undefined ? [] : ['cache is not built yet: it has no effect']),
-  ]
+function blockWarnings({ cache }: Config): string[] {
+  return [...(cache === undefined ? [] : ['cache is not built yet: it has no effect'])]
 }
 
 function guardrailWarnings({ guardrails, policies }: Config): string[] {

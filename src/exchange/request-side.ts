@@ -106,7 +106,7 @@ export class RequestSide {
       this.#unmatched(event)
     } else {
       this.#facts.policy = selection.policy
-      this.#facts.format = detectFormat(place)
+      this.#facts.format = detectFormat(place, this.#host.init.policies.formats)
       this.#open(selection.policy, event)
     }
   }

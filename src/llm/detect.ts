@@ -1,21 +1,20 @@
 import { openEventStream } from './event-stream.ts'
 import type { LlmFormat, RequestPlace } from './format.ts'
+import { FORMATS, formatAt } from './formats.ts'
 import { decodeJsonBody, parseJson } from './json-body.ts'
-import { openaiChat } from './openai-chat/index.ts'
 import { responseShape } from './response-shape.ts'
 
-/** In order: the first row whose pattern the normalised path fits claims the exchange. */
-const PATHS: readonly { readonly pattern: RegExp; readonly format: LlmFormat }[] = [
-  // Any prefix: gateways and Azure deployments put their own before it. Any case: Azure's own paths ignore it.
-  { pattern: /\/chat\/completions\/?$/i, format: openaiChat },
-]
+/** A path that an operator's config gives to a format. */
+export interface OwnPath {
+  /** A prefix of the normalised path. */
+  readonly path: string
+  readonly format: LlmFormat
+}
 
-/** In the order in which they are asked about a response whose request was never seen. */
-const FORMATS: readonly LlmFormat[] = [openaiChat]
-
-/** The format that a request's place claims. */
-export function detectFormat({ path }: RequestPlace): LlmFormat | undefined {
-  return PATHS.find(row => row.pattern.test(path))?.format
+/** The format that a request's place claims: of the operator's own paths the first, else by the API's own. */
+export function detectFormat(place: RequestPlace, ownPaths: readonly OwnPath[] = []): LlmFormat | undefined {
+  const own = ownPaths.find(({ path }) => place.path.startsWith(path))
+  return own === undefined ? formatAt(place) : own.format
 }
 
 /** A `:path` as policies and formats read it: normalised, and its query apart. */

@@ -1,4 +1,5 @@
 import type { Guardrail } from '../guardrail/guardrail.ts'
+import type { LlmFormat } from '../llm/format.ts'
 import type { RedactStyle } from './redaction.ts'
 import type { View } from './view.ts'
 
@@ -74,4 +75,6 @@ export interface PolicySet {
   readonly policies: readonly Policy[]
   /** What traffic gets that no policy takes. */
   readonly unmatched: 'pass' | 'deny'
+  /** Paths of the operator's own; they go before those of the APIs. */
+  readonly formats: readonly { readonly path: string; readonly format: LlmFormat }[]
 }

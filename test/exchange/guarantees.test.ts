@@ -293,7 +293,10 @@ describe('the record says what the client got', () => {
       'unknown-policy',
       () => new EnvoyModel(policySet(policy(blocking)), { mode: 'full-duplex', policyName: 'typo' }),
     ],
-    ['unmatched', () => new EnvoyModel({ policies: [], unmatched: 'deny' }, { mode: 'full-duplex' })],
+    [
+      'unmatched',
+      () => new EnvoyModel({ policies: [], unmatched: 'deny', formats: [] }, { mode: 'full-duplex' }),
+    ],
     ['unsupported', () => unasked('full-duplex', { ...blocking, failMode: 'error' })],
     [
       'failed-closed',

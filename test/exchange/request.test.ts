@@ -190,7 +190,7 @@ describe.each(MODES)('a request in %s', mode => {
     const passing = new EnvoyModel(policySet(elsewhere), { mode })
     passing.headers('request', CHAT_HEADERS, 'end')
     expect([passing.request.headersOut, passing.counts]).toEqual([true, ['unmatched']])
-    const denying = new EnvoyModel({ policies: [elsewhere], unmatched: 'deny' }, { mode })
+    const denying = new EnvoyModel({ policies: [elsewhere], unmatched: 'deny', formats: [] }, { mode })
     denying.headers('request', CHAT_HEADERS, 'end')
     expect(denying.localReply).toMatchObject({ status: 403, headers: { 'x-weir-reason': 'unmatched' } })
   })

@@ -79,6 +79,7 @@ describe('a call', () => {
         throw new Error('a bug')
       },
       unmatched: 'pass',
+      formats: [],
     }
     broken.send(headersMessage(CHAT_HEADERS))
     expect(await broken.status).toMatchObject({ code: GrpcStatus.INTERNAL, details: 'internal error' })

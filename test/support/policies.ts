@@ -107,5 +107,5 @@ export function policy(overrides: Partial<Policy> = {}): Policy {
 }
 
 export function policySet(...policies: Policy[]): PolicySet {
-  return { policies, unmatched: 'pass' }
+  return { policies, unmatched: 'pass', formats: [] }
 }

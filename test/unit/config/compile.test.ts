@@ -18,6 +18,7 @@ describe('compile', () => {
     expect(guardrails.get('lakera')).toMatchObject({ locality: 'remote', timeoutMs: 5000 })
     expect(policySet).toEqual({
       unmatched: 'pass',
+      formats: [],
       policies: [
         {
           name: 'chat',
@@ -107,6 +108,11 @@ describe('compile', () => {
     const text =
       'policies: [{ name: p, match: { hosts: ["API.Example.com:8443", "*.Example.com.", "[::1]:80"] } }]'
     expect(onlyPolicy(text)?.match?.hosts).toEqual(['api.example.com', '*.example.com', '[::1]'])
+  })
+
+  it("gives paths of the operator's own to their formats", () => {
+    const { policySet } = snapshotOf('policies: []\nformats: [{ path: /gw/llm, format: openai-chat }]')
+    expect(policySet.formats).toMatchObject([{ path: '/gw/llm', format: { name: 'openai-chat' } }])
   })
 
   it('keeps rules in the order of the file', () => {

@@ -62,7 +62,6 @@ describe('a key in the config', () => {
 guardrails: { l: { kind: lakera, api_key: ${CANARY} } }
 policies: [{ name: p, request_failure_message: "see https://u:${CANARY}@example.com/x" }]
 cache: { url: "redis://:${CANARY}@h", password: ${CANARY} }
-formats: [{ token: ${CANARY} }]
 `)
     expect(JSON.stringify(masked)).not.toContain(CANARY)
     expect(secretValues()).toEqual([CANARY])

@@ -66,7 +66,7 @@ policies:
     uninspectable: deny
     canonicalize: true
     deny_format: guardrail_violation
-formats: [{ path: /mine }]
+formats: [{ path: /mine, format: openai-chat }]
 cache: { kind: memory }
 `)
     expect(server.tls?.client_ca).toBe('ca.pem')
@@ -178,7 +178,12 @@ describe('a config that does not hold', () => {
       'policies.0.guardrails.0.direction: must not be output with mode during_call, which judges the request; use mode post_call',
     ],
     [
-      'restore of a mask',
+      'a format that is not known',
+      'policies: []\nformats: [{ path: /mine, format: openai-chta }]',
+      'formats.0.format: must be ',
+    ],
+    [
+      'a restore of a mask',
       inUse('action: redact, redact: { style: mask, restore: true }'),
       'policies.0.guardrails.0.redact.restore: must not be true with style mask: asterisks do not say what they stand for',
     ],

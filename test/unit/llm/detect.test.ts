@@ -56,6 +56,19 @@ describe('detectFormat', () => {
   })
 })
 
+describe('a path of the operator', () => {
+  const own = [{ path: '/gw/', format: openaiChat }]
+  test('claims all below it, before the paths of the APIs', () => {
+    expect(detectFormat(placeOf('/gw/anything?x=1'), own)).toBe(openaiChat)
+    expect(detectFormat(placeOf('/other'), own)).toBeUndefined()
+  })
+})
+
+test('a place has its query apart', () => {
+  expect(placeOf('/v1//x?alt=sse&k=a%20b#frag')).toEqual({ path: '/v1/x', query: 'alt=sse&k=a%20b' })
+  expect(placeOf('/v1/x')).toEqual({ path: '/v1/x', query: '' })
+})
+
 describe('responseShape', () => {
   test.each([
     ['application/json', 'data: x', 'json'],

@@ -1,0 +1,31 @@
+import type { LlmFormat, RequestPlace } from './format.ts'
+import { openaiChat } from './openai-chat/index.ts'
+
+/** Which API speaks at a place. */
+interface Row {
+  /** Of the normalised path. Any prefix: gateways and deployments put their own before it. */
+  readonly pattern: RegExp
+  format(place: RequestPlace): LlmFormat | undefined
+}
+
+const row = (pattern: RegExp, format: LlmFormat): Row => ({ pattern, format: () => format })
+
+/** In order: the first row whose pattern fits claims the exchange. Any case: Azure's own paths ignore it. */
+const ROWS: readonly Row[] = [row(/\/chat\/completions\/?$/i, openaiChat)]
+
+/** Every format, in the order in which they are asked about a response whose request was never seen. */
+export const FORMATS: readonly LlmFormat[] = [openaiChat]
+
+export function formatAt(place: RequestPlace): LlmFormat | undefined {
+  return ROWS.find(({ pattern }) => pattern.test(place.path))?.format(place)
+}
+
+export function formatNamed(name: string): LlmFormat | undefined {
+  return FORMATS.find(format => format.name === name)
+}
+
+/** What a config may call them. */
+export const FORMAT_NAMES: readonly [string, ...string[]] = [
+  openaiChat.name,
+  ...FORMATS.map(({ name }) => name).filter(name => name !== openaiChat.name),
+]

@@ -1,0 +1,5 @@
+import type { ClientDriver } from './driver.ts'
+import { drivers as openaiChat } from './drivers/openai-chat.ts'
+
+/** Every official client that the matrix drives. */
+export const DRIVERS: readonly ClientDriver[] = [...openaiChat]
