@@ -344,7 +344,7 @@ export class StreamGate {
   #mayGo({ texts }: HeldFrame, when: 'in-time' | 'at-cap'): boolean {
     return texts.every(({ track, to }) => {
       // Half a tool call is no tool call: it goes when all of it was seen.
-      if (track.kind === 'tool-call' && !track.isComplete) return false
+      if (track.kind === 'tool-call' && !this.#isSeenWhole(track)) return false
       if (to > track.safeTo) return false
       if (!this.#scansByWindow) return true
       // What is kept back waits for the text that follows to be seen: where none follows, it has waited long enough.
@@ -352,6 +352,10 @@ export class StreamGate {
       const isOver = isSeen && (this.#isSettled || track.isComplete || when === 'at-cap')
       return to <= (isOver ? track.scannedTo : track.clearedTo)
     })
+  }
+
+  #isSeenWhole({ isComplete, scannedTo, length }: Track): boolean {
+    return isComplete && (!this.#scansByWindow || scannedTo === length)
   }
 
   /** Nothing is on its way: the end, or a place where there can be none. */
