@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { formatNamed } from '../../src/llm/formats.ts'
 import type { Policy } from '../../src/policy/policy.ts'
 import { flagWord, flagWordAsItGrows, policy, policySet, rule } from '../support/policies.ts'
 import { type Stack, startStack } from '../support/stack.ts'
@@ -7,7 +8,15 @@ import type { ClientDriver, RawAnswer, Shown } from './driver.ts'
 import { DRIVERS } from './drivers.ts'
 
 /** Every client of every API × what a guard may say. The table of it is printed at the end. */
-const CASES = ['allowed', 'denied input', 'denied output', 'denied in its middle', 'guard down'] as const
+const CASES = [
+  'allowed',
+  'live',
+  'denied input',
+  'denied output',
+  'denied in its middle',
+  'heartbeats',
+  'guard down',
+] as const
 const MODES = ['full-duplex', 'streamed', 'buffered'] as const
 const TOKENS = ['All ', 'is ', 'well', '.']
 const REQUEST_REFUSAL = 'Request blocked by policy'
@@ -85,6 +94,17 @@ describe.each(MODES)('official clients, Envoy in %s', mode => {
       tick(driver, 'allowed')
     })
 
+    test('live: an alert changes nothing', async () => {
+      use({ outputRules: [rule(flagWord('secret'), 'alert', 'fail-open')] })
+      const answer = driver.answer(['a ', 'secret'])
+      answerWith(answer)
+      const direct = await driver.ask(`http://${stack.upstream.address}`, 'hello')
+      expect(await ask(driver, 'hello')).toEqual(direct)
+      const because = driver.denied.kind === 'answer' ? 'alerted' : 'clean'
+      expect(await stack.weir.telemetry.decided('response')).toMatchObject({ delivery: 'live', because })
+      tick(driver, 'live')
+    })
+
     test('denied on input', async () => {
       use(guarded)
       answerWith(driver.answer(TOKENS))
@@ -121,6 +141,28 @@ describe.each(MODES)('official clients, Envoy in %s', mode => {
     })
 
     if (!driver.streams || mode !== 'full-duplex') return
+
+    if (formatNamed(driver.format)?.heartbeat !== undefined) {
+      test('heartbeats, also before the first event, are not shown', async () => {
+        use({ ...guarded, stream: { ...policy().stream, heartbeatMs: 10 } })
+        const answer = driver.answer(TOKENS)
+        const { telemetry } = stack.weir
+        stack.upstream.respond(async (request, reply) => {
+          await request.complete
+          reply.head(200, { 'content-type': answer.contentType })
+          for (const chunk of answer.chunks) {
+            const before = telemetry.counts.length
+            await reply.send(chunk)
+            if (chunk !== answer.chunks.at(-1)) await telemetry.until(() => telemetry.counts.length > before)
+          }
+          reply.end()
+        })
+        const shown = await ask(driver, 'hello')
+        answerWith(answer)
+        expect(shown).toEqual(await driver.ask(`http://${stack.upstream.address}`, 'hello'))
+        tick(driver, 'heartbeats')
+      })
+    }
 
     test('denied in the middle of a stream', async () => {
       // Headers leave with the first text that is released, so that the first byte back tells that it was.
