@@ -1,3 +1,4 @@
+import { anthropicBatches, anthropicMessages, anthropicTokenCount } from './anthropic-messages/index.ts'
 import type { LlmFormat, RequestPlace } from './format.ts'
 import { openaiChat } from './openai-chat/index.ts'
 
@@ -11,10 +12,24 @@ interface Row {
 const row = (pattern: RegExp, format: LlmFormat): Row => ({ pattern, format: () => format })
 
 /** In order: the first row whose pattern fits claims the exchange. Any case: Azure's own paths ignore it. */
-const ROWS: readonly Row[] = [row(/\/chat\/completions\/?$/i, openaiChat)]
+const ROWS: readonly Row[] = [
+  row(/\/chat\/completions\/?$/i, openaiChat),
+  row(/\/messages\/count_tokens\/?$/i, anthropicTokenCount),
+  row(/\/messages\/batches\/?$/i, anthropicBatches),
+  // Threads and stored completions have messages too, in an API that is another one.
+  row(/(?<!\/(?:threads|completions)\/[^/]+)\/messages\/?$/i, anthropicMessages),
+  // Vertex AI, where the model stands in the path.
+  row(/\/models\/count-tokens:rawPredict\/?$/, anthropicTokenCount),
+  row(/\/publishers\/anthropic\/models\/[^/:]+:(?:r|streamR)awPredict\/?$/, anthropicMessages),
+]
 
 /** Every format, in the order in which they are asked about a response whose request was never seen. */
-export const FORMATS: readonly LlmFormat[] = [openaiChat]
+export const FORMATS: readonly LlmFormat[] = [
+  openaiChat,
+  anthropicMessages,
+  anthropicTokenCount,
+  anthropicBatches,
+]
 
 export function formatAt(place: RequestPlace): LlmFormat | undefined {
   return ROWS.find(({ pattern }) => pattern.test(place.path))?.format(place)

@@ -1,5 +1,6 @@
 import type { ClientDriver } from './driver.ts'
+import { drivers as anthropicMessages } from './drivers/anthropic-messages.ts'
 import { drivers as openaiChat } from './drivers/openai-chat.ts'
 
 /** Every official client that the matrix drives. */
-export const DRIVERS: readonly ClientDriver[] = [...openaiChat]
+export const DRIVERS: readonly ClientDriver[] = [...openaiChat, ...anthropicMessages]

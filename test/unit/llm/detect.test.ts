@@ -56,6 +56,18 @@ describe('detectFormat', () => {
   })
 })
 
+test.each([
+  ['/v1/messages', 'anthropic-messages'],
+  ['/anthropic/v1/messages/?beta=true', 'anthropic-messages'],
+  ['/v1/messages/count_tokens', 'anthropic-token-count'],
+  ['/v1/messages/batches', 'anthropic-batches'],
+  ['/v1/projects/p/locations/l/publishers/anthropic/models/claude:streamRawPredict', 'anthropic-messages'],
+  ['/v1/projects/p/locations/l/publishers/anthropic/models/count-tokens:rawPredict', 'anthropic-token-count'],
+  ['/v1/threads/thread_1/messages', undefined],
+])('%s is spoken to in %s', (raw, name) => {
+  expect(detectFormat(placeOf(raw))?.name).toBe(name)
+})
+
 describe('a path of the operator', () => {
   const own = [{ path: '/gw/', format: openaiChat }]
   test('claims all below it, before the paths of the APIs', () => {
