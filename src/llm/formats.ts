@@ -1,5 +1,8 @@
 import { anthropicBatches, anthropicMessages, anthropicTokenCount } from './anthropic-messages/index.ts'
+import { cohereChat } from './cohere-chat/index.ts'
 import type { LlmFormat, RequestPlace } from './format.ts'
+import { ollamaChat } from './ollama-chat/index.ts'
+import { ollamaGenerate } from './ollama-generate/index.ts'
 import { openaiChat } from './openai-chat/index.ts'
 
 /** Which API speaks at a place. */
@@ -18,6 +21,9 @@ const ROWS: readonly Row[] = [
   row(/\/messages\/batches\/?$/i, anthropicBatches),
   // Threads and stored completions have messages too, in an API that is another one.
   row(/(?<!\/(?:threads|completions)\/[^/]+)\/messages\/?$/i, anthropicMessages),
+  row(/\/v2\/chat\/?$/i, cohereChat),
+  row(/\/api\/chat\/?$/i, ollamaChat),
+  row(/\/api\/generate\/?$/i, ollamaGenerate),
   // Vertex AI, where the model stands in the path.
   row(/\/models\/count-tokens:rawPredict\/?$/, anthropicTokenCount),
   row(/\/publishers\/anthropic\/models\/[^/:]+:(?:r|streamR)awPredict\/?$/, anthropicMessages),
@@ -29,6 +35,9 @@ export const FORMATS: readonly LlmFormat[] = [
   anthropicMessages,
   anthropicTokenCount,
   anthropicBatches,
+  cohereChat,
+  ollamaChat,
+  ollamaGenerate,
 ]
 
 export function formatAt(place: RequestPlace): LlmFormat | undefined {

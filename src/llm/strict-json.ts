@@ -59,7 +59,7 @@ const KNOWN_KEYS: readonly string[] = [
   ...['contents', 'parts', 'systemInstruction', 'system_instruction', 'functionCall', 'functionResponse'],
   ...['toolUse', 'toolResult', 'guardContent', 'reasoningContent', 'promptVariables', 'additionalContext'],
   ...['message', 'preamble', 'chat_history', 'documents', 'query', 'tool_plan', 'response', 'output'],
-  ...['inputText', 'jsonrpc', 'method', 'params', 'result', 'template', 'variables'],
+  ...['inputText', 'images', 'jsonrpc', 'method', 'params', 'result', 'template', 'variables'],
 ]
 const EXACT: ReadonlySet<string> = new Set(KNOWN_KEYS)
 const FOLDED: ReadonlySet<string> = new Set(KNOWN_KEYS.map(key => key.toLowerCase()))
@@ -78,14 +78,18 @@ const FREE: ReadonlySet<string> = new Set([
   ],
   ...['logit_bias', 'json', 'properties', 'labels', 'response', 'responseSchema', 'responseJsonSchema'],
   ...['additionalModelRequestFields', 'options', 'format', 'headers', 'user_location', '_meta', 'data'],
+  ...['document', 'tool_output'],
 ])
+
+/** Lists of such objects. */
+const FREE_LISTS: ReadonlySet<string> = new Set(['documents'])
 
 function hasCaseTwin(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(hasCaseTwin)
   if (!isJsonObject(value)) return false
   return Object.entries(value).some(([key, member]) => {
     const isTwin = !EXACT.has(key) && FOLDED.has(folded(key))
-    const isFree = FREE.has(key) && isJsonObject(member)
+    const isFree = (FREE.has(key) && isJsonObject(member)) || FREE_LISTS.has(key)
     return isTwin || (!isFree && hasCaseTwin(member))
   })
 }

@@ -1,6 +1,8 @@
 import type { ClientDriver } from './driver.ts'
 import { drivers as anthropicMessages } from './drivers/anthropic-messages.ts'
+import { drivers as cohere } from './drivers/cohere.ts'
+import { drivers as ollama } from './drivers/ollama.ts'
 import { drivers as openaiChat } from './drivers/openai-chat.ts'
 
 /** Every official client that the matrix drives. */
-export const DRIVERS: readonly ClientDriver[] = [...openaiChat, ...anthropicMessages]
+export const DRIVERS: readonly ClientDriver[] = [...openaiChat, ...anthropicMessages, ...cohere, ...ollama]

@@ -63,6 +63,9 @@ test.each([
   ['/v1/messages/batches', 'anthropic-batches'],
   ['/v1/projects/p/locations/l/publishers/anthropic/models/claude:streamRawPredict', 'anthropic-messages'],
   ['/v1/projects/p/locations/l/publishers/anthropic/models/count-tokens:rawPredict', 'anthropic-token-count'],
+  ['/v2/chat', 'cohere-chat'],
+  ['/api/chat', 'ollama-chat'],
+  ['/api/generate', 'ollama-generate'],
   ['/v1/threads/thread_1/messages', undefined],
 ])('%s is spoken to in %s', (raw, name) => {
   expect(detectFormat(placeOf(raw))?.name).toBe(name)

@@ -12,6 +12,7 @@ describe('a request that every reader reads alike', () => {
     '{ "a" : { "a" : [ { "a" : ":" } ] } }',
     '{"tools":[{"function":{"parameters":{"properties":{"Content":{},"content":{}}}}}]}',
     '{"metadata":{"Role":"x"}}',
+    '{"documents":[{"Title":"x"},{"data":{"Text":"x"}}]}',
     '{"messages":[{"content":[{"input":{"Text":"x"}}]}]}',
   ])('%s', text => {
     expect(decode(text)).toEqual({ kind: 'ok', value: JSON.parse(text) })

@@ -1,0 +1,24 @@
+import type { Completion, Decoded } from '../format.ts'
+import { decodeJsonBody, isJsonObject } from '../json-body.ts'
+import { Gathering, gatherMessage } from './message.ts'
+
+const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
+
+/** A whole answer: https://docs.cohere.com/reference/chat. Cohere gives one choice. */
+export function decodeResponse(body: Uint8Array): Decoded<Completion> {
+  const json = decodeJsonBody(body)
+  if (json.kind !== 'ok') return json
+  const root = json.value
+  if (!isJsonObject(root) || !isJsonObject(root.message)) return WRONG_SHAPE
+  const into = new Gathering('uninspectable')
+  gatherMessage(into, root.message, { message: 0, role: 'assistant', path: ['message'] })
+  return { kind: 'ok', value: { segments: into.segments, uninspectable: into.uninspectable } }
+}
+
+/** Ollama's answers have a `message` as well, but end with `done`; OpenAI's have theirs inside `choices`. */
+export function claimsResponse(value: unknown): boolean {
+  if (!isJsonObject(value)) return false
+  if (value.type === 'message-start') return isJsonObject(value.delta)
+  const { message, finish_reason } = value
+  return isJsonObject(message) && message.role === 'assistant' && typeof finish_reason === 'string'
+}

@@ -1,0 +1,50 @@
+import { WeirError } from '../../errors.ts'
+import { editEventData } from '../event-stream.ts'
+import type { Frame, JsonPath, Part, TextEdit } from '../format.ts'
+import { editJson, type JsonEdit, jsonSplices } from '../json-body.ts'
+import { ChatFrame } from './stream.ts'
+
+const LOGPROBS = 'logprobs'
+
+/** An edited answer loses its `logprobs`, which spell its text out again. */
+const CLEAR_LOGPROBS: JsonEdit = { kind: 'clear', path: [LOGPROBS] }
+
+/** A request or response body with texts replaced. A request's `logprobs` only asks for them. */
+export function rewrite(body: Uint8Array, edits: readonly TextEdit[]): Uint8Array {
+  const texts = edits.map((edit): JsonEdit => ({ kind: 'set-text', ...edit }))
+  const isAnswer = edits.some(({ path }) => path[0] === 'message')
+  return editJson(body, isAnswer ? [...texts, CLEAR_LOGPROBS] : texts)
+}
+
+/**
+ * An event's frame with texts replaced. Arguments that came as a bare object become the string that the API has there:
+ * redacted, they need not be JSON any more.
+ */
+export function rewriteFrame(frame: Frame, edits: readonly TextEdit[]): Frame {
+  if (edits.length === 0) return frame
+  const parts = withTexts(frame.parts, edits)
+  const texts = edits.filter(({ path }) => path[0] !== LOGPROBS)
+  const changes = [...texts.map((edit): JsonEdit => ({ kind: 'replace', ...edit })), CLEAR_LOGPROBS]
+  const bytes = editEventData(frame.bytes, data =>
+    // The decoder trims the data by the same rule.
+    jsonSplices(data, data.length - data.trimStart().length, changes),
+  )
+  return frame instanceof ChatFrame ? new ChatFrame(bytes, parts, frame.facts) : { bytes, parts }
+}
+
+function withTexts(parts: readonly Part[], edits: readonly TextEdit[]): readonly Part[] {
+  const texts = new Map(edits.map(({ path, text }) => [keyOf(path), text]))
+  let used = 0
+  const edited = parts.map(part => {
+    const text = part.kind === 'text-delta' ? texts.get(keyOf(part.path)) : undefined
+    if (text === undefined) return part
+    used++
+    return { ...part, text }
+  })
+  if (used !== edits.length) throw new WeirError('bug', 'an edit names no text of its frame, or one twice')
+  return edited
+}
+
+function keyOf(path: JsonPath): string {
+  return JSON.stringify(path)
+}

@@ -1,0 +1,38 @@
+import type { Decoded, LlmRequest, TextSegment } from '../format.ts'
+import { isPresent } from '../ollama-message.ts'
+import { decodeRoot, readSettings, WRONG_SHAPE } from '../ollama-request.ts'
+
+/** Where the texts stand, in the order in which the model sees them; what comes after the answer is the user's too. */
+const TEXTS = [
+  { key: 'system', message: 0, role: 'system' },
+  { key: 'template', message: 0, role: 'system' },
+  { key: 'prompt', message: 1, role: 'user' },
+  { key: 'suffix', message: 1, role: 'user' },
+] as const
+
+/** A `POST …/api/generate` body. Without a prompt it only loads the model. */
+export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
+  const root = decodeRoot(body)
+  if (root.kind !== 'ok') return root
+  const settings = readSettings(root.value)
+  const images = countItems(root.value.images)
+  const contextIds = countItems(root.value.context)
+  if (settings === 'wrong-shape' || images === 'wrong-shape' || contextIds === 'wrong-shape')
+    return WRONG_SHAPE
+  const segments: TextSegment[] = []
+  for (const { key, message, role } of TEXTS) {
+    const text = root.value[key]
+    if (isPresent(text) && typeof text !== 'string') return WRONG_SHAPE
+    if (typeof text === 'string' && text !== '') {
+      segments.push({ message, role, kind: 'content', text, path: [key] })
+    }
+  }
+  // The conversation so far, as token ids.
+  const uninspectable = images + (contextIds > 0 ? 1 : 0)
+  return { kind: 'ok', value: { ...settings, segments, uninspectable } }
+}
+
+function countItems(value: unknown): number | 'wrong-shape' {
+  if (!isPresent(value)) return 0
+  return Array.isArray(value) ? value.length : 'wrong-shape'
+}
