@@ -4,6 +4,11 @@ import type { LlmFormat, RequestPlace } from './format.ts'
 import { ollamaChat } from './ollama-chat/index.ts'
 import { ollamaGenerate } from './ollama-generate/index.ts'
 import { openaiChat } from './openai-chat/index.ts'
+import {
+  openaiResponses,
+  openaiResponsesCompact,
+  openaiResponsesTokenCount,
+} from './openai-responses/index.ts'
 
 /** Which API speaks at a place. */
 interface Row {
@@ -17,6 +22,9 @@ const row = (pattern: RegExp, format: LlmFormat): Row => ({ pattern, format: () 
 /** In order: the first row whose pattern fits claims the exchange. Any case: Azure's own paths ignore it. */
 const ROWS: readonly Row[] = [
   row(/\/chat\/completions\/?$/i, openaiChat),
+  row(/\/responses\/?$/i, openaiResponses),
+  row(/\/responses\/compact\/?$/i, openaiResponsesCompact),
+  row(/\/responses\/input_tokens\/?$/i, openaiResponsesTokenCount),
   row(/\/messages\/count_tokens\/?$/i, anthropicTokenCount),
   row(/\/messages\/batches\/?$/i, anthropicBatches),
   // Threads and stored completions have messages too, in an API that is another one.
@@ -32,6 +40,9 @@ const ROWS: readonly Row[] = [
 /** Every format, in the order in which they are asked about a response whose request was never seen. */
 export const FORMATS: readonly LlmFormat[] = [
   openaiChat,
+  openaiResponses,
+  openaiResponsesCompact,
+  openaiResponsesTokenCount,
   anthropicMessages,
   anthropicTokenCount,
   anthropicBatches,

@@ -3,6 +3,13 @@ import { drivers as anthropicMessages } from './drivers/anthropic-messages.ts'
 import { drivers as cohere } from './drivers/cohere.ts'
 import { drivers as ollama } from './drivers/ollama.ts'
 import { drivers as openaiChat } from './drivers/openai-chat.ts'
+import { drivers as openaiResponses } from './drivers/openai-responses.ts'
 
 /** Every official client that the matrix drives. */
-export const DRIVERS: readonly ClientDriver[] = [...openaiChat, ...anthropicMessages, ...cohere, ...ollama]
+export const DRIVERS: readonly ClientDriver[] = [
+  ...openaiChat,
+  ...openaiResponses,
+  ...anthropicMessages,
+  ...cohere,
+  ...ollama,
+]
