@@ -10,6 +10,8 @@ export type RequestReading =
   | { readonly kind: 'over-limit' }
   /** Parts that no guard can read, and the policy denies them. */
   | { readonly kind: 'uninspectable'; readonly request: LlmRequest }
+  /** By its nature it has no text. */
+  | { readonly kind: 'textless'; readonly request: LlmRequest }
   /** Nothing that was written: fail_mode. `request` is undefined where there is no body at all. */
   | { readonly kind: 'no-text'; readonly request: LlmRequest | undefined }
 
@@ -26,5 +28,6 @@ export function readRequest(
   if (decoded.kind === 'undecodable') return { kind: 'undecodable' }
   const request = decoded.value
   if (request.uninspectable > 0 && policy.uninspectable === 'deny') return { kind: 'uninspectable', request }
-  return { kind: request.segments.length === 0 ? 'no-text' : 'texts', request }
+  if (request.segments.length > 0) return { kind: 'texts', request }
+  return { kind: request.isTextless && request.uninspectable === 0 ? 'textless' : 'no-text', request }
 }

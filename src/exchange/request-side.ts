@@ -153,7 +153,8 @@ export class RequestSide {
       this.#passWhole(event)
       return
     }
-    if (this.#facts.format === undefined || event.endOfStream) {
+    const { format } = this.#facts
+    if (format === undefined || (event.endOfStream && !format.answersWithoutBody)) {
       this.#unsupported(policy, () => this.#passWhole(event))
       return
     }
@@ -164,6 +165,11 @@ export class RequestSide {
       return
     }
     this.#guarded = true
+    if (event.endOfStream) {
+      this.#outlet.replyHeaders(this.#mutation('as-it-came'))
+      this.#finish()
+      return
+    }
     const { observed } = this.#host.init
     if (observed && canIntervene([...this.#inputRules, ...policy.outputRules])) {
       this.#host.emit({ kind: 'unenforced', policy: policy.name })
@@ -223,7 +229,10 @@ export class RequestSide {
       this.#host.emit({ kind: 'count', what: 'uninspectable' })
     }
     if (reading.kind === 'uninspectable') this.#deny('uninspectable', undefined)
-    else if (reading.kind === 'no-text') {
+    else if (reading.kind === 'textless') {
+      this.#record('released', 'clean', undefined)
+      this.#goOn()
+    } else if (reading.kind === 'no-text') {
       this.#guarded &&= reading.request !== undefined
       this.#unsupported(policy, () => this.#goOn())
     } else {

@@ -48,6 +48,8 @@ export interface LlmRequest {
   readonly structuredOutput: boolean
   /** The client asked for a usage frame at the end of the stream. */
   readonly streamUsage: boolean
+  /** It has no text by its nature, as the opening of a session: without segments there is nothing to judge, then. */
+  readonly isTextless?: true
 }
 
 export interface Completion {
@@ -191,6 +193,8 @@ export interface TextEdit {
 
 export interface LlmFormat {
   readonly name: string
+  /** A request without a body is one too, and its answer has text: a client that opens a stream to listen. */
+  readonly answersWithoutBody?: true
   /** What a refusal needs to know of the request beside that, a format may keep in an object of its own class. */
   decodeRequest(body: Uint8Array, place: RequestPlace): Decoded<LlmRequest>
   /** Told by the content type, and by the first bytes where that does not tell. */

@@ -1,6 +1,17 @@
 import { anthropicBatches, anthropicMessages, anthropicTokenCount } from './anthropic-messages/index.ts'
+import { bedrockConverse, bedrockConverseStream } from './bedrock-converse/index.ts'
+import { invokeAt, invokeFormats, invokeStreamAt } from './bedrock-formats.ts'
 import { cohereChat } from './cohere-chat/index.ts'
 import type { LlmFormat, RequestPlace } from './format.ts'
+import {
+  gemini,
+  geminiArray,
+  geminiEmbed,
+  geminiSse,
+  geminiStreamAt,
+  geminiTokenCount,
+} from './gemini/index.ts'
+import { mcp } from './mcp/index.ts'
 import { ollamaChat } from './ollama-chat/index.ts'
 import { ollamaGenerate } from './ollama-generate/index.ts'
 import { openaiChat } from './openai-chat/index.ts'
@@ -12,29 +23,88 @@ import {
 
 /** Which API speaks at a place. */
 interface Row {
+  /** As the README names it. */
+  readonly api: string
+  /** The path as its documentation writes it, after whatever stands before it. */
+  readonly path: string
   /** Of the normalised path. Any prefix: gateways and deployments put their own before it. */
   readonly pattern: RegExp
   format(place: RequestPlace): LlmFormat | undefined
 }
 
-const row = (pattern: RegExp, format: LlmFormat): Row => ({ pattern, format: () => format })
+const CHAT = 'OpenAI Chat Completions (Azure, and the many that speak it)'
+const RESPONSES = 'OpenAI Responses'
+const ANTHROPIC = 'Anthropic Messages'
+const VERTEX_ANTHROPIC = 'Anthropic Messages on Vertex AI'
+const COHERE = 'Cohere Chat v2'
+const OLLAMA = 'Ollama'
+const GEMINI = 'Gemini and Vertex AI'
+const BEDROCK = 'Amazon Bedrock'
+const MCP = 'Model Context Protocol'
+
+function row(api: string, path: string, pattern: RegExp, format: LlmFormat | Row['format']): Row {
+  return { api, path, pattern, format: typeof format === 'function' ? format : () => format }
+}
 
 /** In order: the first row whose pattern fits claims the exchange. Any case: Azure's own paths ignore it. */
 const ROWS: readonly Row[] = [
-  row(/\/chat\/completions\/?$/i, openaiChat),
-  row(/\/responses\/?$/i, openaiResponses),
-  row(/\/responses\/compact\/?$/i, openaiResponsesCompact),
-  row(/\/responses\/input_tokens\/?$/i, openaiResponsesTokenCount),
-  row(/\/messages\/count_tokens\/?$/i, anthropicTokenCount),
-  row(/\/messages\/batches\/?$/i, anthropicBatches),
+  row(CHAT, '/chat/completions', /\/chat\/completions\/?$/i, openaiChat),
+  row(RESPONSES, '/responses', /\/responses\/?$/i, openaiResponses),
+  row(RESPONSES, '/responses/compact', /\/responses\/compact\/?$/i, openaiResponsesCompact),
+  row(RESPONSES, '/responses/input_tokens', /\/responses\/input_tokens\/?$/i, openaiResponsesTokenCount),
+  row(ANTHROPIC, '/messages/count_tokens', /\/messages\/count_tokens\/?$/i, anthropicTokenCount),
+  row(ANTHROPIC, '/messages/batches', /\/messages\/batches\/?$/i, anthropicBatches),
   // Threads and stored completions have messages too, in an API that is another one.
-  row(/(?<!\/(?:threads|completions)\/[^/]+)\/messages\/?$/i, anthropicMessages),
-  row(/\/v2\/chat\/?$/i, cohereChat),
-  row(/\/api\/chat\/?$/i, ollamaChat),
-  row(/\/api\/generate\/?$/i, ollamaGenerate),
-  // Vertex AI, where the model stands in the path.
-  row(/\/models\/count-tokens:rawPredict\/?$/, anthropicTokenCount),
-  row(/\/publishers\/anthropic\/models\/[^/:]+:(?:r|streamR)awPredict\/?$/, anthropicMessages),
+  row(ANTHROPIC, '/messages', /(?<!\/(?:threads|completions)\/[^/]+)\/messages\/?$/i, anthropicMessages),
+  row(
+    VERTEX_ANTHROPIC,
+    '/publishers/anthropic/models/{model}:rawPredict',
+    /\/publishers\/anthropic\/models\/(?!count-tokens)[^/:]+:(?:r|streamR)awPredict\/?$/,
+    anthropicMessages,
+  ),
+  row(
+    VERTEX_ANTHROPIC,
+    '/models/count-tokens:rawPredict',
+    /\/models\/count-tokens:rawPredict\/?$/,
+    anthropicTokenCount,
+  ),
+  row(
+    GEMINI,
+    '/models/{model}:generateContent',
+    /\/(?:models|tunedModels|endpoints)\/.+:generateContent\/?$/i,
+    gemini,
+  ),
+  row(
+    GEMINI,
+    '/models/{model}:streamGenerateContent',
+    /\/(?:models|tunedModels|endpoints)\/.+:streamGenerateContent\/?$/i,
+    geminiStreamAt,
+  ),
+  row(
+    GEMINI,
+    '/models/{model}:countTokens',
+    /\/(?:models|tunedModels|endpoints)\/.+:countTokens\/?$/i,
+    geminiTokenCount,
+  ),
+  row(
+    GEMINI,
+    '/models/{model}:embedContent',
+    /\/(?:models|tunedModels|endpoints)\/.+:(?:embedContent|batchEmbedContents)\/?$/i,
+    geminiEmbed,
+  ),
+  row(BEDROCK, '/model/{id}/converse', /\/model\/.+\/converse\/?$/, bedrockConverse),
+  row(BEDROCK, '/model/{id}/converse-stream', /\/model\/.+\/converse-stream\/?$/, bedrockConverseStream),
+  row(BEDROCK, '/model/{id}/invoke', /\/model\/.+\/invoke\/?$/, invokeAt),
+  row(
+    BEDROCK,
+    '/model/{id}/invoke-with-response-stream',
+    /\/model\/.+\/invoke-with-response-stream\/?$/,
+    invokeStreamAt,
+  ),
+  row(COHERE, '/v2/chat', /\/v2\/chat\/?$/i, cohereChat),
+  row(OLLAMA, '/api/chat', /\/api\/chat\/?$/i, ollamaChat),
+  row(OLLAMA, '/api/generate', /\/api\/generate\/?$/i, ollamaGenerate),
+  row(MCP, '/mcp', /\/mcp\/?$/, mcp),
 ]
 
 /** Every format, in the order in which they are asked about a response whose request was never seen. */
@@ -49,6 +119,15 @@ export const FORMATS: readonly LlmFormat[] = [
   cohereChat,
   ollamaChat,
   ollamaGenerate,
+  gemini,
+  geminiSse,
+  geminiArray,
+  geminiTokenCount,
+  geminiEmbed,
+  bedrockConverse,
+  bedrockConverseStream,
+  ...invokeFormats,
+  mcp,
 ]
 
 export function formatAt(place: RequestPlace): LlmFormat | undefined {
@@ -64,3 +143,13 @@ export const FORMAT_NAMES: readonly [string, ...string[]] = [
   openaiChat.name,
   ...FORMATS.map(({ name }) => name).filter(name => name !== openaiChat.name),
 ]
+
+/** What Weir understands, as Markdown: for the README. */
+export function formatTable(): string {
+  const apis = [...new Set(ROWS.map(({ api }) => api))]
+  const rows = apis.map(name => {
+    const paths = ROWS.filter(({ api }) => api === name).map(({ path }) => `\`…${path}\``)
+    return `| ${name} | ${paths.join(', ')} |`
+  })
+  return ['| API | paths |', '|---|---|', ...rows].join('\n')
+}

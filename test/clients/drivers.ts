@@ -1,6 +1,9 @@
 import type { ClientDriver } from './driver.ts'
 import { drivers as anthropicMessages } from './drivers/anthropic-messages.ts'
+import { drivers as bedrock } from './drivers/bedrock.ts'
 import { drivers as cohere } from './drivers/cohere.ts'
+import { drivers as gemini } from './drivers/gemini.ts'
+import { drivers as mcp } from './drivers/mcp.ts'
 import { drivers as ollama } from './drivers/ollama.ts'
 import { drivers as openaiChat } from './drivers/openai-chat.ts'
 import { drivers as openaiResponses } from './drivers/openai-responses.ts'
@@ -12,4 +15,7 @@ export const DRIVERS: readonly ClientDriver[] = [
   ...anthropicMessages,
   ...cohere,
   ...ollama,
+  ...gemini,
+  ...bedrock,
+  ...mcp,
 ]

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { formatTable } from '../../src/llm/formats.ts'
 import { snapshotOf } from '../support/config.ts'
 
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
@@ -19,4 +20,8 @@ test('the filter of the README is the one of the bootstrap, in short', () => {
   const bootstrap = parse(readFileSync(new URL('../../envoy/full-duplex.yaml', import.meta.url), 'utf8'))
   const manager = bootstrap.static_resources.listeners[0].filter_chains[0].filters[0].typed_config
   expect(manager.http_filters[0].typed_config).toMatchObject(filter.http_filters[0].typed_config)
+})
+
+test('the list of APIs in the README is the one of the code', () => {
+  expect(readme).toContain(`\n\n${formatTable()}\n\n`)
 })

@@ -1,0 +1,32 @@
+import type { Completion, Decoded } from '../format.ts'
+import { decodeJsonBody, isJsonObject, textsInside } from '../json-body.ts'
+import { Gathering, gatherBlocks, traceTexts } from './message.ts'
+
+const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
+
+/** The body of a `Converse` answer: one choice. */
+export function decodeResponse(body: Uint8Array): Decoded<Completion> {
+  const json = decodeJsonBody(body)
+  if (json.kind !== 'ok') return json
+  const root = json.value
+  if (!isJsonObject(root) || !isJsonObject(root.output) || !isJsonObject(root.output.message)) {
+    return WRONG_SHAPE
+  }
+  const into = new Gathering('answer')
+  const at = { role: 'assistant', kind: 'content' } as const
+  gatherBlocks(into, root.output.message.content, { ...at, path: ['output', 'message', 'content'] })
+  const fields = textsInside(root.additionalModelResponseFields, ['additionalModelResponseFields'])
+  for (const { path, text } of [...fields, ...traceTexts(root.trace, ['trace'])]) {
+    into.add({ ...at, path }, text)
+  }
+  return { kind: 'ok', value: { segments: into.segments, uninspectable: into.uninspectable } }
+}
+
+/** A whole answer, or the payload that begins a stream: `messageStart`, with padding beside the role. */
+export function claimsResponse(value: unknown): boolean {
+  if (!isJsonObject(value)) return false
+  if (isJsonObject(value.output) && isJsonObject(value.output.message)) {
+    return Array.isArray(value.output.message.content) && typeof value.stopReason === 'string'
+  }
+  return value.role === 'assistant' && Object.keys(value).every(key => key === 'role' || key === 'p')
+}

@@ -1,0 +1,55 @@
+import { WeirError } from '../../errors.ts'
+import { readAwsFrame, withPayload } from '../aws-event-stream.ts'
+import type { Frame, JsonPath, Part, TextEdit } from '../format.ts'
+import { editJson, type JsonEdit } from '../json-body.ts'
+import { ConverseFrame } from './stream.ts'
+
+/** A request or response body with texts replaced. */
+export function rewrite(body: Uint8Array, edits: readonly TextEdit[]): Uint8Array {
+  return editJson(
+    body,
+    edits.map((edit): JsonEdit => ({ kind: 'set-text', ...edit })),
+  )
+}
+
+/** A frame with texts replaced: its headers stay, its lengths and CRCs follow. */
+export function rewriteFrame(frame: Frame, edits: readonly TextEdit[]): Frame {
+  return rewriteBytes(frame, edits, (bytes, changes) => {
+    const message = readAwsFrame(bytes)
+    if (message.kind !== 'message') throw new WeirError('bug', 'an edit of a frame that cannot be read')
+    return withPayload(bytes, editJson(message.payload, changes))
+  })
+}
+
+/**
+ * `edit` makes the changes in the frame's bytes. Arguments that came as a bare object become the string that the API
+ * has there: redacted, they need not be JSON any more.
+ */
+export function rewriteBytes(
+  frame: Frame,
+  edits: readonly TextEdit[],
+  edit: (bytes: Uint8Array, changes: readonly JsonEdit[]) => Uint8Array,
+): Frame {
+  if (edits.length === 0) return frame
+  const parts = withTexts(frame.parts, edits)
+  const changes = edits.map((one): JsonEdit => ({ kind: 'replace', ...one }))
+  const bytes = edit(frame.bytes, changes)
+  return frame instanceof ConverseFrame ? new ConverseFrame(bytes, parts, frame.facts) : { bytes, parts }
+}
+
+function withTexts(parts: readonly Part[], edits: readonly TextEdit[]): readonly Part[] {
+  const texts = new Map(edits.map(({ path, text }) => [keyOf(path), text]))
+  let used = 0
+  const edited = parts.map(part => {
+    const text = part.kind === 'text-delta' ? texts.get(keyOf(part.path)) : undefined
+    if (text === undefined) return part
+    used++
+    return { ...part, text }
+  })
+  if (used !== edits.length) throw new WeirError('bug', 'an edit names no text of its frame, or one twice')
+  return edited
+}
+
+function keyOf(path: JsonPath): string {
+  return JSON.stringify(path)
+}
