@@ -147,7 +147,9 @@ const streamSchema = z.strictObject({
   on_held_limit: z
     .enum(['window', 'deny'])
     .default('window')
-    .describe('What follows past `max_held_bytes` of a withheld stream: scan what is held and go on by windows, or deny.'),
+    .describe(
+      'What follows past `max_held_bytes` of a withheld stream: scan what is held and go on by windows, or deny.',
+    ),
   hold_back_chars: characters()
     .default(64)
     .describe(

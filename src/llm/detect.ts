@@ -77,6 +77,10 @@ export function detectResponseFormat(
   extent: 'prefix' | 'whole',
 ): ResponseDetection {
   const shape = responseShape(contentType, bytes)
+  if (shape !== 'event-stream') {
+    const found = detectOtherStream(contentType, bytes, extent)
+    if (found !== undefined) return found
+  }
   if (shape === 'json') return extent === 'whole' ? detectJson(bytes) : MORE
   if (shape === 'event-stream') return detectEventStream(bytes, extent)
   if (shape === 'unknown-encoding') return UNDECODABLE
@@ -99,6 +103,31 @@ function detectEventStream(bytes: Uint8Array, extent: 'prefix' | 'whole'): Respo
     return json.kind === 'ok' ? claimedBy(json.value, 'event-stream') : NONE
   }
   return extent === 'prefix' && bytes.length < MAX_DETECTED_BYTES ? MORE : NONE
+}
+
+/**
+ * Streams that are not SSE: a format that has such ones reads them, and the first frame that means something tells.
+ * Undefined where no format takes the content type for a stream.
+ */
+function detectOtherStream(
+  contentType: string | undefined,
+  bytes: Uint8Array,
+  extent: 'prefix' | 'whole',
+): ResponseDetection | undefined {
+  const candidates = FORMATS.filter(({ shapeOf }) => shapeOf(contentType, bytes) === 'event-stream')
+  if (candidates.length === 0) return undefined
+  let isOpen = false
+  for (const format of candidates) {
+    const decoder = format.openStream()
+    const frames = [...decoder.push(bytes.subarray(0, MAX_DETECTED_BYTES))]
+    if (extent === 'whole') frames.push(...decoder.end())
+    const telling = frames.find(({ parts }) => parts.some(({ kind }) => kind !== 'uninspectable'))
+    if (telling === undefined) isOpen = true
+    else if (!telling.parts.some(({ kind }) => kind === 'undecodable')) {
+      return { kind: 'format', format, shape: 'event-stream' }
+    }
+  }
+  return isOpen && extent === 'prefix' && bytes.length < MAX_DETECTED_BYTES ? MORE : UNDECODABLE
 }
 
 function claimedBy(value: unknown, shape: 'json' | 'event-stream'): ResponseDetection {

@@ -2,6 +2,7 @@ import { anthropicBatches, anthropicMessages, anthropicTokenCount } from './anth
 import { bedrockConverse, bedrockConverseStream } from './bedrock-converse/index.ts'
 import { invokeAt, invokeFormats, invokeStreamAt } from './bedrock-formats.ts'
 import { cohereChat } from './cohere-chat/index.ts'
+import { embeddings } from './embeddings/index.ts'
 import type { LlmFormat, RequestPlace } from './format.ts'
 import {
   gemini,
@@ -12,14 +13,20 @@ import {
   geminiTokenCount,
 } from './gemini/index.ts'
 import { mcp } from './mcp/index.ts'
+import { moderations } from './moderations/index.ts'
 import { ollamaChat } from './ollama-chat/index.ts'
 import { ollamaGenerate } from './ollama-generate/index.ts'
+import { openaiAudioSpeech, openaiAudioTranscription } from './openai-audio/index.ts'
 import { openaiChat } from './openai-chat/index.ts'
+import { openaiCompletions } from './openai-completions/index.ts'
+import { openaiImages } from './openai-images/index.ts'
 import {
   openaiResponses,
   openaiResponsesCompact,
   openaiResponsesTokenCount,
 } from './openai-responses/index.ts'
+
+import { rerank } from './rerank/index.ts'
 
 /** Which API speaks at a place. */
 interface Row {
@@ -34,12 +41,18 @@ interface Row {
 
 const CHAT = 'OpenAI Chat Completions (Azure, and the many that speak it)'
 const RESPONSES = 'OpenAI Responses'
+const COMPLETIONS = 'OpenAI Completions (legacy)'
 const ANTHROPIC = 'Anthropic Messages'
 const VERTEX_ANTHROPIC = 'Anthropic Messages on Vertex AI'
 const COHERE = 'Cohere Chat v2'
 const OLLAMA = 'Ollama'
 const GEMINI = 'Gemini and Vertex AI'
 const BEDROCK = 'Amazon Bedrock'
+const EMBEDDINGS = 'Embeddings'
+const RERANK = 'Rerank (Cohere, Jina)'
+const MODERATIONS = 'OpenAI Moderations'
+const IMAGES = 'OpenAI Images'
+const AUDIO = 'OpenAI Audio'
 const MCP = 'Model Context Protocol'
 
 function row(api: string, path: string, pattern: RegExp, format: LlmFormat | Row['format']): Row {
@@ -49,6 +62,7 @@ function row(api: string, path: string, pattern: RegExp, format: LlmFormat | Row
 /** In order: the first row whose pattern fits claims the exchange. Any case: Azure's own paths ignore it. */
 const ROWS: readonly Row[] = [
   row(CHAT, '/chat/completions', /\/chat\/completions\/?$/i, openaiChat),
+  row(COMPLETIONS, '/completions', /\/completions\/?$/i, openaiCompletions),
   row(RESPONSES, '/responses', /\/responses\/?$/i, openaiResponses),
   row(RESPONSES, '/responses/compact', /\/responses\/compact\/?$/i, openaiResponsesCompact),
   row(RESPONSES, '/responses/input_tokens', /\/responses\/input_tokens\/?$/i, openaiResponsesTokenCount),
@@ -104,6 +118,14 @@ const ROWS: readonly Row[] = [
   row(COHERE, '/v2/chat', /\/v2\/chat\/?$/i, cohereChat),
   row(OLLAMA, '/api/chat', /\/api\/chat\/?$/i, ollamaChat),
   row(OLLAMA, '/api/generate', /\/api\/generate\/?$/i, ollamaGenerate),
+  row(EMBEDDINGS, '/embeddings', /(?<!\/api)\/embeddings\/?$/i, embeddings),
+  row(RERANK, '/rerank', /\/rerank\/?$/i, rerank),
+  row(MODERATIONS, '/moderations', /\/moderations\/?$/i, moderations),
+  row(IMAGES, '/images/generations', /\/images\/generations\/?$/i, openaiImages),
+  row(IMAGES, '/images/edits', /\/images\/(?:edits|variations)\/?$/i, openaiImages),
+  row(AUDIO, '/audio/speech', /\/audio\/speech\/?$/i, openaiAudioSpeech),
+  row(AUDIO, '/audio/transcriptions', /\/audio\/transcriptions\/?$/i, openaiAudioTranscription),
+  row(AUDIO, '/audio/translations', /\/audio\/translations\/?$/i, openaiAudioTranscription),
   row(MCP, '/mcp', /\/mcp\/?$/, mcp),
 ]
 
@@ -127,6 +149,13 @@ export const FORMATS: readonly LlmFormat[] = [
   bedrockConverse,
   bedrockConverseStream,
   ...invokeFormats,
+  openaiCompletions,
+  embeddings,
+  rerank,
+  moderations,
+  openaiImages,
+  openaiAudioSpeech,
+  openaiAudioTranscription,
   mcp,
 ]
 

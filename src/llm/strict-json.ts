@@ -59,7 +59,18 @@ const KNOWN_KEYS: readonly string[] = [
   ...['contents', 'parts', 'systemInstruction', 'system_instruction', 'functionCall', 'functionResponse'],
   ...['toolUse', 'toolResult', 'guardContent', 'reasoningContent', 'promptVariables', 'additionalContext'],
   ...['message', 'preamble', 'chat_history', 'documents', 'query', 'tool_plan', 'response', 'output'],
-  ...['inputText', 'images', 'summary', 'code', 'jsonrpc', 'method', 'params', 'result', 'template', 'variables'],
+  ...[
+    'inputText',
+    'images',
+    'summary',
+    'code',
+    'jsonrpc',
+    'method',
+    'params',
+    'result',
+    'template',
+    'variables',
+  ],
 ]
 const EXACT: ReadonlySet<string> = new Set(KNOWN_KEYS)
 const FOLDED: ReadonlySet<string> = new Set(KNOWN_KEYS.map(key => key.toLowerCase()))

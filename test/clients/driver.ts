@@ -17,6 +17,8 @@ export interface ClientDriver {
   answer(tokens: readonly string[]): RawAnswer
   /** Asks through the client, whose server is at `origin` (`http://127.0.0.1:port`), with no retries of its own. */
   ask(origin: string, content: string): Promise<Shown>
+  /** Its answers are bodies that hold no text: nothing is decided about them. */
+  readonly opaque?: true
   /** What a denial comes to. */
   readonly denied: Denied
 }

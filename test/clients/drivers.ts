@@ -6,6 +6,8 @@ import { drivers as gemini } from './drivers/gemini.ts'
 import { drivers as mcp } from './drivers/mcp.ts'
 import { drivers as ollama } from './drivers/ollama.ts'
 import { drivers as openaiChat } from './drivers/openai-chat.ts'
+import { drivers as openaiCompletions } from './drivers/openai-completions.ts'
+import { drivers as openaiOthers } from './drivers/openai-others.ts'
 import { drivers as openaiResponses } from './drivers/openai-responses.ts'
 
 /** Every official client that the matrix drives. */
@@ -17,5 +19,7 @@ export const DRIVERS: readonly ClientDriver[] = [
   ...ollama,
   ...gemini,
   ...bedrock,
+  ...openaiCompletions,
+  ...openaiOthers,
   ...mcp,
 ]

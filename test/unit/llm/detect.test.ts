@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest'
+import { bedrockConverse } from '../../../src/llm/bedrock-converse/index.ts'
 import { detectFormat, detectResponseFormat, normalisePath, placeOf } from '../../../src/llm/detect.ts'
+import { geminiArray } from '../../../src/llm/gemini/index.ts'
+import { ollamaChat } from '../../../src/llm/ollama-chat/index.ts'
+import { ollamaGenerate } from '../../../src/llm/ollama-generate/index.ts'
 import { openaiChat } from '../../../src/llm/openai-chat/index.ts'
+import { openaiCompletions } from '../../../src/llm/openai-completions/index.ts'
 import { responseShape } from '../../../src/llm/response-shape.ts'
+import { wireFrame } from '../../support/bedrock.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
@@ -45,9 +51,7 @@ describe('detectFormat', () => {
   })
 
   test.each([
-    '/v1/completions',
     '/v1/chat/completions/chatcmpl-1/messages',
-    '/v1/xchat/completions',
     '/v1/chat/completionsx',
     '/v1/models?next=/chat/completions',
     '/',
@@ -82,6 +86,15 @@ test.each([
     'bedrock-invoke-stream/llama-text',
   ],
   ['/model/stability.sd3/invoke', undefined],
+  ['/v1/completions', 'openai-completions'],
+  ['/v1/embeddings', 'embeddings'],
+  ['/api/embeddings', undefined],
+  ['/v2/rerank', 'rerank'],
+  ['/v1/moderations', 'moderations'],
+  ['/v1/images/generations', 'openai-images'],
+  ['/v1/images/edits', 'openai-images'],
+  ['/v1/audio/speech', 'openai-audio-speech'],
+  ['/v1/audio/translations', 'openai-audio-transcription'],
   ['/v2/chat', 'cohere-chat'],
   ['/api/chat', 'ollama-chat'],
   ['/api/generate', 'ollama-generate'],
@@ -160,7 +173,7 @@ describe('detectResponseFormat', () => {
       'application/json',
       '{"object":"text_completion","choices":[]}',
       'whole',
-      { kind: 'none' },
+      { kind: 'format', format: openaiCompletions, shape: 'json' },
     ],
     ['broken JSON', 'application/json', '{"choices":[', 'whole', { kind: 'undecodable' }],
     ['a stream by its first data', 'text/event-stream', chunk, 'prefix', chat('event-stream')],
@@ -204,5 +217,42 @@ describe('detectResponseFormat', () => {
     ['too long a prologue', 'text/event-stream', `:${'x'.repeat(70_000)}`, 'prefix', { kind: 'none' }],
   ] as const)('%s', (_, contentType, text, extent, detection) => {
     expect(detectResponseFormat(contentType, bytes(text), extent)).toEqual(detection)
+  })
+})
+
+describe('a stream that is not SSE, whose request was never seen', () => {
+  const line =
+    '{"model":"m","created_at":"2026-01-01T00:00:00Z","message":{"role":"assistant","content":"x"},"done":false}\n'
+  const generated = '{"model":"m","created_at":"2026-01-01T00:00:00Z","response":"x","done":false}\n'
+  const part = '[{"candidates":[{"content":{"role":"model","parts":[{"text":"x"}]},"index":0}]}'
+  test.each([
+    ['a line of a chat', 'application/x-ndjson', line, ollamaChat],
+    ['a line of a completion', 'application/x-ndjson', generated, ollamaGenerate],
+    ['the first element of an array', 'application/json', part, geminiArray],
+  ] as const)('%s tells', (_, contentType, text, format) => {
+    expect(detectResponseFormat(contentType, bytes(text), 'prefix')).toEqual({
+      kind: 'format',
+      format,
+      shape: 'event-stream',
+    })
+  })
+
+  test('half a line does not, and one of no API is a fault', () => {
+    expect(detectResponseFormat('application/x-ndjson', bytes(line.slice(0, 20)), 'prefix')).toEqual({
+      kind: 'more',
+    })
+    expect(detectResponseFormat('application/x-ndjson', bytes('{"a":\n'), 'prefix')).toEqual({
+      kind: 'undecodable',
+    })
+  })
+
+  test('a frame of an AWS event stream tells', () => {
+    const frame = wireFrame({
+      event: 'contentBlockDelta',
+      payload: { contentBlockIndex: 0, delta: { text: 'x' } },
+    })
+    const found = detectResponseFormat('application/vnd.amazon.eventstream', frame, 'prefix')
+    // Whole answers and streams of the API are read alike.
+    expect(found).toEqual({ kind: 'format', format: bedrockConverse, shape: 'event-stream' })
   })
 })

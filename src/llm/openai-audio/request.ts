@@ -1,0 +1,97 @@
+import type { Decoded, LlmRequest, TextSegment } from '../format.ts'
+import { isJsonObject, type JsonObject } from '../json-body.ts'
+import {
+  type FormField,
+  gatherForm,
+  isMultipart,
+  readFormStream,
+  readMultipart,
+  soleField,
+} from '../multipart.ts'
+import { gatherInput, isPresent, RequestTexts, readStream, requestOf } from '../request-texts.ts'
+import { decodeRequestJson } from '../strict-json.ts'
+
+const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
+const NOT_UTF8 = { kind: 'undecodable', reason: 'not-utf8' } as const
+
+/** A `POST …/audio/speech` body: what is to be said, and how. */
+export function decodeSpeechRequest(body: Uint8Array): Decoded<LlmRequest> {
+  const json = decodeRequestJson(body)
+  if (json.kind !== 'ok') return json
+  const root = json.value
+  if (!isJsonObject(root) || !isPresent(root.input)) return WRONG_SHAPE
+  const into = new RequestTexts()
+  gatherInput(into, root.instructions, ['instructions'])
+  gatherInput(into, root.input, ['input'], into.segments.length)
+  return requestOf(into, root.model, root.stream_format === 'sse')
+}
+
+/** What a transcription is asked for as: it decides how its client reads the answer. */
+const RESPONSE_FORMATS = ['json', 'verbose_json', 'diarized_json', 'text', 'srt', 'vtt'] as const
+export type ResponseFormat = (typeof RESPONSE_FORMATS)[number]
+
+export class TranscriptionRequest implements LlmRequest {
+  readonly model: string | undefined
+  readonly streams: boolean | undefined
+  readonly choices = 1
+  readonly segments: readonly TextSegment[]
+  readonly uninspectable: number
+  readonly structuredOutput = false
+  readonly streamUsage = false
+  readonly responseFormat: ResponseFormat
+
+  constructor(request: LlmRequest, responseFormat: unknown) {
+    this.model = request.model
+    this.streams = request.streams
+    this.segments = request.segments
+    this.uninspectable = request.uninspectable
+    this.responseFormat = RESPONSE_FORMATS.find(known => known === responseFormat) ?? 'json'
+  }
+}
+
+const SHAPE = {
+  settings: new Set([
+    'model',
+    'language',
+    'response_format',
+    'temperature',
+    'timestamp_granularities',
+    'include',
+    'chunking_strategy',
+    'stream',
+  ]),
+  files: new Set(['file', 'known_speaker_references']),
+} as const
+
+/**
+ * A `POST …/audio/transcriptions` or `…/translations` body: a form; some servers also take JSON with the sound in it.
+ * Without a prompt there is no text.
+ */
+export function decodeTranscriptionRequest(body: Uint8Array): Decoded<LlmRequest> {
+  if (!isMultipart(body)) {
+    const json = decodeRequestJson(body)
+    if (json.kind !== 'ok') return json
+    return isJsonObject(json.value) ? readJson(json.value) : WRONG_SHAPE
+  }
+  const form = readMultipart(body)
+  return form.kind === 'ok' ? readForm(form.value) : form
+}
+
+function readForm(fields: readonly FormField[]): Decoded<LlmRequest> {
+  const into = new RequestTexts()
+  if (gatherForm(into, fields, SHAPE) === 'not-utf8') return NOT_UTF8
+  const decoded = requestOf(into, soleField(fields, 'model'), readFormStream(fields))
+  return withFormat(decoded, soleField(fields, 'response_format'))
+}
+
+function readJson(root: JsonObject): Decoded<LlmRequest> {
+  const into = new RequestTexts()
+  gatherInput(into, root.prompt, ['prompt'])
+  into.uninspectable += ['file', 'input_audio', 'audio', 'url'].filter(key => isPresent(root[key])).length
+  return withFormat(requestOf(into, root.model, readStream(root.stream)), root.response_format)
+}
+
+function withFormat(decoded: Decoded<LlmRequest>, responseFormat: unknown): Decoded<LlmRequest> {
+  if (decoded.kind !== 'ok') return decoded
+  return { kind: 'ok', value: new TranscriptionRequest(decoded.value, responseFormat) }
+}

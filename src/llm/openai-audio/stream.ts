@@ -1,0 +1,70 @@
+import type { JsonPath, Part, StreamDecoder } from '../format.ts'
+import { isJsonObject, type JsonObject } from '../json-body.ts'
+import { type EventReader, openJsonEvents, readChunkFacts } from '../json-events.ts'
+import { isPresent } from '../request-texts.ts'
+
+/** `speech.audio.delta` and `speech.audio.done`: sound. */
+export function openSpeechStream(): StreamDecoder {
+  return openJsonEvents(readSpeechEvent)
+}
+
+const readSpeechEvent: EventReader = event => {
+  switch (event.type) {
+    case 'speech.audio.delta':
+      return { parts: [{ kind: 'uninspectable' }] }
+    case 'speech.audio.done':
+      return { parts: [{ kind: 'terminator' }] }
+    default:
+      return undefined
+  }
+}
+
+/**
+ * The blocks of a transcript's stream: the text itself, and the speakers' segments, which say it once more. Findings may
+ * reach over the borders of either, so that the segments are one running text as well.
+ */
+const TEXT = 0
+const SEGMENTS = 1
+
+/** `transcript.text.delta`, `.segment` and `.done`; vLLM writes chunks in the manner of a chat instead. */
+export function openTranscriptStream(): StreamDecoder {
+  return openJsonEvents(readTranscriptEvent, 'repeats')
+}
+
+const readTranscriptEvent: EventReader = event => {
+  switch (event.type) {
+    case 'transcript.text.delta':
+      return { parts: readText('text-delta', TEXT, event.delta, ['delta']) }
+    case 'transcript.text.segment':
+      return { parts: readText('text-delta', SEGMENTS, event.text, ['text']) }
+    case 'transcript.text.done':
+      return { parts: [...readText('text-repeat', TEXT, event.text, ['text']), { kind: 'terminator' }] }
+    default:
+      return Array.isArray(event.choices) ? readChunk(event, event.choices) : undefined
+  }
+}
+
+function readText(
+  kind: 'text-delta' | 'text-repeat',
+  block: number,
+  text: unknown,
+  path: JsonPath,
+): readonly Part[] {
+  if (typeof text !== 'string') return isPresent(text) ? [{ kind: 'uninspectable' }] : []
+  return text === '' ? [] : [{ kind, choice: 0, textKind: 'content', block, text, path }]
+}
+
+/** One transcript, whatever the choice says of its index. */
+function readChunk(chunk: JsonObject, choices: readonly unknown[]): ReturnType<EventReader> {
+  const parts: Part[] = []
+  for (const [position, choice] of choices.entries()) {
+    if (!isJsonObject(choice)) return undefined
+    const { delta } = choice
+    if (isPresent(delta) && !isJsonObject(delta)) return undefined
+    const content = isJsonObject(delta) ? delta.content : undefined
+    parts.push(...readText('text-delta', TEXT, content, ['choices', position, 'delta', 'content']))
+    if (isPresent(choice.finish_reason) && choice.finish_reason !== '')
+      parts.push({ kind: 'finish', choice: 0 })
+  }
+  return { parts, facts: readChunkFacts(chunk) }
+}

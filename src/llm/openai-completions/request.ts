@@ -1,0 +1,60 @@
+import type { Decoded, LlmRequest } from '../format.ts'
+import { isJsonObject } from '../json-body.ts'
+import { gatherInput, isPresent, RequestTexts, readStream, requestOf } from '../request-texts.ts'
+import { decodeRequestJson } from '../strict-json.ts'
+
+/** The API's own bound on `n`; a refusal answers no more choices than this, whatever the number of prompts. */
+export const MAX_CHOICES = 128
+
+const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
+
+/** A `POST …/completions` body. What the upstream would refuse as well is `wrong-shape`. */
+export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
+  const json = decodeRequestJson(body)
+  if (json.kind !== 'ok') return json
+  const root = json.value
+  if (!isJsonObject(root)) return WRONG_SHAPE
+  const { prompt, suffix, n, response_format, stream_options } = root
+  const each = readAnswerCount(n)
+  if (each === 'wrong-shape' || !isPrompt(prompt)) return WRONG_SHAPE
+  const prompts = promptCount(prompt)
+  const into = new RequestTexts()
+  gatherInput(into, prompt, ['prompt'])
+  // What stands after the gap that is to be filled: in the order of reading, the last thing said.
+  if (typeof suffix === 'string') into.add(prompts, ['suffix'], suffix)
+  else if (isPresent(suffix)) return WRONG_SHAPE
+  // vLLM: tensors in the place of a prompt.
+  if (isPresent(root.prompt_embeds)) into.uninspectable++
+  const decoded = requestOf(into, root.model, readStream(root.stream))
+  if (decoded.kind !== 'ok') return decoded
+  return {
+    kind: 'ok',
+    value: {
+      ...decoded.value,
+      choices: Math.min(prompts * each, MAX_CHOICES),
+      structuredOutput: isJsonObject(response_format) && response_format.type === 'json_schema',
+      streamUsage: isJsonObject(stream_options) && stream_options.include_usage === true,
+    },
+  }
+}
+
+function readAnswerCount(n: unknown): number | 'wrong-shape' {
+  if (!isPresent(n)) return 1
+  return typeof n === 'number' && Number.isInteger(n) && n >= 1 && n <= MAX_CHOICES ? n : 'wrong-shape'
+}
+
+/** A text, the ids of one, or a list of both. */
+function isPrompt(prompt: unknown): boolean {
+  if (!Array.isArray(prompt)) return !isPresent(prompt) || typeof prompt === 'string'
+  if (prompt.every(item => typeof item === 'number')) return true
+  return prompt.every(
+    item =>
+      typeof item === 'string' || (Array.isArray(item) && item.every(token => typeof token === 'number')),
+  )
+}
+
+/** Without a prompt the model begins a text of its own: one. */
+function promptCount(prompt: unknown): number {
+  const isMany = Array.isArray(prompt) && prompt.some(item => typeof item !== 'number')
+  return isMany ? prompt.length : 1
+}

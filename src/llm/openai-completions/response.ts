@@ -1,0 +1,34 @@
+import type { Completion, Decoded, TextSegment } from '../format.ts'
+import { decodeJsonBody, isJsonObject } from '../json-body.ts'
+import { choiceTexts } from './choice.ts'
+
+const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
+
+/** A `text_completion` body; a segment's `message` is its choice's place in `choices`. */
+export function decodeResponse(body: Uint8Array): Decoded<Completion> {
+  const json = decodeJsonBody(body)
+  if (json.kind !== 'ok') return json
+  const root = json.value
+  if (!isJsonObject(root) || !Array.isArray(root.choices)) return WRONG_SHAPE
+  const segments: TextSegment[] = []
+  let uninspectable = 0
+  for (const [index, choice] of root.choices.entries()) {
+    if (!isJsonObject(choice)) return WRONG_SHAPE
+    const texts = choiceTexts(choice)
+    // A choice that says nothing still says so.
+    if (texts.length === 0 && typeof choice.text !== 'string' && !isJsonObject(choice.message)) {
+      return WRONG_SHAPE
+    }
+    for (const { text, path } of texts) {
+      const place = ['choices', index, ...path]
+      if (text === undefined) uninspectable++
+      else segments.push({ message: index, role: 'assistant', kind: 'content', text, path: place })
+    }
+  }
+  return { kind: 'ok', value: { segments, uninspectable } }
+}
+
+/** Chat completions also have `choices`: only the name tells. */
+export function claimsResponse(value: unknown): boolean {
+  return isJsonObject(value) && value.object === 'text_completion' && Array.isArray(value.choices)
+}

@@ -1,0 +1,60 @@
+import type { Completion, Decoded, Part, StreamDecoder, TextSegment } from '../format.ts'
+import { decodeJsonBody, isJsonObject, type JsonObject } from '../json-body.ts'
+import { openJsonEvents } from '../json-events.ts'
+import { isPresent } from '../request-texts.ts'
+
+const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
+
+/** Where a picture is, in itself or by reference: no guard of texts can look at it. */
+const PICTURES = ['b64_json', 'url'] as const
+
+/** An answer of pictures; a segment's `message` is its picture's place in `data`. */
+export function decodeResponse(body: Uint8Array): Decoded<Completion> {
+  const json = decodeJsonBody(body)
+  if (json.kind !== 'ok') return json
+  const root = json.value
+  if (!isJsonObject(root) || !Array.isArray(root.data)) return WRONG_SHAPE
+  const segments: TextSegment[] = []
+  let uninspectable = 0
+  for (const [index, picture] of root.data.entries()) {
+    if (!isJsonObject(picture)) return WRONG_SHAPE
+    uninspectable += pictureCount(picture)
+    const text = picture.revised_prompt
+    const path = ['data', index, 'revised_prompt']
+    if (typeof text !== 'string') uninspectable += isPresent(text) ? 1 : 0
+    else if (text !== '') segments.push({ message: index, role: 'assistant', kind: 'content', text, path })
+  }
+  return { kind: 'ok', value: { segments, uninspectable } }
+}
+
+function pictureCount(picture: JsonObject): number {
+  return PICTURES.filter(key => isPresent(picture[key])).length
+}
+
+/** `image_generation.partial_image` and `.completed`, and the same of `image_edit`: pictures. */
+export function openStream(): StreamDecoder {
+  return openJsonEvents(event => (isPictureEvent(event) ? { parts: readEvent(event) } : undefined), 'repeats')
+}
+
+function isPictureEvent({ type }: JsonObject): boolean {
+  return typeof type === 'string' && /^image_(?:generation|edit)\./.test(type)
+}
+
+function readEvent(event: JsonObject): readonly Part[] {
+  const parts: Part[] = PICTURES.flatMap(key => (isPresent(event[key]) ? [{ kind: 'uninspectable' }] : []))
+  const text = event.revised_prompt
+  if (typeof text === 'string' && text !== '') {
+    // Each event says all of it.
+    const where = { choice: 0, textKind: 'content', block: 0 } as const
+    parts.push({ kind: 'text-repeat', ...where, text, path: ['revised_prompt'] })
+  } else if (isPresent(text) && text !== '') parts.push({ kind: 'uninspectable' })
+  return parts
+}
+
+export function claimsResponse(value: unknown): boolean {
+  if (!isJsonObject(value)) return false
+  const { created, data } = value
+  if (isPictureEvent(value)) return true
+  if (typeof created !== 'number' || !Array.isArray(data) || data.length === 0) return false
+  return data.every(item => isJsonObject(item) && pictureCount(item) > 0)
+}

@@ -1,0 +1,87 @@
+import type { Decoded, JsonPath, LlmRequest, Role, TextKind, TextSegment } from './format.ts'
+import { isJsonObject, type JsonObject } from './json-body.ts'
+
+/** The texts of a request that is no conversation: prompts, inputs, queries. */
+export class RequestTexts {
+  readonly segments: TextSegment[] = []
+  /** Token ids, images, sound, and what is not known here. */
+  uninspectable = 0
+  /** A text stood in a shape that this API does not have: the body must count as undecodable. */
+  malformed = false
+
+  add(message: number, path: JsonPath, text: string, role: Role = 'user', kind: TextKind = 'content'): void {
+    if (text !== '') this.segments.push({ message, role, kind, text, path })
+  }
+}
+
+/** The APIs and their SDKs write an absent field as null as often as they leave it out. */
+export function isPresent(value: unknown): boolean {
+  return value !== undefined && value !== null
+}
+
+/**
+ * What a person wrote where an API takes one text or many: a string, a list of strings, token ids (`number[]`, or a
+ * list of such), objects with a `text` or a `content`. Messages are counted from `message` on. Undefined and null are
+ * no text.
+ */
+export function gatherInput(into: RequestTexts, input: unknown, path: JsonPath, message = 0): void {
+  if (!Array.isArray(input)) {
+    gatherItem(into, input, path, message)
+    return
+  }
+  if (input.length > 0 && isTokens(input)) into.uninspectable++
+  else for (const [index, item] of input.entries()) gatherItem(into, item, [...path, index], message + index)
+}
+
+function isTokens(list: readonly unknown[]): boolean {
+  return list.every(item => typeof item === 'number')
+}
+
+function gatherItem(into: RequestTexts, item: unknown, path: JsonPath, message: number): void {
+  if (typeof item === 'string') into.add(message, path, item)
+  else if (Array.isArray(item)) gatherList(into, item, path, message)
+  else if (isJsonObject(item)) gatherPart(into, item, path, message)
+  else if (isPresent(item)) into.malformed = true
+}
+
+/** A list inside an item speaks with one voice. `json-body.ts` bounds the depth. */
+function gatherList(into: RequestTexts, list: readonly unknown[], path: JsonPath, message: number): void {
+  if (list.length > 0 && isTokens(list)) into.uninspectable++
+  else for (const [index, item] of list.entries()) gatherItem(into, item, [...path, index], message)
+}
+
+const TEXT_TYPES: ReadonlySet<unknown> = new Set([undefined, null, 'text', 'input_text'])
+
+function gatherPart(into: RequestTexts, part: JsonObject, path: JsonPath, message: number): void {
+  const hasText = typeof part.text === 'string'
+  if (hasText) gatherItem(into, part.text, [...path, 'text'], message)
+  if (isPresent(part.content)) gatherItem(into, part.content, [...path, 'content'], message)
+  else if (!hasText || !TEXT_TYPES.has(part.type)) into.uninspectable++
+}
+
+/** Only JSON true asks for a stream. Another reader might take `"true"` or 1 for it, so those are refused. */
+export function readStream(stream: unknown): boolean | undefined | 'wrong-shape' {
+  if (stream === undefined || typeof stream === 'boolean') return stream
+  return stream === null ? false : 'wrong-shape'
+}
+
+/** A request of which there is nothing to say but its texts. `streams`: what the body says, false where none can. */
+export function requestOf(
+  into: RequestTexts,
+  model: unknown,
+  streams: boolean | undefined | 'wrong-shape',
+): Decoded<LlmRequest> {
+  if (into.malformed || streams === 'wrong-shape') return { kind: 'undecodable', reason: 'wrong-shape' }
+  return {
+    kind: 'ok',
+    value: {
+      model: typeof model === 'string' ? model : undefined,
+      streams,
+      choices: 1,
+      segments: into.segments,
+      uninspectable: into.uninspectable,
+      structuredOutput: false,
+      streamUsage: false,
+    },
+  }
+}

@@ -1,0 +1,47 @@
+import { WeirError } from '../errors.ts'
+import type { Frame, LlmFormat, Refusal, StreamPosition, TextEdit } from './format.ts'
+import { editJson } from './json-body.ts'
+import { openJsonEvents, rewriteJsonEvent } from './json-events.ts'
+import { renderOpenaiError } from './openai-error.ts'
+import { responseShape } from './response-shape.ts'
+
+/** Whether the client has all of a stream. */
+class TextlessPosition implements StreamPosition {
+  terminated = false
+
+  released({ parts }: Frame): void {
+    this.terminated ||= parts.some(part => part.kind === 'terminator')
+  }
+}
+
+/** Nothing in such a stream can hold a refusal, so that it ends with the error that the clients raise. */
+function streamRefusal({ message }: Refusal, at: StreamPosition): Uint8Array {
+  if (!(at instanceof TextlessPosition)) throw new WeirError('bug', 'a stream position of another format')
+  if (at.terminated) return new Uint8Array(0)
+  const { body } = renderOpenaiError({ status: 403, message, code: 'content_filter' })
+  return new TextEncoder().encode(`event: error\ndata: ${new TextDecoder().decode(body)}\n\n`)
+}
+
+/** A JSON body with texts replaced. */
+export function setTexts(body: Uint8Array, edits: readonly TextEdit[]): Uint8Array {
+  return editJson(
+    body,
+    edits.map(edit => ({ kind: 'set-text', ...edit })),
+  )
+}
+
+/**
+ * What formats have in common whose answers hold no text of a model: vectors, scores, pictures, sound. A denial is an
+ * error, and an event stream is nothing that such an API sends, unless its format says otherwise.
+ */
+export const textless = {
+  shapeOf: responseShape,
+  openStream: () => openJsonEvents(() => undefined),
+  openPosition: () => new TextlessPosition(),
+  refusal: () => undefined,
+  streamRefusal,
+  error: error => renderOpenaiError(error),
+  rewrite: setTexts,
+  rewriteFrame: (frame, edits) => rewriteJsonEvent(frame, edits, []),
+  heartbeat: undefined,
+} satisfies Partial<LlmFormat>
