@@ -34,7 +34,12 @@ module.exports = {
     door('policy', GUARDRAIL_TYPES, FORMAT),
     door('llm'),
     door('guardrail', FORMAT),
-    door('exchange', '^src/llm/(format|detect|json-body)\\.ts$', room('policy'), GUARDRAIL_TYPES),
+    door(
+      'exchange',
+      '^src/llm/(format|detect|json-body|response-shape)\\.ts$',
+      room('policy'),
+      GUARDRAIL_TYPES,
+    ),
     door(
       'extproc',
       room('exchange'),

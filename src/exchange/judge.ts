@@ -6,6 +6,7 @@ import type { Rule } from '../policy/policy.ts'
 import { inOriginal, type Replacement, redactionsBySegment, redactSegments } from '../policy/redact.ts'
 import { viewed } from '../policy/view.ts'
 import type { ScanLifetime } from './events.ts'
+import { readable } from './unescape.ts'
 import { Watched } from './watched.ts'
 
 /** Opens a scan; `onEnd` gets exactly one outcome per rule, in order, unless the call ends before. */
@@ -98,14 +99,16 @@ function judgeStage(
   lifetime: ScanLifetime,
   done: (stage: Stage) => void,
 ): void {
-  const looks = looksOf(rules, subject)
+  const { subject: read, inSource } = readable(subject)
+  const looks = looksOf(rules, read)
   const outcomes: (readonly RuleOutcome[])[] = []
   let left = looks.length
   const settle = (): void => done({ decision: decide(outcomes.flat()), outcomes: outcomes.flat() })
   if (left === 0) settle()
   for (const [index, { rules: looking, subject: seen, places }] of looks.entries()) {
     openScan(looking, seen, lifetime, found => {
-      outcomes[index] = places === undefined ? found : found.map(one => placed(one, places))
+      const among = places === undefined ? found : found.map(one => placed(one, places))
+      outcomes[index] = among.map(inSource)
       left -= 1
       if (left === 0) settle()
     })

@@ -145,7 +145,7 @@ function plainError(error: ProviderError): ReplyBody {
 const FAULT_MESSAGES = {
   400: 'The request body could not be read',
   413: 'The request body is too large to be inspected',
-  415: 'The request body has an encoding that cannot be inspected',
+  415: 'The request body has an encoding or a charset that cannot be inspected',
 } as const
 
 export type FaultStatus = keyof typeof FAULT_MESSAGES

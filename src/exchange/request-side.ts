@@ -2,6 +2,7 @@ import type { FailureReason } from '../guardrail/guardrail.ts'
 import { detectFormat, placeOf } from '../llm/detect.ts'
 import type { ProviderError } from '../llm/format.ts'
 import { canonicalJson } from '../llm/json-body.ts'
+import { hasReadCharset } from '../llm/response-shape.ts'
 import { canIntervene } from '../policy/decide.ts'
 import { Placeholders } from '../policy/placeholder.ts'
 import type { Policy, Rule } from '../policy/policy.ts'
@@ -182,7 +183,8 @@ export class RequestSide {
     const encoding = contentEncodingOf(event.headers.get('content-encoding'))
     const isKnown = encoding === undefined || codings.open(encoding, maxRequestBytes) !== undefined
     this.#body = new RequestBody(codings, isKnown ? encoding : undefined, maxRequestBytes)
-    if (!isKnown && !observed && this.#inputRules.length > 0) this.#fault('undecodable', 415)
+    const isReadable = isKnown && hasReadCharset(event.headers.get('content-type'))
+    if (!isReadable && !observed && this.#inputRules.length > 0) this.#fault('undecodable', 415)
     else if (this.#state === 'copying') this.#outlet.replyHeaders(this.#mutation('as-it-came'))
     else if (!this.#outlet.canWithholdHeaders) this.#outlet.replyHeaders(this.#mutation('may-change'))
   }

@@ -94,6 +94,7 @@ export class StreamText {
         role: 'assistant',
         kind: track.kind,
         text,
+        syntax: track.syntax,
         path: [],
       }
       return [{ track, segment, start, to }]

@@ -1,12 +1,13 @@
 import { WeirError } from '../errors.ts'
 import type { Finding, IncrementalScan, Outcome, ScanProgress } from '../guardrail/guardrail.ts'
-import type { Part, TextKind, TextPart } from '../llm/format.ts'
+import type { Part, TextKind, TextPart, TextSyntax } from '../llm/format.ts'
 import type { RuleOutcome } from '../policy/decide.ts'
 import { plainName } from '../policy/placeholder.ts'
 import type { Rule } from '../policy/policy.ts'
 import { insertRedaction, overlay, type Redacted, type Replacement, redactPiece } from '../policy/redact.ts'
 import type { Redaction } from '../policy/redaction.ts'
 import type { Restorer, RestoreScan } from '../policy/restore.ts'
+import { inSource, type Unescaped, unescapeJson } from './unescape.ts'
 
 type TextDelta = Extract<Part, { kind: 'text-delta' }>
 type Finish = Extract<Part, { kind: 'finish' }>
@@ -40,6 +41,7 @@ export class Track {
   /** The text from `#base` on; what stands before is of no use any more. */
   #text = ''
   #base = 0
+  readonly #syntax: TextSyntax | undefined
   readonly #keepsAll: boolean
   readonly #redacted: Redacted[] = []
   readonly #restore: RestoreScan | undefined
@@ -51,7 +53,8 @@ export class Track {
     restorer: Restorer | undefined,
     keeps: 'what-scans-see' | 'all',
   ) {
-    this.#keepsAll = keeps === 'all'
+    this.#syntax = syntax
+    this.#keepsAll = keeps === 'all' || syntax === 'json'
     this.choice = choice
     this.kind = textKind
     this.block = block
@@ -62,6 +65,8 @@ export class Track {
   /** What stands before can no longer become part of a finding of an incremental rule, nor of a placeholder. */
   get safeTo(): number {
     const restorable = this.#restore?.safeTo ?? this.length
+    // An escape may be cut anywhere: source is read when it is whole.
+    if (this.#syntax === 'json') return this.isComplete ? restorable : Math.min(restorable, this.#releasedTo)
     return this.#scans.reduce((least, scan) => Math.min(least, scan.safeTo), restorable)
   }
 
@@ -82,7 +87,8 @@ export class Track {
     this.#text += part.text
     this.length += part.text.length
     if (part.text !== '') this.isComplete = false
-    const outcomes = this.#scans.flatMap(scan => scan.push(part.text, from, tail))
+    const isSource = this.#syntax === 'json'
+    const outcomes = isSource ? [] : this.#scans.flatMap(scan => scan.push(part.text, from, tail))
     if (this.#restore) this.#restored.push(...this.#restore.push(part.text))
     return { place: { track: this, from, to: this.length, part }, outcomes }
   }
@@ -92,7 +98,13 @@ export class Track {
     if (this.isComplete) return []
     this.isComplete = true
     this.#restore?.end()
-    return this.#scans.flatMap(scan => scan.end(this.length))
+    if (this.#syntax !== 'json') return this.#scans.flatMap(scan => scan.end(this.length))
+    const unescaped = unescapeJson(this.#text)
+    return this.#scans.flatMap(scan => scan.whole(this.#text, unescaped))
+  }
+
+  get syntax(): TextSyntax | undefined {
+    return this.#syntax
   }
 
   redact(redactions: readonly Redaction[]): void {
@@ -182,6 +194,16 @@ class RuleScan {
     this.#scan = undefined
     this.safeTo = length
     return outcomes
+  }
+
+  /** JSON source that is complete, as it is to be read. */
+  whole(source: string, unescaped: Unescaped | undefined): readonly RuleOutcome[] {
+    const text = unescaped?.text ?? source
+    this.#scan = undefined
+    const pushed = this.#progress(0, text.length, scan => scan.push(text))
+    const ended = this.#progress(0, text.length, scan => scan.end())
+    this.#scan = undefined
+    return [...pushed, ...ended].map(one => inSource(one, () => unescaped))
   }
 
   #progress(

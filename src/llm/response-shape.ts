@@ -15,6 +15,12 @@ export function responseShape(contentType: string | undefined, firstBytes: Uint8
   return isText && !parameters.every(isReadCharset) ? 'unknown-encoding' : shape
 }
 
+/** Whether a content type names no charset but those that are read here. */
+export function hasReadCharset(contentType: string | undefined): boolean {
+  const [, ...parameters] = (contentType ?? '').split(';')
+  return parameters.every(parameter => isReadCharset(parameter.trim().toLowerCase()))
+}
+
 const CHARSETS: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii'])
 
 function isReadCharset(parameter: string): boolean {

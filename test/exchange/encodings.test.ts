@@ -161,6 +161,20 @@ test.each(MODES)('an unknown coding is 415, and an answer in one is refused (%s)
   expect(response.records.at(-1)).toMatchObject({ effective: 'denied', because: 'failed-closed' })
 })
 
+test.each(MODES)('a charset that is not read here is 415, whatever the bytes say as UTF-8 (%s)', mode => {
+  for (const [type, status] of [
+    ['application/json; charset=utf-7', 415],
+    ['application/json; charset="UTF-16"', 415],
+    ['application/json; charset=UTF-8', undefined],
+    ['application/json; charset=us-ascii; x=y', undefined],
+  ] as const) {
+    const envoy = exchange(mode, blocking)
+    envoy.headers('request', { ...CHAT_HEADERS, 'content-type': type })
+    envoy.body('request', chatRequest('hello'), 'end')
+    expect(envoy.localReply?.status).toBe(status)
+  }
+})
+
 test('an answer whose request was never seen is told by its decoded bytes, and goes out in identity', () => {
   const envoy = exchange('full-duplex', blocking)
   answer(envoy, 'gzip', JSON_ANSWER, gzipSync(chatCompletion('fine')))

@@ -159,7 +159,7 @@ describe('a tool call', () => {
     const [role, text] = chatEvents('one moment')
     for (const event of [role!, text!, opening, args('{"a":')]) envoy.body('response', event)
     expect(envoy.response.bytes.toString()).toBe(`${role}${text}`)
-    envoy.body('response', args('"secret"}'))
+    for (const event of [args('"secret"}'), finish]) envoy.body('response', event)
     expect(envoy.response.bytes.toString()).not.toContain('call_1')
     expect(readChatStream(envoy.response.bytes).text).toBe(`one moment\n\n${REFUSAL}`)
   })
@@ -181,6 +181,8 @@ describe('a tool call', () => {
   test('whose upstream writes on after its finish is judged across that place', () => {
     const envoy = streaming([rule(flagWordAsItGrows('secret'))], windowed)
     for (const event of [opening, args('sec'), finish, args('ret')]) envoy.body('response', event)
+    expect(envoy.response.bytes.toString()).toContain('"sec"')
+    envoy.body('response', '', 'end')
     expect(envoy.records.at(-1)).toMatchObject({ effective: 'denied', because: 'flagged' })
     expect(envoy.response.bytes.toString()).not.toContain('"ret"')
   })

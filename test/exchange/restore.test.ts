@@ -141,7 +141,7 @@ describe('in tool arguments', () => {
   })
 
   test('of the request it is told from its escapes', () => {
-    const envoy = new EnvoyModel(policySet(policy({ inputRules: [redacting('\\"name\\"')] })), {
+    const envoy = new EnvoyModel(policySet(policy({ inputRules: [redacting('"name"')] })), {
       mode: 'full-duplex',
     })
     envoy.headers('request', CHAT_HEADERS)
