@@ -1,4 +1,5 @@
 import { WeirError } from '../errors.ts'
+import { HeldBytes } from './held-bytes.ts'
 
 /**
  * One message of an `application/vnd.amazon.eventstream` body with its exact bytes:
@@ -88,43 +89,6 @@ class Framer implements AwsEventStreamFramer {
 }
 
 const NO_BYTES = new Uint8Array(0)
-
-/** Memory kept between frames, so that ordinary frames cut by chunk borders allocate once. */
-const KEPT_BYTES = 16_384
-
-/** Bytes gathered over chunks; doubling keeps the cost of appending linear, whatever length a frame claims. */
-class HeldBytes {
-  #bytes = new Uint8Array(0)
-  #length = 0
-
-  get length(): number {
-    return this.#length
-  }
-
-  append(chunk: Uint8Array): void {
-    const length = this.#length + chunk.length
-    if (length > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(length, this.#bytes.length * 2, 1024))
-      grown.set(this.#bytes.subarray(0, this.#length))
-      this.#bytes = grown
-    }
-    this.#bytes.set(chunk, this.#length)
-    this.#length = length
-  }
-
-  /** The bytes held, followed by `tail`. */
-  with(tail: Uint8Array): Uint8Array {
-    return this.#length === 0 ? tail : concatBytes([this.#bytes.subarray(0, this.#length), tail])
-  }
-
-  /** The same, and nothing is held afterwards. */
-  take(tail: Uint8Array): Uint8Array {
-    const taken = this.with(tail)
-    this.#length = 0
-    if (this.#bytes.length > KEPT_BYTES) this.#bytes = new Uint8Array(0)
-    return taken
-  }
-}
 
 export function concatBytes(pieces: readonly Uint8Array[]): Uint8Array {
   const all = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0))

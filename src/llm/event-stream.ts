@@ -1,5 +1,6 @@
 import { WeirError } from '../errors.ts'
 import type { Undecodable } from './format.ts'
+import { HeldBytes } from './held-bytes.ts'
 import { applySplices, type Splice } from './json-body.ts'
 
 /**
@@ -132,40 +133,6 @@ class Framer implements EventStreamFramer {
 function indexOrEnd(chunk: Uint8Array, byte: number, from: number): number {
   const index = chunk.indexOf(byte, from)
   return index === -1 ? chunk.length : index
-}
-
-/** Memory kept between frames, so that ordinary frames cut by chunk borders allocate once. */
-const KEPT_BYTES = 16_384
-
-/** Bytes gathered over chunks; doubling keeps the cost of appending linear. */
-class HeldBytes {
-  #bytes = new Uint8Array(0)
-  #length = 0
-
-  get length(): number {
-    return this.#length
-  }
-
-  append(chunk: Uint8Array): void {
-    const length = this.#length + chunk.length
-    if (length > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(length, this.#bytes.length * 2, 1024))
-      grown.set(this.#bytes.subarray(0, this.#length))
-      this.#bytes = grown
-    }
-    this.#bytes.set(chunk, this.#length)
-    this.#length = length
-  }
-
-  /** The bytes held, followed by `tail`, in memory of their own; nothing is held afterwards. */
-  take(tail: Uint8Array): Uint8Array {
-    const taken = new Uint8Array(this.#length + tail.length)
-    taken.set(this.#bytes.subarray(0, this.#length))
-    taken.set(tail, this.#length)
-    this.#length = 0
-    if (this.#bytes.length > KEPT_BYTES) this.#bytes = new Uint8Array(0)
-    return taken
-  }
 }
 
 /** Frames are whole, so no character is ever split over two decodes. */

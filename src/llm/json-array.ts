@@ -1,4 +1,5 @@
 import type { Undecodable } from './format.ts'
+import { HeldBytes } from './held-bytes.ts'
 import { applySplices, type JsonEdit, jsonSplices, parseJson } from './json-body.ts'
 
 /** A piece of a JSON array that is sent element by element. */
@@ -216,41 +217,6 @@ class Framer implements JsonArrayFramer {
 }
 
 const NO_BYTES = new Uint8Array(0)
-
-/** Memory kept between frames, so that ordinary frames cut by chunk borders allocate once. */
-const KEPT_BYTES = 16_384
-
-/** Bytes gathered over chunks; doubling keeps the cost of appending linear. */
-class HeldBytes {
-  #bytes = new Uint8Array(0)
-  #length = 0
-
-  get length(): number {
-    return this.#length
-  }
-
-  append(chunk: Uint8Array): void {
-    const length = this.#length + chunk.length
-    if (length > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(length, this.#bytes.length * 2, 1024))
-      grown.set(this.#bytes.subarray(0, this.#length))
-      this.#bytes = grown
-    }
-    this.#bytes.set(chunk, this.#length)
-    this.#length = length
-  }
-
-  /** The bytes held, followed by `tail`; nothing is held afterwards. */
-  take(tail: Uint8Array): Uint8Array {
-    if (this.#length === 0) return tail
-    const taken = new Uint8Array(this.#length + tail.length)
-    taken.set(this.#bytes.subarray(0, this.#length))
-    taken.set(tail, this.#length)
-    this.#length = 0
-    if (this.#bytes.length > KEPT_BYTES) this.#bytes = new Uint8Array(0)
-    return taken
-  }
-}
 
 /** Elements are whole, so no character is ever split over two decodes. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

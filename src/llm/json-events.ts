@@ -1,4 +1,4 @@
-import { WeirError } from '../errors.ts'
+import { withTexts } from './edited-parts.ts'
 import { type EventFrame, editEventData, openEventStream } from './event-stream.ts'
 import type { Frame, JsonPath, Part, StreamDecoder, TextEdit, Undecodable } from './format.ts'
 import { isJsonObject, type JsonEdit, type JsonObject, jsonSplices, parseJson } from './json-body.ts'
@@ -121,18 +121,4 @@ export function rewriteJsonEvent(
   return frame instanceof JsonEventFrame
     ? new JsonEventFrame(bytes, parts, frame.facts)
     : new JsonEventFrame(bytes, parts)
-}
-
-function withTexts(parts: readonly Part[], edits: readonly TextEdit[]): readonly Part[] {
-  const texts = new Map(edits.map(({ path, text }) => [JSON.stringify(path), text]))
-  let used = 0
-  const edited = parts.map(part => {
-    const hasText = part.kind === 'text-delta' || part.kind === 'text-repeat'
-    const text = hasText ? texts.get(JSON.stringify(part.path)) : undefined
-    if (text === undefined) return part
-    used++
-    return { ...part, text }
-  })
-  if (used !== edits.length) throw new WeirError('bug', 'an edit names no text of its frame, or one twice')
-  return edited
 }

@@ -1,4 +1,5 @@
 import type { ResponseShape, Undecodable } from './format.ts'
+import { HeldBytes } from './held-bytes.ts'
 import { applySplices, type JsonEdit, jsonSplices, parseJson } from './json-body.ts'
 import { responseShape } from './response-shape.ts'
 
@@ -34,15 +35,14 @@ const LF = 0x0a
 /** Searches every byte once for a line feed and copies it at most three times, whatever the chunking. */
 class Framer implements NdjsonFramer {
   /** What earlier chunks brought of the current frame. */
-  #held = new Uint8Array(0)
-  #heldLength = 0
+  readonly #held = new HeldBytes()
   /** The current frame has a byte that is no white space, so that the next line feed ends it. */
   #hasValue = false
   /** A byte order mark is one only at the stream's start. */
   #place: 'first' | 'later' = 'first'
 
   get buffered(): number {
-    return this.#heldLength
+    return this.#held.length
   }
 
   push(chunk: Uint8Array): readonly NdjsonFrame[] {
@@ -58,42 +58,21 @@ class Framer implements NdjsonFramer {
       frames.push(this.#cut(chunk.subarray(start, next)))
       start = next
     }
-    this.#hold(chunk.subarray(start))
+    this.#held.append(chunk.subarray(start))
     return frames
   }
 
   end(): readonly NdjsonFrame[] {
-    return this.#heldLength === 0 ? [] : [this.#cut(new Uint8Array(0))]
+    return this.#held.length === 0 ? [] : [this.#cut(new Uint8Array(0))]
   }
 
   #cut(tail: Uint8Array): NdjsonFrame {
     this.#hasValue = false
     const place = this.#place
     this.#place = 'later'
-    if (this.#heldLength === 0) return readLine(tail, place)
-    const bytes = new Uint8Array(this.#heldLength + tail.length)
-    bytes.set(this.#held.subarray(0, this.#heldLength))
-    bytes.set(tail, this.#heldLength)
-    this.#heldLength = 0
-    if (this.#held.length > KEPT_BYTES) this.#held = new Uint8Array(0)
-    return readLine(bytes, place)
-  }
-
-  /** Doubling keeps the cost of lines that come in small pieces linear. */
-  #hold(piece: Uint8Array): void {
-    const length = this.#heldLength + piece.length
-    if (length > this.#held.length) {
-      const grown = new Uint8Array(Math.max(length, this.#held.length * 2, 1024))
-      grown.set(this.#held.subarray(0, this.#heldLength))
-      this.#held = grown
-    }
-    this.#held.set(piece, this.#heldLength)
-    this.#heldLength = length
+    return readLine(this.#held.take(tail), place)
   }
 }
-
-/** Memory kept between lines, so that ordinary lines cut by chunk borders allocate once. */
-const KEPT_BYTES = 16_384
 
 /** The white space of JSON. */
 const SPACES: ReadonlySet<number> = new Set([0x20, 0x09, LF, 0x0d])

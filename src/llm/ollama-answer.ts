@@ -1,5 +1,5 @@
-import { WeirError } from '../errors.ts'
-import type { Completion, Decoded, Frame, JsonPath, Part, StreamDecoder, TextEdit } from './format.ts'
+import { withTexts } from './edited-parts.ts'
+import type { Completion, Decoded, Frame, Part, StreamDecoder, TextEdit } from './format.ts'
 import { decodeJsonBody, editJson, isJsonObject, type JsonEdit, type JsonObject } from './json-body.ts'
 import { editNdjson, type NdjsonFrame, openNdjson } from './ndjson.ts'
 import { isPresent, type OllamaText, type OllamaTexts, readMessage } from './ollama-message.ts'
@@ -151,23 +151,6 @@ export function rewriteFrame(frame: Frame, edits: readonly TextEdit[]): Frame {
   const parts = withTexts(frame.parts, edits)
   const bytes = editNdjson(frame.bytes, withoutCopies(edits))
   return frame instanceof OllamaFrame ? new OllamaFrame(bytes, parts, frame.facts) : { bytes, parts }
-}
-
-function withTexts(parts: readonly Part[], edits: readonly TextEdit[]): readonly Part[] {
-  const texts = new Map(edits.map(({ path, text }) => [keyOf(path), text]))
-  let used = 0
-  const edited = parts.map(part => {
-    const text = part.kind === 'text-delta' ? texts.get(keyOf(part.path)) : undefined
-    if (text === undefined) return part
-    used++
-    return { ...part, text }
-  })
-  if (used !== edits.length) throw new WeirError('bug', 'an edit names no text of its frame, or one twice')
-  return edited
-}
-
-function keyOf(path: JsonPath): string {
-  return JSON.stringify(path)
 }
 
 function setText(edit: TextEdit): JsonEdit {

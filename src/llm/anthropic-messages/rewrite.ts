@@ -1,6 +1,6 @@
-import { WeirError } from '../../errors.ts'
+import { withTexts } from '../edited-parts.ts'
 import { editEventData } from '../event-stream.ts'
-import type { Frame, JsonPath, Part, TextEdit } from '../format.ts'
+import type { Frame, TextEdit } from '../format.ts'
 import { editJson, type JsonEdit, jsonSplices } from '../json-body.ts'
 import { MessageFrame } from './stream.ts'
 
@@ -25,21 +25,4 @@ export function rewriteFrame(frame: Frame, edits: readonly TextEdit[]): Frame {
 
 function setText(edit: TextEdit): JsonEdit {
   return { kind: 'set-text', ...edit }
-}
-
-function withTexts(parts: readonly Part[], edits: readonly TextEdit[]): readonly Part[] {
-  const texts = new Map(edits.map(({ path, text }) => [keyOf(path), text]))
-  let used = 0
-  const edited = parts.map(part => {
-    const text = part.kind === 'text-delta' ? texts.get(keyOf(part.path)) : undefined
-    if (text === undefined) return part
-    used++
-    return { ...part, text }
-  })
-  if (used !== edits.length) throw new WeirError('bug', 'an edit names no text of its frame, or one twice')
-  return edited
-}
-
-function keyOf(path: JsonPath): string {
-  return JSON.stringify(path)
 }

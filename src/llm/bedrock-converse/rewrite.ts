@@ -1,6 +1,7 @@
 import { WeirError } from '../../errors.ts'
 import { readAwsFrame, withPayload } from '../aws-event-stream.ts'
-import type { Frame, JsonPath, Part, TextEdit } from '../format.ts'
+import { withTexts } from '../edited-parts.ts'
+import type { Frame, TextEdit } from '../format.ts'
 import { editJson, type JsonEdit } from '../json-body.ts'
 import { ConverseFrame } from './stream.ts'
 
@@ -35,21 +36,4 @@ export function rewriteBytes(
   const changes = edits.map((one): JsonEdit => ({ kind: 'replace', ...one }))
   const bytes = edit(frame.bytes, changes)
   return frame instanceof ConverseFrame ? new ConverseFrame(bytes, parts, frame.facts) : { bytes, parts }
-}
-
-function withTexts(parts: readonly Part[], edits: readonly TextEdit[]): readonly Part[] {
-  const texts = new Map(edits.map(({ path, text }) => [keyOf(path), text]))
-  let used = 0
-  const edited = parts.map(part => {
-    const text = part.kind === 'text-delta' ? texts.get(keyOf(part.path)) : undefined
-    if (text === undefined) return part
-    used++
-    return { ...part, text }
-  })
-  if (used !== edits.length) throw new WeirError('bug', 'an edit names no text of its frame, or one twice')
-  return edited
-}
-
-function keyOf(path: JsonPath): string {
-  return JSON.stringify(path)
 }

@@ -1,6 +1,6 @@
-import { WeirError } from '../../errors.ts'
+import { keyOf, withTexts } from '../edited-parts.ts'
 import { editEventData } from '../event-stream.ts'
-import type { Frame, JsonPath, Part, TextEdit } from '../format.ts'
+import type { Frame, JsonPath, TextEdit } from '../format.ts'
 import { editJson, type JsonEdit, jsonSplices } from '../json-body.ts'
 import { eventIn, ResponsesFrame } from './stream.ts'
 
@@ -19,24 +19,6 @@ export function rewriteFrame(frame: Frame, edits: readonly TextEdit[]): Frame {
   )
   // Read again: a refusal repeats what the client was sent.
   return new ResponsesFrame(bytes, parts, eventIn(bytes))
-}
-
-function withTexts(parts: readonly Part[], edits: readonly TextEdit[]): readonly Part[] {
-  const texts = new Map(edits.map(({ path, text }) => [keyOf(path), text]))
-  let used = 0
-  const edited = parts.map(part => {
-    const holdsText = part.kind === 'text-delta' || part.kind === 'text-repeat'
-    const text = holdsText ? texts.get(keyOf(part.path)) : undefined
-    if (text === undefined) return part
-    used++
-    return { ...part, text }
-  })
-  if (used !== edits.length) throw new WeirError('bug', 'an edit names no text of its frame, or one twice')
-  return edited
-}
-
-function keyOf(path: JsonPath): string {
-  return JSON.stringify(path)
 }
 
 /** `logprobs` stand beside a text and spell it out token by token, so an edited one loses them. */
