@@ -1,19 +1,17 @@
 import { assertNever } from '../errors.ts'
 import type { FailureReason } from '../guardrail/guardrail.ts'
-import type { Frame, Part, StreamDecoder, TextSegment } from '../llm/format.ts'
+import type { Frame, Part, StreamDecoder } from '../llm/format.ts'
 import { decide, type RuleOutcome } from '../policy/decide.ts'
 import type { Rule, StreamSettings } from '../policy/policy.ts'
 import type { Restorer } from '../policy/restore.ts'
 import { type HeldFrame, HeldFrames } from './held-frames.ts'
 import type { Judged } from './judge.ts'
-import { ScanWindow } from './scan-window.ts'
-import { type Covered, StreamText } from './stream-text.ts'
+import { StreamText } from './stream-text.ts'
 import { isIncremental, type TextPlace, type Track } from './track.ts'
+import { WindowScans, type WindowScansPort } from './window-scans.ts'
 
-/** What the gate asks of the side it stands in. */
-export interface StreamGatePort {
-  /** Rules that scan by windows: remote ones, and local ones without an incremental scan. */
-  judge(segments: readonly TextSegment[], final: boolean, done: (judged: Judged) => void): void
+/** What the gate asks of the side it stands in; `judge` is of the rules that scan by windows. */
+export interface StreamGatePort extends WindowScansPort {
   /** The fault as one failure of every rule. */
   judgeFault(reason: FailureReason): Judged
   /** Outcomes of incremental rules, for the record. */
@@ -32,8 +30,6 @@ export interface StreamGatePort {
   unreadable(): 'release' | 'refused'
   pause(): void
   resume(): void
-  /** Call `late` when so much time has passed. */
-  startWindow(afterMs: number): void
 }
 
 /**
@@ -54,15 +50,11 @@ export class StreamGate {
   readonly #settings: StreamSettings
   readonly #maxBytes: number
   readonly #text: StreamText
-  readonly #scansByWindow: boolean
-  readonly #window: ScanWindow
+  /** Undefined where every rule judges text as it grows. */
+  readonly #scans: WindowScans | undefined
   #delivery: StreamSettings['delivery']
   readonly #held = new HeldFrames()
   #totalBytes = 0
-  #judging = false
-  #isLate = false
-  #windowStarted = false
-  #latest = ''
   #paused = false
   #terminatorHeld = false
   #ended = false
@@ -90,14 +82,14 @@ export class StreamGate {
     this.#settings = settings
     this.#maxBytes = limits.maxBytes
     this.#text = new StreamText(limits.rules.filter(isIncremental), limits.restorer, decoder.repeats)
-    this.#scansByWindow = !limits.rules.every(isIncremental)
-    this.#window = new ScanWindow(settings.window)
+    const isSeenGrowing = limits.rules.every(isIncremental)
+    this.#scans = isSeenGrowing ? undefined : new WindowScans(port, this.#text, settings)
     this.#delivery = settings.delivery
   }
 
   /** A verdict is on its way. */
   get judging(): boolean {
-    return this.#judging
+    return this.#scans?.judging ?? false
   }
 
   get heldBytes(): number {
@@ -138,9 +130,7 @@ export class StreamGate {
 
   /** The window has been open long enough. */
   late(): void {
-    if (this.#judging || !this.#windowStarted) return
-    this.#isLate = true
-    this.#advance()
+    if (this.#scans?.late()) this.#advance()
   }
 
   /** The stream may take no longer. */
@@ -162,7 +152,7 @@ export class StreamGate {
     this.#closed = true
     this.#held.clear()
     // Nobody waits for the scan on its way: its verdict could only be stricter than what is said now.
-    this.#judging = false
+    this.#scans?.drop()
     this.#resume()
   }
 
@@ -196,7 +186,7 @@ export class StreamGate {
         // The start of a tool call has no text yet, and must not go without it.
         if (part.text === '' && part.textKind !== 'tool-call') return []
         const { place, outcomes } = this.#text.append(part)
-        this.#latest = part.text
+        this.#scans?.grew(part.text)
         this.#settleLocal(place.track, outcomes)
         return [place]
       }
@@ -244,9 +234,9 @@ export class StreamGate {
     if (this.#closed) return
     if (this.#isUnreadable && this.#port.unreadable() === 'refused') return
     this.#releaseCleared('in-time')
-    if (this.#scansByWindow && !this.#judging) this.#scanWhenDue()
+    this.#scanWhenDue()
     if (this.#closed) return
-    if (this.#judging) {
+    if (this.judging) {
       if (this.#isFull) this.#pause()
     } else this.#conclude()
   }
@@ -275,46 +265,18 @@ export class StreamGate {
   }
 
   #scanWhenDue(): void {
-    const chars = this.#text.unscannedChars
-    if (chars === 0) return
-    const isOpen = this.#delivery === 'window'
-    const isDue = this.#isSettled || (isOpen && (this.#isFull || this.#isLate))
-    if (isDue || (isOpen && this.#window.isFull(chars, this.#latest))) this.#scan()
-    else if (isOpen && !this.#windowStarted) {
-      this.#windowStarted = true
-      this.#port.startWindow(this.#window.maxHeldMs)
-    }
-  }
-
-  #scan(): void {
-    const final = this.#isSettled
-    const covered = this.#text.cover(this.#settings.window.contextChars)
-    this.#judging = true
-    this.#isLate = false
-    this.#windowStarted = false
-    this.#window.next()
-    const segments = covered.map(({ segment }) => segment)
-    this.#port.judge(segments, final, judged => this.#settleScan(judged, covered, final))
-  }
-
-  #settleScan({ decision }: Judged, covered: readonly Covered[], final: boolean): void {
-    if (this.#closed || !this.#judging) return
-    this.#judging = false
-    if (decision.kind === 'deny') {
-      this.#port.deny(decision.because)
-      return
-    }
-    if (decision.kind === 'redact' && this.#text.redact(covered, decision.redactions) === 'too-late') {
-      this.#port.deny('flagged')
-      return
-    }
-    // A cap that is reached is worth more than a finding that might still grow.
-    const holdBack = final || this.#isFull ? 0 : this.#settings.holdBackChars
-    for (const { track, to } of covered) {
-      track.scannedTo = to
-      track.clearedTo = Math.max(track.clearedTo, to - holdBack)
-    }
-    this.#advance()
+    this.#scans?.scanWhenDue(
+      () => ({
+        isSettled: this.#isSettled,
+        isOpen: this.#delivery === 'window',
+        isFull: this.#isFull,
+      }),
+      end => {
+        if (this.#closed) return
+        if (end.kind === 'deny') this.#port.deny(end.because)
+        else this.#advance()
+      },
+    )
   }
 
   /** `at-cap`: what was scanned does not wait for more to come, nor what leads the first text for its verdict. */
@@ -337,8 +299,7 @@ export class StreamGate {
 
   /** All of the stream is here, and all of it was scanned. */
   get #isWhole(): boolean {
-    const isScanned = !this.#scansByWindow || (!this.#judging && this.#text.unscannedChars === 0)
-    return this.#isSettled && isScanned
+    return this.#isSettled && (this.#scans?.isDone ?? true)
   }
 
   #mayGo({ texts }: HeldFrame, when: 'in-time' | 'at-cap'): boolean {
@@ -346,7 +307,7 @@ export class StreamGate {
       // Half a tool call is no tool call: it goes when all of it was seen.
       if (track.kind === 'tool-call' && !this.#isSeenWhole(track)) return false
       if (to > track.safeTo) return false
-      if (!this.#scansByWindow) return true
+      if (this.#scans === undefined) return true
       // What is kept back waits for the text that follows to be seen: where none follows, it has waited long enough.
       const isSeen = track.scannedTo === track.safeTo
       const isOver = isSeen && (this.#isSettled || track.isComplete || when === 'at-cap')
@@ -355,7 +316,7 @@ export class StreamGate {
   }
 
   #isSeenWhole({ isComplete, scannedTo, length }: Track): boolean {
-    return isComplete && (!this.#scansByWindow || scannedTo === length)
+    return isComplete && (this.#scans === undefined || scannedTo === length)
   }
 
   /** Nothing is on its way: the end, or a place where there can be none. */
