@@ -123,6 +123,7 @@ function compilePolicy(
     uninspectable: policy.uninspectable,
     canonicalize: policy.canonicalize,
     denyCode: policy.deny_code,
+    denyFormat: policy.deny_format,
     requestFailureMessage: policy.request_failure_message,
     responseFailureMessage: policy.response_failure_message,
     revealFailureCategories: policy.reveal_failure_categories,
@@ -137,7 +138,14 @@ function compileRule(
 ): Rule {
   const guardrail = guardrails.get(use.use)
   if (guardrail === undefined) throw new WeirError('bug', 'a rule names a guardrail that was never made')
-  return { guardrail, action: use.action, failOpen: use.fail_open, view: viewFor(use), redact }
+  return {
+    guardrail,
+    action: use.action,
+    failOpen: use.fail_open,
+    view: viewFor(use),
+    outputContext: use.output_context === 'conversation' ? 'conversation' : undefined,
+    redact,
+  }
 }
 
 function styleOf(

@@ -107,7 +107,7 @@ const useSchema = z.strictObject({
     .enum(['none', 'conversation'])
     .default('none')
     .describe(
-      'What a guardrail that judges a response sees of the request. `conversation` is not built yet.',
+      'What a guard service that judges a response sees of the request: nothing, or all of it, as it came. Old turns that it flags then flag every answer.',
     ),
 })
 
@@ -224,7 +224,7 @@ export const policySchema = z.strictObject({
     .enum(['provider', 'guardrail_violation'])
     .default('provider')
     .describe(
-      "Refuse in the provider's own form, or by 403 and an error of type `guardrail_violation`. Only `provider` is built yet.",
+      "Refuse in the provider's own form, or by 403 and an error of type `guardrail_violation`, whatever `deny_code` says. Once headers are out the refusal is always the provider's.",
     ),
 })
 

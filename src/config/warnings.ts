@@ -53,9 +53,6 @@ function policyWarnings(policy: PolicyConfig): string[] {
   const { name, guardrails } = policy
   return [
     ...(guardrails.length === 0 ? ['has no guardrails: its traffic passes unscanned'] : []),
-    ...(policy.deny_format === 'provider'
-      ? []
-      : ["deny_format guardrail_violation is not built yet: refusals take the provider's form"]),
     ...guardrails.flatMap(use => useWarnings(use).map(warning => `guardrail ${use.use}: ${warning}`)),
   ].map(warning => `policy ${name}: ${warning}`)
 }
@@ -80,6 +77,8 @@ function useWarnings(use: UseConfig): string[] {
     ...(use.action !== 'redact' && (style !== 'replace' || restore)
       ? ['redact has no effect without action redact']
       : []),
-    ...(use.output_context === 'none' ? [] : ['output_context is not built yet: it acts as none']),
+    ...(use.output_context === 'conversation' && !output
+      ? ['output_context has no effect on a request']
+      : []),
   ]
 }

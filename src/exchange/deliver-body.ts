@@ -126,7 +126,7 @@ export class BodyDelivery implements Delivery {
     }
     const { segments, uninspectable } = decoded.value
     this.#downstream.countUninspectable(uninspectable)
-    const { policy, request } = this.#guarded
+    const { policy } = this.#guarded
     if (uninspectable > 0 && policy.uninspectable === 'deny') {
       this.#deny('uninspectable', undefined)
     } else if (segments.length === 0) {
@@ -135,7 +135,7 @@ export class BodyDelivery implements Delivery {
       this.judging = true
       const subject = {
         side: 'output' as const,
-        conversation: request?.segments ?? [],
+        conversation: this.#guarded.conversation,
         segments,
         final: true,
       }

@@ -58,7 +58,7 @@ export class LiveDelivery implements Delivery {
   #judgeCopy(): void {
     if (this.#ended) return
     this.#ended = true
-    const { policy, request } = this.#guarded
+    const { policy } = this.#guarded
     const copied = this.#readable
       ? this.#tap.read(this.#guarded, this.#host.init.codings)
       : { kind: 'fault' as const, reason: 'undecodable' as const }
@@ -71,7 +71,7 @@ export class LiveDelivery implements Delivery {
         const { segments } = copied
         const subject = {
           side: 'output' as const,
-          conversation: request?.segments ?? [],
+          conversation: this.#guarded.conversation,
           segments,
           final: true,
         }

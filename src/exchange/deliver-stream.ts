@@ -62,10 +62,10 @@ export class StreamDelivery implements Delivery {
 
   #port(): StreamGatePort {
     const host = this.#host
-    const { policy, request } = this.#guarded
+    const { policy } = this.#guarded
     return {
       judge: (segments, final, done) => {
-        const conversation = request?.segments ?? []
+        const { conversation } = this.#guarded
         const subject = { side: 'output' as const, conversation, segments, final }
         judge(host.openScan, this.#windowRules, subject, 'call', judged => {
           this.#note(judged.outcomes)
@@ -257,7 +257,7 @@ export class StreamDelivery implements Delivery {
 
   /** What the rules that only watch say to all that the upstream said, as local rules let it be seen. */
   #judgeCopy(done: (outcomes: readonly RuleOutcome[]) => void): void {
-    const { policy, request } = this.#guarded
+    const { policy } = this.#guarded
     const copied = this.#tap.read(this.#guarded, this.#host.init.codings)
     if (copied.kind === 'fault') {
       done(judgeFault(this.#watching, copied.reason).outcomes)
@@ -268,7 +268,12 @@ export class StreamDelivery implements Delivery {
       ({ action, guardrail }) => action === 'redact' && guardrail.locality === 'local',
     )
     const rules = segments.length > 0 ? [...redacting, ...this.#watching] : []
-    const subject = { side: 'output' as const, conversation: request?.segments ?? [], segments, final: true }
+    const subject = {
+      side: 'output' as const,
+      conversation: this.#guarded.conversation,
+      segments,
+      final: true,
+    }
     judge(this.#host.openScan, rules, subject, 'shadow', ({ outcomes }) =>
       done(outcomes.filter(({ rule }) => this.#watching.includes(rule))),
     )

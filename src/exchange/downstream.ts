@@ -1,4 +1,11 @@
-import type { Frame, LlmFormat, LlmRequest, ProviderError, StreamPosition } from '../llm/format.ts'
+import type {
+  Frame,
+  LlmFormat,
+  LlmRequest,
+  ProviderError,
+  StreamPosition,
+  TextSegment,
+} from '../llm/format.ts'
 import type { RuleOutcome } from '../policy/decide.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Restorer } from '../policy/restore.ts'
@@ -14,6 +21,8 @@ export interface GuardedResponse {
   readonly policy: Policy
   readonly format: LlmFormat
   readonly request: LlmRequest | undefined
+  /** The request's texts as the upstream got them. */
+  readonly conversation: readonly TextSegment[]
   /** Puts back what was redacted from the request. */
   readonly restorer: Restorer | undefined
   /** What the client asked for: the shape of an answer that is all ours. Undefined: what the upstream sends. */

@@ -124,15 +124,29 @@ interface Look {
 
 /** A rule whose view shows nothing has nothing to say. */
 function looksOf(rules: readonly Rule[], subject: ScanSubject): readonly Look[] {
-  const isInput = subject.side === 'input'
-  const whole = rules.filter(({ view }) => !isInput || view === undefined)
+  if (subject.side === 'output') return outputLooks(rules, subject)
+  const whole = rules.filter(({ view }) => view === undefined)
   const narrow = rules.flatMap((rule): Look[] => {
-    if (!isInput || rule.view === undefined) return []
+    if (rule.view === undefined) return []
     const places = viewed(subject.segments, rule.view)
     const segments = places.map(place => subject.segments[place]!)
     return places.length === 0 ? [] : [{ rules: [rule], subject: { ...subject, segments }, places }]
   })
   return whole.length === 0 ? narrow : [{ rules: whole, subject, places: undefined }, ...narrow]
+}
+
+/** An answer is judged whole; what was asked is for those rules only that want to see it. */
+function outputLooks(
+  rules: readonly Rule[],
+  subject: Extract<ScanSubject, { side: 'output' }>,
+): readonly Look[] {
+  const apart = rules.filter(({ outputContext }) => outputContext === undefined)
+  const beside = rules.filter(({ outputContext }) => outputContext === 'conversation')
+  const looks: Look[] = [
+    { rules: apart, subject: { ...subject, conversation: [] }, places: undefined },
+    { rules: beside, subject, places: undefined },
+  ]
+  return looks.filter(look => look.rules.length > 0)
 }
 
 /** The outcome with the places of its findings among all texts. */

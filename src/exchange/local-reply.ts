@@ -62,6 +62,9 @@ export function denialReply(
   shape: 'json' | 'event-stream',
 ): LocalReply {
   const refusal = refusalFor(denial, policy, stamp, request)
+  if (policy.denyFormat === 'guardrail_violation') {
+    return localReply(NO_ANSWER_STATUS, violation(refusal.message), denial, policy, stamp)
+  }
   const answer = policy.denyCode === 200 ? format.refusal(refusal, shape) : undefined
   if (answer !== undefined) return localReply(200, answer, denial, policy, stamp)
   // Where an answer has no text, only an error can say no.
@@ -71,6 +74,16 @@ export function denialReply(
 }
 
 const NO_ANSWER_STATUS = 403
+
+/** An error that says that a guardrail was violated, in no provider's own form. */
+function violation(message: string): ReplyBody {
+  const error = { type: 'guardrail_violation', code: 'content_filter', message }
+  return jsonReply({ error })
+}
+
+function jsonReply(value: object): ReplyBody {
+  return { contentType: 'application/json', body: new TextEncoder().encode(JSON.stringify(value)) }
+}
 
 function localReply(
   status: number,
@@ -138,8 +151,7 @@ export function errorReply(
 }
 
 function plainError(error: ProviderError): ReplyBody {
-  const body = JSON.stringify({ error: { message: error.message, type: error.code, code: error.code } })
-  return { contentType: 'application/json', body: new TextEncoder().encode(body) }
+  return jsonReply({ error: { message: error.message, type: error.code, code: error.code } })
 }
 
 const FAULT_MESSAGES = {

@@ -1,6 +1,6 @@
 import { assertNever } from '../errors.ts'
 import { normalisePath } from '../llm/detect.ts'
-import type { LlmFormat, LlmRequest } from '../llm/format.ts'
+import type { LlmFormat, LlmRequest, TextSegment } from '../llm/format.ts'
 import { canRestore } from '../policy/decide.ts'
 import type { Policy, PolicySet } from '../policy/policy.ts'
 import type { Restorer } from '../policy/restore.ts'
@@ -46,6 +46,8 @@ export type Pinned =
       /** Undefined when the request was never seen: the response tells by its own shape. */
       readonly format: LlmFormat | undefined
       readonly request: LlmRequest | undefined
+      /** Its texts as the upstream got them. */
+      readonly conversation: readonly TextSegment[]
       /** Set when something was redacted from the request that its answer is to get back. */
       readonly restorer: Restorer | undefined
       /** What the client can read: decides the shape of a refusal. Undefined when nothing told. */
@@ -75,6 +77,7 @@ export function pinByResponse(init: ExchangeInit, attributes: HeaderReader): Pin
         policy: selection.policy,
         format: undefined,
         request: undefined,
+        conversation: [],
         restorer: undefined,
         clientStreams: undefined,
       }

@@ -1,6 +1,6 @@
 import type { FailureReason } from '../guardrail/guardrail.ts'
 import { detectFormat, placeOf } from '../llm/detect.ts'
-import type { ProviderError } from '../llm/format.ts'
+import type { ProviderError, TextSegment } from '../llm/format.ts'
 import { canonicalJson } from '../llm/json-body.ts'
 import { hasReadCharset } from '../llm/response-shape.ts'
 import { canIntervene } from '../policy/decide.ts'
@@ -49,6 +49,8 @@ export class RequestSide {
   readonly parallel: ParallelCheck
   #guarded = false
   #receivedBytes = 0
+  /** The request's texts after redaction. */
+  #redacted: readonly TextSegment[] | undefined
   /** What the request's redactions stand for; lives as long as the exchange. */
   readonly #placeholders = new Placeholders(() => this.#facts.request?.segments.map(({ text }) => text) ?? [])
 
@@ -69,6 +71,7 @@ export class RequestSide {
       policy: this.#facts.policy,
       format: this.#facts.format,
       request: this.#facts.request,
+      conversation: this.#redacted ?? this.#facts.request?.segments ?? [],
       restorer: this.#restorer,
       clientStreams: this.#answers.clientStreams,
     }
@@ -271,6 +274,7 @@ export class RequestSide {
   }
 
   #redact(judged: Judged): void {
+    this.#redacted = judged.segments
     const before = this.#facts.request!.segments
     const edits = judged.segments.filter((segment, index) => segment !== before[index])
     const body = this.#body.read()

@@ -240,12 +240,12 @@ export class ResponseSide {
     shape: 'json' | 'event-stream',
     charset: 'readable' | 'unreadable' = 'readable',
   ): void {
-    const { clientStreams, request, restorer } = pinned
+    const { clientStreams, request, conversation, restorer } = pinned
     const policy = withOwnDelivery(pinned.policy)
     const contentType = this.#headers?.headers.get('content-type')
     const contentEncoding = this.#wasDecoded ? undefined : this.#encoding
     const guarded: GuardedResponse = {
-      ...{ policy, format, request, restorer, clientStreams },
+      ...{ policy, format, request, conversation, restorer, clientStreams },
       ...{ contentType, contentEncoding, wasDecoded: this.#wasDecoded, shape },
     }
     this.#unread = undefined

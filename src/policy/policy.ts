@@ -12,6 +12,8 @@ export interface Rule {
   readonly failOpen: boolean
   /** What of a request it judges; all of it when absent. An answer is judged whole. */
   readonly view?: View
+  /** Whether it sees the request's texts beside those of an answer; not when absent. */
+  readonly outputContext?: 'conversation'
   /** With action redact: what takes the place of what was found; the plain placeholder when absent. */
   readonly redact?: RedactStyle
 }
@@ -62,6 +64,8 @@ export interface Policy {
   readonly uninspectable: 'pass' | 'deny'
   /** The upstream gets a JSON body as it was read here, written anew. */
   readonly canonicalize: boolean
+  /** In the provider's own form, or by 403 and an error of type `guardrail_violation` while headers are ours. */
+  readonly denyFormat: 'provider' | 'guardrail_violation'
   /** 200, or 400–499 except 408, 409, 425, 429. */
   readonly denyCode: number
   readonly requestFailureMessage: string

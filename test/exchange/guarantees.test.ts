@@ -411,3 +411,26 @@ test('an early end of the upstream is not cut off by the OK that ends an input-o
   envoy.answerScan(CLEAN)
   expect(envoy.ended).toBeUndefined()
 })
+
+test.each(MODES)(
+  'deny_format guardrail_violation answers with that, and in the stream once headers are out (%s)',
+  mode => {
+    const overrides = {
+      ...blocking,
+      inputRules: blocking.outputRules,
+      denyFormat: 'guardrail_violation' as const,
+    }
+    const envoy = new EnvoyModel(policySet(policy(overrides)), { mode })
+    envoy.headers('request', CHAT_HEADERS)
+    envoy.body('request', chatRequest('a secret', { stream: true }), 'end')
+    expect(envoy.localReply?.status).toBe(403)
+    expect(JSON.parse(Buffer.from(envoy.localReply!.body).toString())).toEqual({
+      error: { type: 'guardrail_violation', code: 'content_filter', message: 'Request blocked by policy' },
+    })
+    const streaming = answered(mode, { ...overrides, inputRules: [] })
+    streaming.headers('response', STREAM_ANSWER)
+    streaming.body('response', chatEvents('a secret').join(''), 'end')
+    const out = received(streaming).toString()
+    expect(out).toContain(mode === 'buffered' ? 'guardrail_violation' : 'data: [DONE]')
+  },
+)

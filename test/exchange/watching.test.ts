@@ -93,3 +93,20 @@ test('a stream that is cut is judged by its watchers all the same', () => {
   const rules = [{ outcome: 'clean' }, { guardrail: 'watcher', outcome: 'flagged' }]
   expect(envoy.records).toMatchObject([{ effective: 'discarded', because: 'cancelled', rules }])
 })
+
+describe('what a guard service sees of the request when it judges an answer', () => {
+  const naming = { ...rule(flagWordAsItGrows('hello')), action: 'redact' as const }
+  test.each([
+    [undefined, []],
+    ['conversation' as const, ['<WORD>']],
+  ])('output_context %s', (outputContext, texts) => {
+    const outputRules = [{ ...rule(remoteGuardrail()), outputContext }]
+    const envoy = exchange('full-duplex', { inputRules: [naming], outputRules }, false)
+    envoy.headers('response', JSON_ANSWER)
+    envoy.body('response', chatCompletion('fine'), 'end')
+    const [scan] = envoy.scans
+    expect(scan?.subject.side === 'output' && scan.subject.conversation.map(({ text }) => text)).toEqual(
+      texts,
+    )
+  })
+})

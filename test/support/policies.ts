@@ -98,6 +98,7 @@ export function policy(overrides: Partial<Policy> = {}): Policy {
     uninspectable: 'pass',
     canonicalize: false,
     denyCode: 200,
+    denyFormat: 'provider',
     requestFailureMessage: 'Request blocked by policy',
     responseFailureMessage: 'Response blocked by policy',
     revealFailureCategories: false,

@@ -16,17 +16,29 @@ export interface LakeraConversation {
 
 /**
  * The conversation as Lakera reads it. On the input side every message with its role; on the output side one assistant
- * message per choice, without the request, whose old flagged turns would flag every answer again. Blank texts are
- * left out, since the service refuses empty content with 400.
+ * message per choice, behind the request's where the rule wants to see them. Blank texts are left out, since the
+ * service refuses empty content with 400.
  */
 export function lakeraConversation(subject: ScanSubject): LakeraConversation {
   switch (subject.side) {
     case 'input':
       return gather(indexed(subject.segments), segment => segment.role)
     case 'output':
-      return gather(byChoice(subject.segments), () => 'assistant')
+      return withContext(
+        gather(indexed(subject.conversation), segment => segment.role),
+        gather(byChoice(subject.segments), () => 'assistant'),
+      )
     default:
       return assertNever(subject)
+  }
+}
+
+/** What was asked stands for no segment of the answer. */
+function withContext(asked: LakeraConversation, answered: LakeraConversation): LakeraConversation {
+  if (answered.messages.length === 0) return answered
+  return {
+    messages: [...asked.messages, ...answered.messages],
+    sources: [...asked.messages.map(() => []), ...answered.sources],
   }
 }
 

@@ -41,6 +41,7 @@ describe('compile', () => {
           uninspectable: 'pass',
           canonicalize: false,
           denyCode: 200,
+          denyFormat: 'provider',
           requestFailureMessage: 'Request blocked by policy',
           responseFailureMessage: 'Response blocked by policy',
           revealFailureCategories: false,
@@ -164,10 +165,8 @@ describe('warnings', () => {
     ],
     ['redact: { style: mask }', ['policy p: guardrail g: redact has no effect without action redact']],
     ['action: redact, direction: both', []],
-    [
-      'output_context: conversation',
-      ['policy p: guardrail g: output_context is not built yet: it acts as none'],
-    ],
+    ['output_context: conversation, direction: output', []],
+    ['output_context: conversation', ['policy p: guardrail g: output_context has no effect on a request']],
   ])('of a use with %s', (text, warnings) => {
     expect(withUse(text).warnings).toEqual(warnings)
   })
@@ -186,10 +185,6 @@ describe('warnings', () => {
       'policy b: stands after a, which takes everything; only x-weir-policy reaches it',
     ],
     ['cache: {}\npolicies: []', 'cache is not built yet: it has no effect'],
-    [
-      'policies: [{ name: p, deny_format: guardrail_violation }]',
-      'policy p: deny_format guardrail_violation is not built yet',
-    ],
   ])('of %s', (text, warning) => {
     expect(snapshotOf(text).warnings).toContainEqual(expect.stringContaining(warning))
   })

@@ -76,10 +76,10 @@ describe('what is sent', () => {
     expect(Object.keys(stub.requests[0] ?? {})).toEqual(['messages', 'breakdown'])
   })
 
-  test('of an answer one assistant message per choice, without the conversation', async () => {
+  test('of an answer one assistant message per choice', async () => {
     const subject: ScanSubject = {
       side: 'output',
-      conversation: [segment('FLAG-ME')],
+      conversation: [],
       segments: [
         segment('thinking', { message: 0, role: 'assistant', kind: 'reasoning' }),
         segment('other', { message: 1, role: 'assistant' }),
@@ -91,6 +91,20 @@ describe('what is sent', () => {
     expect(stub.requests[0]?.messages).toEqual([
       { role: 'assistant', content: 'thinking\nanswer' },
       { role: 'assistant', content: 'other' },
+    ])
+  })
+
+  test('of an answer behind what was asked, where the rule wants to see it', async () => {
+    const subject: ScanSubject = {
+      side: 'output',
+      conversation: [segment('a question')],
+      segments: [segment('an answer')],
+      final: true,
+    }
+    expect(await scan(subject)).toMatchObject(verdict({ kind: 'clean' }))
+    expect(stub.requests[0]?.messages).toEqual([
+      { role: 'user', content: 'a question' },
+      { role: 'assistant', content: 'an answer' },
     ])
   })
 
