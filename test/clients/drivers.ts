@@ -9,6 +9,7 @@ import { drivers as openaiChat } from './drivers/openai-chat.ts'
 import { drivers as openaiCompletions } from './drivers/openai-completions.ts'
 import { drivers as openaiOthers } from './drivers/openai-others.ts'
 import { drivers as openaiResponses } from './drivers/openai-responses.ts'
+import { drivers as python } from './drivers/python.ts'
 
 /** Every official client that the matrix drives. */
 export const DRIVERS: readonly ClientDriver[] = [
@@ -22,4 +23,5 @@ export const DRIVERS: readonly ClientDriver[] = [
   ...openaiCompletions,
   ...openaiOthers,
   ...mcp,
+  ...python,
 ]
