@@ -1,3 +1,5 @@
+import { asciiOfTag, isBlank } from './characters.ts'
+
 /** A text as rules should read it, and the way back to where it came from. */
 export interface NormalisedText {
   readonly text: string
@@ -137,20 +139,15 @@ function standsForItself(codePoint: number): boolean {
 /** Marks go as well: they are what tells an accented letter from its base once it is decomposed. */
 const DROPPED = /[\p{Default_Ignorable_Code_Point}\p{Mn}\p{Me}\p{Cc}]/gu
 const LINE_BREAK = /[\n\r\v\f\x85\u2028\u2029]/
-/** White space and the letters and symbols that show as space (Hangul fillers, the empty Braille cell); no U+FEFF. */
-const BLANK = /(?!\ufeff)[\s\u115f\u1160\u2800\u3164\uffa0]/
-const FIRST_TAG = 0xe0020
-const LAST_TAG = 0xe007e
 /** Some ligatures stand for whole sentences; they stay as they are, so that text grows by a small factor at most. */
 const MAX_FOLDED_UNITS = 6
 
 function foldCodePoint(codePoint: number): string {
-  if (codePoint >= FIRST_TAG && codePoint <= LAST_TAG) {
-    return String.fromCodePoint(codePoint - FIRST_TAG + SPACE).toLowerCase()
-  }
+  const tagged = asciiOfTag(codePoint)
+  if (tagged !== undefined) return tagged.toLowerCase()
   const character = String.fromCodePoint(codePoint)
   if (LINE_BREAK.test(character)) return '\n'
-  if (BLANK.test(character)) return ' '
+  if (isBlank(character)) return ' '
   const upper = character.normalize('NFKD').replace(DROPPED, '')
   const decomposed = (CAPITAL_LOOK_ALIKES.get(upper) ?? upper).toLowerCase().replace(DROPPED, '')
   if (decomposed.length > MAX_FOLDED_UNITS) return character

@@ -1,7 +1,9 @@
 import { z } from 'zod'
-import type { LocalGuardrail } from '../guardrail.ts'
-import { openKeywordScan } from './incremental.ts'
-import { compileWords } from './multi-search.ts'
+import type { Finding, LocalGuardrail } from '../guardrail.ts'
+import { foldCase } from './fold-case.ts'
+import { openKeywordSearch, searchWhole } from './incremental.ts'
+import type { Occurrence, SearchProgress } from './multi-search.ts'
+import { compileDisguisableWords } from './search-text.ts'
 
 const MAX_WORDS = 10_000
 const MAX_WORD_CHARS = 1024
@@ -12,43 +14,53 @@ const configSchema = z.strictObject({
     .array(z.string().min(1).max(MAX_WORD_CHARS))
     .min(1)
     .max(MAX_WORDS)
-    .describe('Found anywhere in a text, also inside of words.'),
+    .describe(
+      'Found anywhere in a text, also inside of words, and where they are written with invisible, full-width, look-alike or other disguising characters.',
+    ),
   case_sensitive: z.boolean().default(false),
   detector: z
     .string()
     .regex(/^[\w./:-]{1,64}$/)
     .default('keyword')
     .describe('The category that findings carry.'),
+  decode_base64: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Also search what runs of at least 16 base64 characters say, up to 64 KiB a text; a finding is the whole run.',
+    ),
 })
 
 export type KeywordsConfig = z.output<typeof configSchema>
 
 function create(name: string, config: KeywordsConfig): LocalGuardrail {
   const fold = config.case_sensitive ? (text: string) => text : foldCase
-  const search = compileWords(config.words.map(fold))
+  const search = {
+    words: compileDisguisableWords(config.words, fold),
+    base64: config.decode_base64 ? 'decoded' : 'as-text',
+  } as const
+  const toFinding =
+    (segment: number) =>
+    ({ start, end }: Occurrence): Finding => ({
+      detector: config.detector,
+      score: 1,
+      span: { segment, start, end },
+    })
+  const inStream = ({ found, safeTo }: SearchProgress) => ({ findings: found.map(toFinding(0)), safeTo })
   return {
     name,
     locality: 'local',
     scan({ segments }) {
       const findings = segments.flatMap(({ text }, segment) =>
-        search(fold(text)).map(({ start, end }) => ({
-          detector: config.detector,
-          score: 1,
-          span: { segment, start, end },
-        })),
+        searchWhole(search, text).map(toFinding(segment)),
       )
       return findings.length === 0 ? { kind: 'clean' } : { kind: 'flagged', findings }
     },
-    openScan: () => openKeywordScan(search.open(), fold, config.detector),
+    openScan() {
+      const open = openKeywordSearch(search)
+      return { push: text => inStream(open.push(text)), end: () => inStream(open.end()) }
+    },
   }
-}
-
-/**
- * Lower case with every UTF-16 offset kept. Only U+0130 grows when lowered (to i and a combining dot), so it goes
- * first; a final sigma is lowered by its place in the word, so both sigmas become one.
- */
-export function foldCase(text: string): string {
-  return text.replaceAll('\u0130', 'i').toLowerCase().replaceAll('\u03c2', '\u03c3')
 }
 
 /** Finds fixed phrases, in one pass over the text however many there are. */

@@ -15,6 +15,26 @@ export interface SearchProgress {
 export interface OpenSearch {
   push(piece: string): SearchProgress
   end(): SearchProgress
+  /** Another search that has read the same so far. */
+  fork(): OpenSearch
+  /** Whether after `text` nothing would have been found and nothing be under way. */
+  isLostAfter(text: string): boolean
+  /** What its further findings hang on. */
+  standing(): Standing
+}
+
+/** Where a search stands: equal nodes find the same in the same text. */
+export interface Standing {
+  readonly node: object
+  /** Whether something was found that a later occurrence may still swallow. */
+  readonly pending: boolean
+}
+
+/** Whether two searches will find the same from here on, each in its own offsets. */
+export function meet(one: OpenSearch, other: OpenSearch): boolean {
+  const a = one.standing()
+  const b = other.standing()
+  return a.node === b.node && !a.pending && !b.pending
 }
 
 /** Searches whole texts when called. */
@@ -95,18 +115,26 @@ function step(root: Node, from: Node, unit: number): Node {
   }
 }
 
-function openSearch(root: Node): OpenSearch {
-  let node = root
+/** What a search knows of what it has read. */
+interface SearchState {
+  readonly node: Node
+  readonly length: number
+  readonly pending: readonly Occurrence[]
+}
+
+function openSearch(root: Node, from: SearchState = { node: root, length: 0, pending: [] }): OpenSearch {
+  let node = from.node
   /** Units read. */
-  let length = 0
+  let length = from.length
   /**
    * In order, none overlapping another; those that a later one may still swallow. Two numbers each, and no more of
    * them than the longest word has units: each but the first lies within what can still become a word.
    */
-  const pending: { start: number; end: number }[] = []
+  const pending: Occurrence[] = [...from.pending]
 
   /** Hands out what ends by `safeTo`: nothing that is found later reaches into it. */
   const settle = (safeTo: number): SearchProgress => {
+    if (pending.length === 0) return { found: [], safeTo }
     const open = pending.findIndex(({ end }) => end > safeTo)
     const found = pending.splice(0, open === -1 ? pending.length : open)
     return { found, safeTo: Math.min(safeTo, pending[0]?.start ?? safeTo) }
@@ -122,11 +150,21 @@ function openSearch(root: Node): OpenSearch {
       return settle(length - node.openLength)
     },
     end: () => settle(length),
+    fork: () => openSearch(root, { node, length, pending }),
+    isLostAfter(text) {
+      let after = node
+      for (let i = 0; i < text.length; i++) {
+        after = step(root, after, text.charCodeAt(i))
+        if (after.longestWord > 0) return false
+      }
+      return after === root && pending.length === 0
+    },
+    standing: () => ({ node, pending: pending.length > 0 }),
   }
 }
 
 /** Ends only grow, so a new occurrence can overlap the newest ones only. Shorter words that end there lie inside. */
-function addOccurrence(pending: { start: number; end: number }[], wordStart: number, end: number): void {
+function addOccurrence(pending: Occurrence[], wordStart: number, end: number): void {
   let start = wordStart
   for (let last = pending.at(-1); last !== undefined && last.end > start; last = pending.at(-1)) {
     start = Math.min(start, last.start)

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { TextSegment } from '../../llm/format.ts'
+import { openBase64Runs } from '../base64-runs.ts'
 import type { Finding, IncrementalScan, LocalGuardrail } from '../guardrail.ts'
 import type { NormalisedText } from '../normalise.ts'
 import { normalise } from '../normalise.ts'
@@ -20,6 +21,12 @@ const configSchema = z.strictObject({
     .describe(
       'The score, 0 to 1, from which a text is flagged. Higher means fewer false alarms and more misses.',
     ),
+  decode_base64: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Also read what runs of at least 16 base64 characters say, up to 64 KiB a text; a finding is the whole run.',
+    ),
 })
 
 export type LocalPromptAttackConfig = z.output<typeof configSchema>
@@ -32,7 +39,7 @@ function create(name: string, config: LocalPromptAttackConfig): LocalGuardrail {
       // An answer attacks nobody, and one that discusses attacks reads like one.
       if (subject.side === 'output') return { kind: 'clean' }
       const findings = subject.segments.flatMap((segment, index) =>
-        isUntrusted(segment) ? findAttack(segment.text, index, config.threshold) : [],
+        isUntrusted(segment) ? findAttack(segment.text, index, config) : [],
       )
       return findings.length === 0 ? { kind: 'clean' } : { kind: 'flagged', findings }
     },
@@ -64,19 +71,27 @@ interface Sign {
   readonly end: number
 }
 
-function findAttack(text: string, segment: number, threshold: number): Finding[] {
+function findAttack(text: string, segment: number, config: LocalPromptAttackConfig): Finding[] {
   const normalised = normalise(text)
+  const runs = config.decode_base64 ? decodeRuns(text) : []
   const signs: Sign[] = []
   // Chance that none of the signs is an attack, each rule counted once however often it matched.
   let innocence = 1
   for (const rule of RULES) {
     const before = signs.length
-    signs.push(...signsOf(rule, normalised))
+    signs.push(...signsOf(rule, normalised), ...runs.filter(run => run.text.search(rule.pattern) !== -1))
     if (signs.length > before) innocence *= 1 - rule.weight
   }
   const score = Math.round((1 - innocence) * 1000) / 1000
-  if (signs.length === 0 || score < threshold) return []
+  if (signs.length === 0 || score < config.threshold) return []
   return signs.map(({ start, end }) => ({ detector: DETECTOR, score, span: { segment, start, end } }))
+}
+
+/** What base64 in the text says, as rules read it, and where it stands. */
+function decodeRuns(text: string): readonly (Sign & { readonly text: string })[] {
+  const open = openBase64Runs()
+  const runs = [...open.push(text).runs, ...open.end().runs]
+  return runs.map(({ start, end, text: decoded }) => ({ start, end, text: normalise(decoded).text }))
 }
 
 function signsOf(rule: Rule, { text, originalRange }: NormalisedText): Sign[] {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { foldCase, keywords } from '../../../../src/guardrail/keywords/keywords.ts'
+import { foldCase } from '../../../../src/guardrail/keywords/fold-case.ts'
+import { keywords } from '../../../../src/guardrail/keywords/keywords.ts'
 import { compileWords } from '../../../../src/guardrail/keywords/multi-search.ts'
 import { evidence, findingsIn, input, output } from '../segments.ts'
 
@@ -42,6 +43,64 @@ describe('keywords', () => {
     ])
     expect(evidence(guard, output('bad'))).toEqual(['house-rules: bad'])
     expect(guard.scan(input('ba', 'd'))).toEqual({ kind: 'clean' })
+  })
+
+  const base64 = (text: string) => Buffer.from(text).toString('base64')
+
+  test.each<[string, readonly string[], string, readonly string[]]>([
+    ['zero-width characters', ['bad'], 'a b\u200ba\u2060d.', ['b\u200ba\u2060d']],
+    ['controls', ['bad'], 'b\u0000ad', ['b\u0000ad']],
+    ['full-width', ['bad'], 'ＢＡＤ', ['ＢＡＤ']],
+    ['mathematical letters', ['bad'], '𝐛𝐚𝐝', ['𝐛𝐚𝐝']],
+    ['ligatures', ['file'], 'ﬁles', ['ﬁle']],
+    ['a ligature that two words share', ['af', 'ib'], 'aﬁb', ['aﬁb']],
+    ['look-alikes', ['password'], 'pаsswоrd РASSWORD', ['pаsswоrd', 'РASSWORD']],
+    ['Latin letters in a Cyrillic word', ['запрет'], 'зaпpет', ['зaпpет']],
+    ['struck out', ['bad'], 'b\u0336a\u0336d', ['b\u0336a\u0336d']],
+    ['white space', ['a phrase'], 'a\u00a0phrase a \n phrase', ['a\u00a0phrase', 'a \n phrase']],
+    ['quotes', ["don't"], 'don’t', ['don’t']],
+    ['an accent apart from its letter', ['café'], 'cafe\u0301', ['cafe\u0301']],
+    ['not a letter with an accent', ['ano'], 'año an\u0303o', []],
+    ['not a word of another alphabet', ['bot'], 'вот работа', []],
+    ['not the Latin word for a Cyrillic one', ['сор'], 'cop', []],
+    ['not letters for a sign', ['™', '²'], 'atm 2', []],
+    ['no base64 unless told', ['bad'], base64('all bad things'), []],
+  ])('in disguise: %s', (_, words, text, expected) => {
+    expect(evidence(guardrail(words), input(text))).toEqual(expected.map(found => `keyword: ${found}`))
+  })
+
+  test('in base64 when told, once and not too much of it', () => {
+    const guard = guardrail(['bad'], { decode_base64: true })
+    const run = base64('all b\u200bad things')
+    expect(evidence(guard, input(`see ${run}.`))).toEqual([`keyword: ${run}`])
+    expect(evidence(guard, input(`/x${run}`))).toEqual([`keyword: /x${run}`])
+    expect(guard.scan(input(base64(run)))).toEqual({ kind: 'clean' })
+    expect(guard.scan(input(base64('bad')))).toEqual({ kind: 'clean' })
+    expect(guard.scan(input('internationalization/and/many_others'))).toEqual({ kind: 'clean' })
+    expect(guard.scan(input(`${base64('x'.repeat(65_536))} ${run}`))).toEqual({ kind: 'clean' })
+  })
+
+  test('a stream does not wait for base64 that is no text', () => {
+    const open = guardrail(['bad'], { decode_base64: true }).openScan?.() ?? expect.fail('no stream')
+    const image = Buffer.from(Array.from({ length: 90 }, (_, i) => (i * 151) % 256)).toString('base64')
+    expect(open.push('see YWxsIGJhZ').safeTo).toBe(4)
+    expect(open.push(`. ${image}`).safeTo).toBe(15 + image.length)
+  })
+
+  test.each<[string, string]>([
+    ['hidden characters', 'ba\u200b'],
+    ['look-alikes', 'bа'],
+    ['base64', 'YmFk'],
+    ['marks', 'b\u0301'],
+  ])('64 KB of %s end in time, whole or unit by unit', (_, piece) => {
+    const guard = guardrail(['bad', 'bé b'], { decode_base64: true })
+    const text = piece.repeat(Math.ceil(65_536 / piece.length))
+    const started = performance.now()
+    guard.scan(input(text))
+    const open = guard.openScan?.()
+    for (const unit of text.split('')) open?.push(unit)
+    // Some tens of milliseconds when measured; quadratic work takes many seconds.
+    expect(performance.now() - started).toBeLessThan(1500)
   })
 
   test('lowering keeps every offset', () => {

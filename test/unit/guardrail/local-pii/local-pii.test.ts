@@ -196,6 +196,39 @@ describe('pii/us_ssn', () => {
     ]))
 })
 
+describe('disguised entities', () => {
+  const tags = (ascii: string) =>
+    [...ascii].map(character => String.fromCodePoint(0xe0000 + character.charCodeAt(0))).join('')
+
+  test.each<[string, string, readonly string[]]>([
+    ['full-width digits and spaces', '４１１１　１１１１　１１１１　１１１１', []],
+    ['zero-width characters', '4111\u200b1111\u200c1111\u200d1111', []],
+    ['mathematical digits', '𝟎𝟕𝟖-𝟎𝟓-𝟏𝟏𝟐𝟎', []],
+    ['dashes', '078\u201405\u22121120', []],
+    ['full-width signs', '＋４９\u00a0（３０）901820', []],
+    ['figure spaces', 'DE89\u20073704 0044 0532 0130 00', []],
+    ['look-alikes in a domain', 'ja\u200bne＠exаmple．com', []],
+    ['marks apart from their letter', 'mu\u0308ller@example.de', []],
+    ['tag characters', tags('a@b.co'), []],
+    ['control characters', '4111\u00001111\u00001111\u00001111', []],
+    ['what surrounds them', '忽略，２１２-555-1234。', ['２１２-555-1234']],
+    ['one behind a hidden character', '4111111111111111\u200b1', ['4111111111111111']],
+  ])('%s', (_, text, expected) => {
+    const spans = findingsIn(ALL, input(text)).map(({ span }) => text.slice(span?.start, span?.end))
+    expect(spans).toEqual(expected.length === 0 ? [text] : expected)
+  })
+
+  test('a character that only looks like a digit is none, and lines stay apart', () =>
+    expectNone([
+      '4111 1111 1111 111¹',
+      '①②③-④⑤-⑥⑦⑧⑨',
+      'O78-O5-ll2O',
+      '4111\u20281111\u20281111\u20281111',
+      '4111\u00a0\u00a01111 1111 1111',
+      '\u200b\u200b👨\u200d👩\u200d👧 1️⃣ 2️⃣',
+    ]))
+})
+
 describe('local-pii', () => {
   test('spans are per segment, in text order, on either side', () => {
     const texts = ['nothing', '😀 078-05-1120 a@b.co']

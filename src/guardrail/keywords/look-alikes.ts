@@ -1,0 +1,61 @@
+/**
+ * Letters that are drawn like a basic Latin one in the same case. Closer than what a rule about whole phrases can
+ * afford: a short word must not turn up in every Russian or Greek text, so that в is no b and п is no n.
+ */
+const DRAWN_ALIKE = {
+  a: 'аαɑᴀ',
+  b: 'Ьʙ',
+  c: 'сϲᴄ',
+  d: 'ԁᴅ',
+  e: 'еҽ℮εᴇ',
+  f: 'ƒꜰ',
+  g: 'ɡցɢ',
+  h: 'һհʜ',
+  i: 'іιıɩɪ',
+  j: 'јϳᴊ',
+  k: 'κкᴋ',
+  l: 'ӏʟ',
+  m: 'ᴍ',
+  n: 'ոɴ',
+  o: 'оοօᴏ',
+  p: 'рρᴘ',
+  q: 'ԛզ',
+  r: 'ʀ',
+  s: 'ѕꜱ',
+  t: 'ᴛ',
+  u: 'υսᴜʋ',
+  v: 'ѵνᴠ',
+  w: 'ԝᴡ',
+  x: 'хχ',
+  y: 'уүγʏ',
+  z: 'ᴢʐ',
+  A: 'АΑ',
+  B: 'ВΒ',
+  C: 'СϹ',
+  D: 'Ԁ',
+  E: 'ЕΕ',
+  H: 'НΗҺ',
+  I: 'ІΙӀ',
+  J: 'ЈͿ',
+  K: 'КΚ',
+  M: 'МΜ',
+  N: 'Ν',
+  O: 'ОΟՕ',
+  P: 'РΡ',
+  Q: 'Ԛ',
+  S: 'ЅՏ',
+  T: 'ТΤ',
+  U: 'Ս',
+  V: 'Ѵ',
+  W: 'Ԝ',
+  X: 'ХΧ',
+  Y: 'ΥҮУ',
+  Z: 'Ζ',
+} as const
+
+/** By what is drawn alike, the Latin letter. */
+export const LOOK_ALIKES: ReadonlyMap<string, string> = new Map(
+  Object.entries(DRAWN_ALIKE).flatMap(([latin, others]) =>
+    [...others].map((other): [string, string] => [other, latin]),
+  ),
+)
