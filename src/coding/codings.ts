@@ -76,7 +76,12 @@ class Decoder implements BodyDecoder {
 
   push(chunk: Uint8Array): Uint8Array | DecodeFault {
     this.#taken += chunk.byteLength
-    if (chunk.byteLength > 0) this.#zlib.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
+    if (chunk.byteLength > 0) {
+      this.#zlib.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
+      // What stands behind the end of the coded body nobody decodes, but somebody may read.
+      const read = this.#zlib.handle?.bytesWritten ?? chunk.byteLength
+      if (this.#failed === undefined && read < chunk.byteLength) this.#failed = 'broken'
+    }
     return this.#take()
   }
 

@@ -2,7 +2,7 @@ import type { FailureReason } from '../guardrail/guardrail.ts'
 import { detectFormat, placeOf } from '../llm/detect.ts'
 import type { ProviderError, TextSegment } from '../llm/format.ts'
 import { canonicalJson } from '../llm/json-body.ts'
-import { hasReadCharset } from '../llm/response-shape.ts'
+import { hasReadCharset, isForm } from '../llm/response-shape.ts'
 import { canIntervene } from '../policy/decide.ts'
 import { Placeholders } from '../policy/placeholder.ts'
 import type { Policy, Rule } from '../policy/policy.ts'
@@ -224,6 +224,11 @@ export class RequestSide {
   #inspect(): void {
     const policy = this.#facts.policy!
     const reading = readRequest(this.#facts.format!, policy, this.#body.read(), this.#facts.place)
+    const body = this.#body.read()
+    if (typeof body !== 'string' && isForm(this.#facts.headers?.get('content-type'), body)) {
+      this.#fault('undecodable', 415)
+      return
+    }
     if (reading.kind === 'undecodable' || reading.kind === 'over-limit') {
       this.#fault(reading.kind, reading.kind === 'undecodable' ? 400 : 413)
       return

@@ -26,20 +26,29 @@ export function placeOf(rawPath: string): RequestPlace {
 
 /**
  * A `:path` as policies and formats match it: without query and fragment, percent-decoded once, without dot
- * segments and doubled slashes; case and a trailing slash stay. An upstream that undoes any of these finds the
- * same path as this. Percent sequences that are not UTF-8 stay as they are.
+ * segments, doubled slashes, path parameters (`;x=1`) and blanks at a segment's end; a backslash is a slash. Case and
+ * a trailing slash stay. An upstream that undoes any of these finds the same path as this. Percent sequences that
+ * are not UTF-8 stay as they are.
  */
 export function normalisePath(rawPath: string): string {
   const path = rawPath.replace(/[?#].*$/s, '').replace(/(?:%[0-9a-f]{2})+/gi, decodePercent)
   const segments: string[] = []
   let last = ''
-  for (const segment of path.split('/')) {
+  for (const segment of path.split(/[/\\]/).map(bareSegment)) {
     last = segment
     if (segment === '..') segments.pop()
     else if (segment !== '' && segment !== '.') segments.push(segment)
   }
   const isDirectory = segments.length > 0 && (last === '' || last === '.' || last === '..')
   return `/${segments.join('/')}${isDirectory ? '/' : ''}`
+}
+
+/**
+ * Java servers take a segment's parameters away before they look for dots; readers of C strings stop at a NUL. A `$`
+ * in a route's pattern fits before a last line end in Python (FastAPI, and so vLLM) and PCRE, and others trim blanks.
+ */
+function bareSegment(segment: string): string {
+  return segment.replace(/[;\0].*$/s, '').trimEnd()
 }
 
 function decodePercent(run: string): string {

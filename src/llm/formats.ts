@@ -59,7 +59,10 @@ function row(api: string, path: string, pattern: RegExp, format: LlmFormat | Row
   return { api, path, pattern, format: typeof format === 'function' ? format : () => format }
 }
 
-/** In order: the first row whose pattern fits claims the exchange. Any case: Azure's own paths ignore it. */
+/**
+ * In order: the first row whose pattern fits claims the exchange. Any case: Azure's own paths ignore it. Google's
+ * methods count under any resource, of which there are more than models: `dynamic/`, `tunedModels/`, `endpoints/`.
+ */
 const ROWS: readonly Row[] = [
   row(CHAT, '/chat/completions', /\/chat\/completions\/?$/i, openaiChat),
   row(COMPLETIONS, '/completions', /\/completions\/?$/i, openaiCompletions),
@@ -73,46 +76,26 @@ const ROWS: readonly Row[] = [
   row(
     VERTEX_ANTHROPIC,
     '/publishers/anthropic/models/{model}:rawPredict',
-    /\/publishers\/anthropic\/models\/(?!count-tokens)[^/:]+:(?:r|streamR)awPredict\/?$/,
+    /\/publishers\/anthropic\/models\/(?!count-tokens)[^/:]+:(?:r|streamR)awPredict\/?$/i,
     anthropicMessages,
   ),
   row(
     VERTEX_ANTHROPIC,
     '/models/count-tokens:rawPredict',
-    /\/models\/count-tokens:rawPredict\/?$/,
+    /\/models\/count-tokens:rawPredict\/?$/i,
     anthropicTokenCount,
   ),
-  row(
-    GEMINI,
-    '/models/{model}:generateContent',
-    /\/(?:models|tunedModels|endpoints)\/.+:generateContent\/?$/i,
-    gemini,
-  ),
-  row(
-    GEMINI,
-    '/models/{model}:streamGenerateContent',
-    /\/(?:models|tunedModels|endpoints)\/.+:streamGenerateContent\/?$/i,
-    geminiStreamAt,
-  ),
-  row(
-    GEMINI,
-    '/models/{model}:countTokens',
-    /\/(?:models|tunedModels|endpoints)\/.+:countTokens\/?$/i,
-    geminiTokenCount,
-  ),
-  row(
-    GEMINI,
-    '/models/{model}:embedContent',
-    /\/(?:models|tunedModels|endpoints)\/.+:(?:embedContent|batchEmbedContents)\/?$/i,
-    geminiEmbed,
-  ),
-  row(BEDROCK, '/model/{id}/converse', /\/model\/.+\/converse\/?$/, bedrockConverse),
-  row(BEDROCK, '/model/{id}/converse-stream', /\/model\/.+\/converse-stream\/?$/, bedrockConverseStream),
-  row(BEDROCK, '/model/{id}/invoke', /\/model\/.+\/invoke\/?$/, invokeAt),
+  row(GEMINI, '/models/{model}:generateContent', /:generateContent\/?$/i, gemini),
+  row(GEMINI, '/models/{model}:streamGenerateContent', /:streamGenerateContent\/?$/i, geminiStreamAt),
+  row(GEMINI, '/models/{model}:countTokens', /:countTokens\/?$/i, geminiTokenCount),
+  row(GEMINI, '/models/{model}:embedContent', /:(?:embedContent|batchEmbedContents)\/?$/i, geminiEmbed),
+  row(BEDROCK, '/model/{id}/converse', /\/model\/.+\/converse\/?$/is, bedrockConverse),
+  row(BEDROCK, '/model/{id}/converse-stream', /\/model\/.+\/converse-stream\/?$/is, bedrockConverseStream),
+  row(BEDROCK, '/model/{id}/invoke', /\/model\/.+\/invoke\/?$/is, invokeAt),
   row(
     BEDROCK,
     '/model/{id}/invoke-with-response-stream',
-    /\/model\/.+\/invoke-with-response-stream\/?$/,
+    /\/model\/.+\/invoke-with-response-stream\/?$/is,
     invokeStreamAt,
   ),
   row(COHERE, '/v2/chat', /\/v2\/chat\/?$/i, cohereChat),
@@ -126,7 +109,7 @@ const ROWS: readonly Row[] = [
   row(AUDIO, '/audio/speech', /\/audio\/speech\/?$/i, openaiAudioSpeech),
   row(AUDIO, '/audio/transcriptions', /\/audio\/transcriptions\/?$/i, openaiAudioTranscription),
   row(AUDIO, '/audio/translations', /\/audio\/translations\/?$/i, openaiAudioTranscription),
-  row(MCP, '/mcp', /\/mcp\/?$/, mcp),
+  row(MCP, '/mcp', /\/mcp\/?$/i, mcp),
 ]
 
 /** Every format, in the order in which they are asked about a response whose request was never seen. */

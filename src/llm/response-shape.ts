@@ -21,6 +21,15 @@ export function hasReadCharset(contentType: string | undefined): boolean {
   return parameters.every(parameter => isReadCharset(parameter.trim().toLowerCase()))
 }
 
+/**
+ * Whether a body would be read as a form of several fields by a server that goes by its content type. Clients send JSON
+ * under that type too, which then is one field without a value.
+ */
+export function isForm(contentType: string | undefined, body: Uint8Array): boolean {
+  const isLabelled = /^[^;]*form/i.test(contentType ?? '') && !/^multipart\//i.test(contentType ?? '')
+  return isLabelled && /&[^&=\s"]+=/.test(new TextDecoder('latin1').decode(body))
+}
+
 const CHARSETS: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii'])
 
 function isReadCharset(parameter: string): boolean {

@@ -175,6 +175,19 @@ test.each(MODES)('a charset that is not read here is 415, whatever the bytes say
   }
 })
 
+test('JSON that a server may read as a form of several fields is 415', () => {
+  const form = { ...CHAT_HEADERS, 'content-type': 'application/x-www-form-urlencoded' }
+  for (const [content, status] of [
+    ['hi&prompt=attack', 415],
+    ['this & that, 1 & 2 = 3', undefined],
+  ] as const) {
+    const envoy = exchange('full-duplex', { inputRules: [rule(flagWord('nothing'))] })
+    envoy.headers('request', form)
+    envoy.body('request', chatRequest(content), 'end')
+    expect(envoy.localReply?.status).toBe(status)
+  }
+})
+
 test('an answer whose request was never seen is told by its decoded bytes, and goes out in identity', () => {
   const envoy = exchange('full-duplex', blocking)
   answer(envoy, 'gzip', JSON_ANSWER, gzipSync(chatCompletion('fine')))

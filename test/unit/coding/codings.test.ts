@@ -53,6 +53,14 @@ describe.each(NAMES)('%s', name => {
     expect(decode(name, Buffer.from('{"messages":[]}'))).toBe('broken')
   })
 
+  it('takes bytes behind its end for broken, in one piece or in two', () => {
+    const body = encode(Buffer.from('a text'))
+    const tail = Buffer.from('&prompt=more')
+    expect(decode(name, Buffer.concat([body, tail]))).toBe('broken')
+    const decoder = contentCodings.open(name, 1000)!
+    expect([decoder.push(body), decoder.push(tail), decoder.end()]).toContain('broken')
+  })
+
   it('stops at the bound, also inside of one write', () => {
     expect(decode(name, encode(Buffer.alloc(2000, 'a')), 1000)).toBe('over-limit')
     expect(decode(name, encode(Buffer.alloc(1000, 'a')), 1000)).toHaveLength(1000)
