@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici'
 import { Agent, request } from 'undici'
+import type { FailureReason } from './guardrail.ts'
 import { GuardrailFailure } from './guardrail.ts'
 
 /** `unverified` accepts any certificate; it is chosen per guardrail (`ssl_verify: false`), never implied. */
@@ -17,6 +18,13 @@ export interface JsonPost {
   readonly maxResponseBytes?: number
   /** Default `verified`. */
   readonly tls?: TlsTrust
+  /** More headers, made of the exact body that is sent: for services whose requests are signed. */
+  readonly signBody?: (body: string) => Promise<Readonly<Record<string, string>>>
+  /**
+   * For services whose error status does not say enough: gets the status and up to 16 KiB of the error's body, which
+   * is waited for then. Undefined: the reason is the status's own. The text goes nowhere else.
+   */
+  readonly readError?: (status: number, body: string) => FailureReason | undefined
 }
 
 export interface JsonAnswer {
@@ -79,21 +87,23 @@ function openAgent(trust: TlsTrust, { connectTimeoutMs = 3000, maxConnections = 
 
 async function postJson(agent: Agent, post: JsonPost): Promise<JsonAnswer> {
   const response = await send(agent, post)
-  checkStatus(response)
+  await checkStatus(response, post)
   const bytes = await readBody(response.body, post)
   return { status: response.statusCode, headers: response.headers, json: parseJson(bytes) }
 }
 
 async function send(
   agent: Agent,
-  { url, headers, body, signal }: JsonPost,
+  { url, headers, body, signal, signBody }: JsonPost,
 ): Promise<Dispatcher.ResponseData> {
+  const bytes = JSON.stringify(body)
+  const signed = await signBody?.(bytes)
   try {
     return await request(url, {
       dispatcher: agent,
       method: 'POST',
-      headers: { accept: 'application/json', ...headers, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
+      headers: { accept: 'application/json', ...headers, ...signed, 'content-type': 'application/json' },
+      body: bytes,
       signal,
     })
   } catch (error) {
@@ -101,13 +111,35 @@ async function send(
   }
 }
 
-/** Leaves the response readable when it is a 2xx; else throws and lets its body run off. */
-function checkStatus({ statusCode, body }: Dispatcher.ResponseData): void {
+/** Leaves the response readable when it is a 2xx; else throws. */
+async function checkStatus({ statusCode, body }: Dispatcher.ResponseData, post: JsonPost): Promise<void> {
   if (statusCode >= 200 && statusCode < 300) return
-  // Not awaited: the answer is known, and a slow error body must not turn it into a timeout.
-  body.dump({ limit: MAX_DRAINED_BYTES }).catch(() => {})
-  if (statusCode === 429) throw new GuardrailFailure('rate-limited', 'the guard service answered status 429')
-  throw new GuardrailFailure('bad-response', `the guard service answered status ${statusCode}`)
+  const byStatus = statusCode === 429 ? 'rate-limited' : 'bad-response'
+  const message = `the guard service answered status ${statusCode}`
+  if (post.readError === undefined) {
+    // Not awaited: the answer is known, and a slow error body must not turn it into a timeout.
+    body.dump({ limit: MAX_DRAINED_BYTES }).catch(() => {})
+    throw new GuardrailFailure(byStatus, message)
+  }
+  const text = await readErrorText(body, post.signal)
+  throw new GuardrailFailure(post.readError(statusCode, text) ?? byStatus, message)
+}
+
+/** The first 16 KiB at most; what came, when the rest was cut off. */
+async function readErrorText(body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  try {
+    for await (const chunk of body) {
+      chunks.push(chunk)
+      length += chunk.byteLength
+      // Leaving the loop destroys the body, and with it the connection.
+      if (length >= MAX_DRAINED_BYTES) break
+    }
+  } catch {
+    if (signal.aborted) throw new GuardrailFailure('cancelled', 'the request was aborted')
+  }
+  return Buffer.concat(chunks, Math.min(length, MAX_DRAINED_BYTES)).toString('utf8')
 }
 
 async function readBody(body: AsyncIterable<Uint8Array>, post: JsonPost): Promise<Uint8Array> {

@@ -1,12 +1,19 @@
 import { z } from 'zod'
 import { assertNever } from '../errors.ts'
+import { azureContentSafety } from './azure-content-safety/azure-content-safety.ts'
+import { bedrock } from './bedrock/bedrock.ts'
 import type { Guardrail } from './guardrail.ts'
 import type { PostJson } from './http-client.ts'
 import { keywords } from './keywords/keywords.ts'
 import { lakera } from './lakera/lakera.ts'
+import { llmJudge } from './llm-judge/llm-judge.ts'
 import { localPii } from './local-pii/local-pii.ts'
 import { localPromptAttack } from './local-prompt-attack/local-prompt-attack.ts'
+import { modelArmor } from './model-armor/model-armor.ts'
+import { openaiModeration } from './openai-moderation/openai-moderation.ts'
+import { presidio } from './presidio/presidio.ts'
 import { regex } from './regex/regex.ts'
+import { webhook } from './webhook/webhook.ts'
 
 /** What guardrails need from outside: nothing but a way to ask their service. */
 export interface GuardrailDeps {
@@ -25,6 +32,13 @@ export interface GuardrailKind {
 /** The config of any one guardrail, told apart by `kind`. */
 export const guardrailConfigSchema = z.discriminatedUnion('kind', [
   lakera.configSchema,
+  bedrock.configSchema,
+  openaiModeration.configSchema,
+  azureContentSafety.configSchema,
+  modelArmor.configSchema,
+  presidio.configSchema,
+  webhook.configSchema,
+  llmJudge.configSchema,
   keywords.configSchema,
   regex.configSchema,
   localPii.configSchema,
@@ -37,6 +51,13 @@ export type GuardrailConfig = z.output<typeof guardrailConfigSchema>
 /** Every kind by the name it has in the config. */
 export const guardrailKinds: Readonly<Record<GuardrailConfig['kind'], GuardrailKind>> = {
   lakera,
+  bedrock,
+  'openai-moderation': openaiModeration,
+  'azure-content-safety': azureContentSafety,
+  'model-armor': modelArmor,
+  presidio,
+  webhook,
+  'llm-judge': llmJudge,
   keywords,
   regex,
   'local-pii': localPii,
@@ -51,6 +72,20 @@ export function createGuardrail(name: string, config: GuardrailConfig, deps: Gua
   switch (config.kind) {
     case 'lakera':
       return lakera.create(name, config, deps)
+    case 'bedrock':
+      return bedrock.create(name, config, deps)
+    case 'openai-moderation':
+      return openaiModeration.create(name, config, deps)
+    case 'azure-content-safety':
+      return azureContentSafety.create(name, config, deps)
+    case 'model-armor':
+      return modelArmor.create(name, config, deps)
+    case 'presidio':
+      return presidio.create(name, config, deps)
+    case 'webhook':
+      return webhook.create(name, config, deps)
+    case 'llm-judge':
+      return llmJudge.create(name, config, deps)
     case 'keywords':
       return keywords.create(name, config)
     case 'regex':

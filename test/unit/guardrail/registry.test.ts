@@ -4,9 +4,18 @@ import { createGuardrail, guardrailConfigSchema, guardrailKinds } from '../../..
 
 const NO_NETWORK: GuardrailDeps = { postJson: () => Promise.reject(new Error('no network here')) }
 
+const BEDROCK = { guardrail_id: 'gr1', guardrail_version: '1', region: 'us-east-1' }
+
 /** The least config of each kind. */
 const LEAST: Readonly<Record<keyof typeof guardrailKinds, object>> = {
   lakera: {},
+  bedrock: { ...BEDROCK, api_key: 'k' },
+  'openai-moderation': {},
+  'azure-content-safety': { endpoint: 'https://a.test' },
+  'model-armor': { project: 'p', location: 'us-central1', template: 't', access_token: 'x' },
+  presidio: { endpoint: 'https://a.test' },
+  webhook: { dialect: 'generic', url: 'https://a.test/' },
+  'llm-judge': { model: 'm' },
   keywords: { words: ['a'] },
   regex: { patterns: [{ name: 'n', pattern: 'a' }] },
   'local-pii': {},
@@ -33,17 +42,29 @@ describe.each(Object.keys(guardrailKinds) as (keyof typeof guardrailKinds)[])('%
 
   test('has its secrets among its keys, and takes a reference for each', () => {
     for (const key of secretKeys) {
-      const config = { kind, ...LEAST[kind], [key]: '$secret://vault/kv/llm/key' }
+      // Bedrock takes one sort of credentials or the other.
+      const signed = { ...BEDROCK, access_key_id: 'a', secret_access_key: 's' }
+      const least = kind === 'bedrock' && key !== 'api_key' ? signed : LEAST[kind]
+      const config = { kind, ...least, [key]: '$secret://vault/kv/llm/key' }
       expect(configSchema.safeParse(config).success).toBe(true)
     }
   })
 })
 
-test('only lakera has a secret and a network', () => {
+test('only guard services have secrets and a network', () => {
   const told = Object.entries(guardrailKinds).flatMap(([kind, { secretKeys, locality }]) =>
     locality === 'remote' || secretKeys.length > 0 ? [`${kind}: ${locality}, ${secretKeys}`] : [],
   )
-  expect(told).toEqual(['lakera: remote, api_key'])
+  expect(told).toEqual([
+    'lakera: remote, api_key',
+    'bedrock: remote, api_key,access_key_id,secret_access_key,session_token',
+    'openai-moderation: remote, api_key',
+    'azure-content-safety: remote, api_key',
+    'model-armor: remote, access_token',
+    'presidio: remote, ',
+    'webhook: remote, api_key',
+    'llm-judge: remote, api_key',
+  ])
 })
 
 test('an unknown kind is refused', () => {

@@ -1,0 +1,77 @@
+import { z } from 'zod'
+
+/** Longer than this and a timer fires at once. */
+const MAX_TIMEOUT_MS = 2_147_483_647
+
+const severity = z.union([z.int().min(1).max(7), z.literal('off')])
+
+const thresholdsSchema = z.strictObject({
+  hate: severity.default(4).describe('Hate and unfairness.'),
+  self_harm: severity.default(4).describe('Self-harm.'),
+  sexual: severity.default(4).describe('Sexual content.'),
+  violence: severity.default(4).describe('Violence.'),
+})
+
+/** Severity per category, from which on it flags a text. */
+export type Thresholds = z.output<typeof thresholdsSchema>
+
+export const configSchema = z
+  .strictObject({
+    kind: z.literal('azure-content-safety'),
+    endpoint: z
+      .url({ protocol: /^https?$/ })
+      .refine(isBare, 'must not carry credentials, a query or a fragment')
+      .describe(
+        'The resource, such as https://my-resource.cognitiveservices.azure.com; paths are added to it.',
+      ),
+    api_key: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('The resource’s key; a container may take none. A reference such as $env://AZURE_CS_KEY.'),
+    api_version: z
+      .string()
+      .regex(/^[\w.-]+$/)
+      .default('2024-09-01')
+      .describe('The version of the API, as in the api-version of a URL.'),
+    checks: z
+      .array(z.enum(['prompt_shield', 'analyze']))
+      .min(1)
+      .default(['prompt_shield', 'analyze'])
+      .describe(
+        'prompt_shield looks for attacks on the model, analyze for harmful content; each is a request.',
+      ),
+    thresholds: thresholdsSchema
+      .prefault({})
+      .describe('analyze: the severity from which on a category flags a text, or off. 4 unless given.'),
+    severity_levels: z
+      .enum(['four', 'eight'])
+      .default('four')
+      .describe('analyze: severities are 0, 2, 4, 6 (four), or 0 to 7 (eight).'),
+    blocklists: z
+      .array(z.string().regex(/^[\w.~-]{1,64}$/))
+      .default([])
+      .describe('analyze: the resource’s own blocklists; a match of any flags a text.'),
+    timeout: z.int().min(1).max(MAX_TIMEOUT_MS).default(5000).describe('Milliseconds for one whole scan.'),
+    ssl_verify: z.boolean().default(true).describe('false accepts any certificate.'),
+  })
+  .refine(({ checks, thresholds }) => !checks.includes('analyze') || !isAllOff(thresholds), {
+    path: ['thresholds'],
+    message: 'must not be off for every category: leave analyze out of checks',
+  })
+  .refine(
+    ({ severity_levels, thresholds }) =>
+      severity_levels === 'eight' || !Object.values(thresholds).includes(7),
+    { path: ['thresholds'], message: 'must not be 7 with four severity levels: 6 is the highest of them' },
+  )
+
+function isAllOff(thresholds: Thresholds): boolean {
+  return Object.values(thresholds).every(threshold => threshold === 'off')
+}
+
+export type AzureContentSafetyConfig = z.output<typeof configSchema>
+
+function isBare(url: string): boolean {
+  const parsed = URL.parse(url)
+  return parsed !== null && parsed.username === '' && parsed.password === '' && !/[?#]/.test(url)
+}

@@ -1,0 +1,136 @@
+import { z } from 'zod'
+import { assertNever, WeirError } from '../../errors.ts'
+import type { TextSegment } from '../../llm/format.ts'
+import type { RemoteGuardrail, ScanSubject, Verdict } from '../guardrail.ts'
+import type { PostJson } from '../http-client.ts'
+import type { Piece } from '../pieces.ts'
+import { askAll, batchesOf } from '../pieces.ts'
+import { endpointSchema, sslVerifySchema, timeoutSchema } from '../remote-config.ts'
+import { joined } from './joined.ts'
+import { modelArmorVerdict } from './verdict.ts'
+
+/**
+ * The filters read 65,536 tokens (https://docs.cloud.google.com/model-armor/quotas), and a token is one character at
+ * the worst. Past them a filter answers EXECUTION_SKIPPED, which is a failure here.
+ */
+const MAX_CHARS = 60_000
+/** An answer may repeat the whole text, its sensitive data replaced. */
+const MAX_RESPONSE_BYTES = 4 * 1024 * 1024
+
+const configSchema = z.strictObject({
+  kind: z.literal('model-armor'),
+  project: z
+    .string()
+    .regex(/^\w[\w.:-]{0,99}$/, 'must be a project id or number')
+    .describe('The Google Cloud project that the template is in.'),
+  location: z
+    .string()
+    .regex(/^[a-z0-9-]{1,63}$/, 'must be a location such as europe-west4')
+    .describe('Where the template is; the service is asked there.'),
+  template: z
+    .string()
+    .regex(/^[\w-]{1,63}$/, 'must be the id of a template')
+    .describe('The id of the template that says which filters run and what they let pass.'),
+  access_token: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'OAuth 2.0 bearer token of the scope cloud-platform, as a secret reference; Google’s last an hour, so whatever keeps it has to renew it. Only where `endpoint` names a proxy that adds a token it may be left out.',
+    ),
+  endpoint: endpointSchema()
+    .refine(url => !/[?#]/.test(url), 'must not carry a query or a fragment')
+    .optional()
+    .describe(
+      'Another place to ask, such as a Private Service Connect address or a proxy; `/v1/projects/…` is added to it. Left out: https://modelarmor.<location>.rep.googleapis.com.',
+    ),
+  timeout: timeoutSchema(),
+  ssl_verify: sslVerifySchema(),
+})
+
+export type ModelArmorConfig = z.output<typeof configSchema>
+
+function create(
+  name: string,
+  config: ModelArmorConfig,
+  deps: { readonly postJson: PostJson },
+): RemoteGuardrail {
+  const { project, location, template } = config
+  const base = (config.endpoint ?? `https://modelarmor.${location}.rep.googleapis.com`).replace(/\/+$/, '')
+  const resource = `${base}/v1/projects/${project}/locations/${location}/templates/${template}`
+  const headers = authorization(name, config)
+  return {
+    name,
+    locality: 'remote',
+    timeoutMs: config.timeout,
+    async scan(subject: ScanSubject, signal: AbortSignal): Promise<Verdict> {
+      // Every prompt is judged by itself and every call counts against a quota: the texts go together.
+      return askAll(batchesOf(subject.segments, MAX_CHARS), async batch => {
+        const { method, body } = sanitizeRequest(subject, batch)
+        const answer = await deps.postJson({
+          url: `${resource}:${method}`,
+          headers,
+          body,
+          signal,
+          maxResponseBytes: MAX_RESPONSE_BYTES,
+          tls: config.ssl_verify ? 'verified' : 'unverified',
+        })
+        return modelArmorVerdict(answer.json, batch)
+      })
+    },
+  }
+}
+
+interface SanitizeRequest {
+  readonly method: 'sanitizeUserPrompt' | 'sanitizeModelResponse'
+  readonly body: object
+}
+
+function sanitizeRequest(subject: ScanSubject, batch: readonly Piece[]): SanitizeRequest {
+  const data = { text: joined(batch) }
+  switch (subject.side) {
+    case 'input':
+      return { method: 'sanitizeUserPrompt', body: { userPromptData: data } }
+    case 'output': {
+      const userPrompt = lastPrompt(subject.conversation)
+      return { method: 'sanitizeModelResponse', body: { modelResponseData: data, userPrompt } }
+    }
+    default:
+      return assertNever(subject)
+  }
+}
+
+/** What the answer answers. It is not judged, so that one that is too long is left out rather than cut. */
+function lastPrompt(conversation: readonly TextSegment[]): string | undefined {
+  const asked = conversation.filter(({ role, text }) => role === 'user' && text.trim() !== '')
+  const last = asked.at(-1)?.message
+  const prompt = asked
+    .filter(({ message }) => message === last)
+    .map(({ text }) => text)
+    .join('\n')
+  return prompt === '' || prompt.length > MAX_CHARS ? undefined : prompt.toWellFormed()
+}
+
+/** A token that no header can carry would fail every scan, and so would none at Google itself: better at the start. */
+function authorization(
+  name: string,
+  { access_token, endpoint }: ModelArmorConfig,
+): Readonly<Record<string, string>> {
+  if (access_token === undefined) {
+    if (endpoint === undefined) throw badToken(name, 'is missing: Google takes no request without one')
+    return {}
+  }
+  if (!/^[\x21-\x7e]+$/.test(access_token))
+    throw badToken(name, 'holds a space, line break or non-ASCII character')
+  return { authorization: `Bearer ${access_token}` }
+}
+
+function badToken(name: string, message: string): WeirError {
+  const problem = { path: `guardrails.${name}.access_token`, message }
+  return new WeirError('bad-config', `guardrail ${name}: the access_token ${message}`, {
+    problems: [problem],
+  })
+}
+
+/** Google Cloud Model Armor, `:sanitizeUserPrompt` for requests and `:sanitizeModelResponse` for answers. */
+export const modelArmor = { configSchema, secretKeys: ['access_token'], locality: 'remote', create } as const

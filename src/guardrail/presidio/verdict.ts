@@ -1,0 +1,52 @@
+import { z } from 'zod'
+import type { Finding, Verdict } from '../guardrail.ts'
+import { GuardrailFailure } from '../guardrail.ts'
+import { detectorName } from '../names.ts'
+import type { Piece } from '../pieces.ts'
+import { joined, spansIn } from './joined.ts'
+
+/** RecognizerResults. One that lacks any of these makes the answer a fault: something was found, nobody knows what. */
+const answerSchema = z.array(
+  z.object({
+    entity_type: z.string().min(1),
+    start: z.int(),
+    end: z.int(),
+    score: z.number().min(0).max(1),
+  }),
+)
+
+type RecognizerResult = z.output<typeof answerSchema>[number]
+
+/** Decodes the answer to `POST /analyze`: a list, empty when nothing was found. Throws GuardrailFailure `bad-response`. */
+export function presidioVerdict(answer: unknown, batch: readonly Piece[]): Verdict {
+  const decoded = answerSchema.safeParse(answer)
+  if (!decoded.success) throw new GuardrailFailure('bad-response', 'the answer is not a list of results')
+  if (decoded.data.length === 0) return { kind: 'clean' }
+  const offsets = codePointOffsets(joined(batch))
+  return { kind: 'flagged', findings: decoded.data.flatMap(result => findingsOf(result, batch, offsets)) }
+}
+
+/** Results may overlap; whoever redacts merges them. One that points nowhere has no span, so that a redaction denies. */
+function findingsOf(
+  { entity_type, start, end, score }: RecognizerResult,
+  batch: readonly Piece[],
+  offsets: readonly number[],
+): readonly Finding[] {
+  const detector = detectorName(`pii/${entity_type}`, 'pii/other')
+  const from = offsets[start]
+  const to = offsets[end]
+  const spans = from === undefined || to === undefined ? [] : spansIn(batch, from, to)
+  return spans.length === 0 ? [{ detector, score }] : spans.map(span => ({ detector, score, span }))
+}
+
+/** Presidio counts in Python's characters: code points. The UTF-16 offset of each of them, and of the end. */
+function codePointOffsets(text: string): readonly number[] {
+  const offsets: number[] = []
+  let at = 0
+  for (const character of text) {
+    offsets.push(at)
+    at += character.length
+  }
+  offsets.push(at)
+  return offsets
+}

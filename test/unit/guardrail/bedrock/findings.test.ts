@@ -1,0 +1,116 @@
+import { describe, expect, test } from 'vitest'
+import { FILTERS, startBedrockStub } from '../../../support/bedrock-guardrail-stub.ts'
+import { input, output } from '../segments.ts'
+import { bedrockRig, failure, KEY, verdict } from './rig.ts'
+
+const rig = bedrockRig()
+const { scan, findings, covered } = rig
+
+describe('what is found', () => {
+  test.each(Object.entries(FILTERS))('%s is %s', async (marker, type) => {
+    expect(await findings(input(`please ${marker}`))).toEqual([
+      { detector: type.toLowerCase(), level: 'HIGH' },
+    ])
+  })
+
+  test.each([
+    ['a denied topic', 'TOPIC-ME', 'topic/investing_advice'],
+    ['a custom word', 'WORD-ME', 'word/custom'],
+    ['a managed word', 'SWEAR-ME', 'word/profanity'],
+    ['blocked PII, which has no span', '078-05-1120', 'pii/us_social_security_number'],
+  ])('%s', async (_, text, detector) => {
+    expect(await findings(input('fine', text))).toEqual([{ detector }])
+    expect(await findings(output(text))).toEqual([{ detector }])
+  })
+
+  test('what a policy only watches is clean', async () => {
+    expect(await scan(input('WATCH-ME'))).toMatchObject(verdict({ kind: 'clean' }))
+    expect(await findings(input('WATCH-ME HATE-ME'))).toEqual([{ detector: 'hate', level: 'HIGH' }])
+  })
+
+  test('masked PII has a span wherever it stands', async () => {
+    const subject = input('😀 to ann@a.org or bob@b.org', 'no one', 'ann@a.org ann@a.org acct-77')
+    expect(await covered(subject)).toEqual([
+      ['pii/email', 'ann@a.org'],
+      ['pii/email', 'ann@a.org'],
+      ['pii/email', 'ann@a.org'],
+      ['pii/email', 'bob@b.org'],
+      ['regex/account_no', 'acct-77'],
+    ])
+    expect((await findings(subject))[0]?.span).toEqual({ segment: 0, start: 6, end: 15 })
+  })
+
+  test('masked beside blocked keeps the block without a span', async () => {
+    expect(await covered(input('ann@a.org HATE-ME'))).toEqual([
+      ['hate', undefined],
+      ['pii/email', 'ann@a.org'],
+    ])
+  })
+})
+
+describe('a long text', () => {
+  const filler = (words: number) => 'word '.repeat(words)
+
+  test('is split under the limit, and all of it is scanned', async () => {
+    const texts = ['short one', filler(12_000), 'short two', filler(3000)]
+    expect(await scan(input(...texts))).toMatchObject(verdict({ kind: 'clean' }))
+    expect(rig.stub().refusals).toEqual([])
+    const sent = rig.stub().requests.flatMap(({ content }) => content.map(({ text }) => text.text))
+    const length = texts.join('').length
+    expect(sent.join('').length).toBeGreaterThanOrEqual(length)
+    expect(sent.join('').length).toBeLessThan(length + 200 * sent.length)
+    expect(rig.stub().requests.length).toBeLessThanOrEqual(5)
+  })
+
+  test('is sent whole where the account allows it', async () => {
+    const large = await startBedrockStub({ auth: { apiKey: KEY }, maxTextUnits: 1000 })
+    await scan(input(filler(20_000)), { max_text_units: 100, endpoint: large.endpoint })
+    expect(large.requests).toHaveLength(1)
+    await large.close()
+  })
+
+  test('over what the account allows is over-limit', async () => {
+    expect(await scan(input(filler(20_000)), { max_text_units: 100 })).toMatchObject(failure('over-limit'))
+    expect(rig.stub().refusals[0]).toContain('100 text units')
+  })
+
+  test('has its findings where they stand, wherever it was cut', async () => {
+    for (const words of [4990, 4996, 4999, 5000, 9000]) {
+      const text = `${filler(words)}ann@a.org ${filler(4000)}`
+      expect(await findings(input('first', text))).toEqual([
+        { detector: 'pii/email', span: { segment: 1, start: words * 5, end: words * 5 + 9 } },
+      ])
+    }
+  })
+
+  test('is judged whole: a block in any part flags', async () => {
+    for (const words of [0, 6000, 12_000]) {
+      const text = `${filler(words)}ATTACK-ME ${filler(12_000 - words)}`
+      expect(await findings(input(text))).toEqual([{ detector: 'prompt_attack', level: 'HIGH' }])
+    }
+  })
+
+  test('has no verdict when a part has none', async () => {
+    rig.stub().failFor('LAST', { kind: 'status', status: 429, type: 'ThrottlingException' })
+    expect(await scan(input(`${filler(12_000)} LAST`))).toMatchObject(failure('rate-limited'))
+  })
+
+  test('that is flagged in one part stays so when another fails, and cannot be redacted', async () => {
+    rig.stub().failFor('LAST', { kind: 'status', status: 500 })
+    expect(await covered(input(`ann@a.org ${filler(12_000)} LAST`))).toEqual([
+      ['pii/email', 'ann@a.org'],
+      ['bedrock/incomplete', undefined],
+    ])
+  })
+
+  test('of more than 20 requests is over-limit, and nothing is sent', async () => {
+    expect(await scan(input(...Array.from({ length: 21 }, () => 'x'.repeat(25_000))))).toMatchObject(
+      failure('over-limit'),
+    )
+    expect(rig.stub().requests).toEqual([])
+    expect(await scan(input(...Array.from({ length: 20 }, () => 'x'.repeat(25_000))))).toMatchObject(
+      verdict({ kind: 'clean' }),
+    )
+    expect(rig.stub().requests).toHaveLength(20)
+  })
+})
