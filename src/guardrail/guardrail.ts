@@ -32,7 +32,13 @@ export interface Finding {
 /** A guardrail's answer. It knows no action and no fail_open. `requestId` is the service's id of the check. */
 export type Verdict =
   | { readonly kind: 'clean'; readonly requestId?: string }
-  | { readonly kind: 'flagged'; readonly findings: readonly Finding[]; readonly requestId?: string }
+  | {
+      readonly kind: 'flagged'
+      readonly findings: readonly Finding[]
+      readonly requestId?: string
+      /** Part of the text got no verdict: a failure beside the finding, and each has its say. */
+      readonly incomplete?: FailureReason
+    }
 
 /** Why there is no verdict. */
 export type FailureReason =
@@ -54,6 +60,11 @@ export class GuardrailFailure extends Error {
     this.name = 'GuardrailFailure'
     this.reason = reason
   }
+}
+
+/** Why something that a guardrail threw counts as a failure. */
+export function failureReason(error: unknown): FailureReason {
+  return error instanceof GuardrailFailure ? error.reason : 'internal'
 }
 
 /** What a scan came to. A failure is not a verdict: only policy/decide.ts may turn it into release or deny. */

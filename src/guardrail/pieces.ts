@@ -1,6 +1,6 @@
 import type { Role, TextSegment } from '../llm/format.ts'
 import type { Finding, Verdict } from './guardrail.ts'
-import { GuardrailFailure } from './guardrail.ts'
+import { failureReason, GuardrailFailure } from './guardrail.ts'
 
 /** A stretch of one segment, as it goes to a service: the whole text unless that is too long for one request. */
 export interface Piece {
@@ -109,7 +109,8 @@ export async function askAll(
   const findings = verdicts.flatMap(verdict => (verdict.kind === 'flagged' ? verdict.findings : []))
   if (findings.length > 0) {
     const all = failed === undefined ? findings : [...findings, { detector: 'unscanned' }]
-    return { kind: 'flagged', findings: distinct(all), requestId }
+    const incomplete = failed && failureReason(failed.reason)
+    return { kind: 'flagged', findings: distinct(all), requestId, incomplete }
   }
   if (failed !== undefined) throw failed.reason
   return { kind: 'clean', requestId }

@@ -8,7 +8,7 @@ import type {
   Span,
   Verdict,
 } from './guardrail.ts'
-import { GuardrailFailure } from './guardrail.ts'
+import { failureReason, GuardrailFailure } from './guardrail.ts'
 
 /** Monotonic milliseconds: `performance.now` outside of tests. */
 export type Clock = () => number
@@ -81,10 +81,6 @@ export function runRemoteScan(
 /** An async function, so that a guardrail that throws before its first await rejects like any other. */
 async function ask(guardrail: RemoteGuardrail, subject: ScanSubject, signal: AbortSignal): Promise<Verdict> {
   return checkedVerdict(await guardrail.scan(subject, signal), subject)
-}
-
-function failureReason(error: unknown): FailureReason {
-  return error instanceof GuardrailFailure ? error.reason : 'internal'
 }
 
 /** A log hook that fails must not change what becomes of the traffic. */

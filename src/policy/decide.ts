@@ -1,5 +1,5 @@
 import { assertNever } from '../errors.ts'
-import type { Finding, Outcome } from '../guardrail/guardrail.ts'
+import type { FailureReason, Finding, Outcome, Verdict } from '../guardrail/guardrail.ts'
 import type { Rule } from './policy.ts'
 import { PLAIN, type Redaction, type RedactStyle } from './redaction.ts'
 
@@ -29,14 +29,22 @@ export function decide(outcomes: readonly RuleOutcome[]): Decision {
 function decideOne({ rule, outcome }: RuleOutcome): Decision {
   switch (outcome.kind) {
     case 'failure':
-      return rule.failOpen
-        ? { kind: 'release', because: 'failed-open' }
-        : { kind: 'deny', because: 'failed-closed' }
+      return decideFailure(rule)
     case 'verdict':
-      return outcome.verdict.kind === 'clean' ? CLEAN : decideFlagged(rule, outcome.verdict.findings)
+      return outcome.verdict.kind === 'clean' ? CLEAN : decidePart(rule, outcome.verdict)
     default:
       return assertNever(outcome)
   }
+}
+
+function decideFailure({ failOpen }: Rule): Decision {
+  return failOpen ? { kind: 'release', because: 'failed-open' } : { kind: 'deny', because: 'failed-closed' }
+}
+
+/** Where part of the text got no verdict, the finding must not hide the failure, nor the failure the finding. */
+function decidePart(rule: Rule, { findings, incomplete }: Extract<Verdict, { kind: 'flagged' }>): Decision {
+  const found = decideFlagged(rule, findings)
+  return incomplete === undefined ? found : stricter(found, decideFailure(rule))
 }
 
 function decideFlagged(rule: Rule, findings: readonly Finding[]): Decision {
@@ -93,9 +101,21 @@ export function mostTelling(a: RuleOutcome, b: RuleOutcome): RuleOutcome {
   }
   const known = new Set(findings.map(({ detector }) => detector))
   const fresh = more.filter(({ detector }) => !known.has(detector))
-  if (fresh.length === 0 || a.outcome.kind !== 'verdict') return a
-  const verdict = { ...a.outcome.verdict, kind: 'flagged' as const, findings: [...findings, ...fresh] }
+  const incomplete = incompleteOf(a) ?? incompleteOf(b)
+  if (a.outcome.kind !== 'verdict' || (fresh.length === 0 && incomplete === incompleteOf(a))) return a
+  const verdict = {
+    ...a.outcome.verdict,
+    kind: 'flagged' as const,
+    findings: [...findings, ...fresh],
+    incomplete,
+  }
   return { rule: a.rule, outcome: { ...a.outcome, verdict } }
+}
+
+function incompleteOf({ outcome }: RuleOutcome): FailureReason | undefined {
+  return outcome.kind === 'verdict' && outcome.verdict.kind === 'flagged'
+    ? outcome.verdict.incomplete
+    : undefined
 }
 
 function findingsOf({ outcome }: RuleOutcome): readonly Finding[] | undefined {

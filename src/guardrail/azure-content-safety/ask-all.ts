@@ -1,5 +1,5 @@
 import type { Verdict } from '../guardrail.ts'
-import { GuardrailFailure } from '../guardrail.ts'
+import { failureReason, GuardrailFailure } from '../guardrail.ts'
 
 /** One scan asks no more often than this: past it a text would cost its client a flood of requests. */
 export const MAX_REQUESTS = 20
@@ -32,7 +32,8 @@ export async function askAll<Question>(
         verdicts.push(verdict)
         if (verdict.kind === 'flagged') decided.abort()
       } catch (error) {
-        failures.push(error)
+        // What was cut short by a flagged answer did not fail.
+        if (!decided.signal.aborted) failures.push(error)
       }
     }
   }
@@ -42,7 +43,9 @@ export async function askAll<Question>(
 
 function summary(asked: number, verdicts: readonly Verdict[], failures: readonly unknown[]): Verdict {
   const flagged = verdicts.find(({ kind }) => kind === 'flagged')
-  if (flagged !== undefined) return flagged
+  if (flagged?.kind === 'flagged') {
+    return failures.length > 0 ? { ...flagged, incomplete: failureReason(failures[0]) } : flagged
+  }
   if (failures.length > 0) throw failures[0]
   // Nothing flagged, nothing failed, and yet not all asked: the signal aborted in between.
   if (verdicts.length < asked) throw new GuardrailFailure('cancelled', 'the scan was aborted')

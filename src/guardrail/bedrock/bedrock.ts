@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { FailureReason, Finding, RemoteGuardrail, ScanSubject, Verdict } from '../guardrail.ts'
+import { failureReason as reasonOf } from '../guardrail.ts'
 import type { JsonAnswer, PostJson } from '../http-client.ts'
 import { authorization } from './authorization.ts'
 import type { GuardrailRequest } from './content.ts'
@@ -141,7 +142,8 @@ function together(answers: readonly PromiseSettledResult<Verdict>[]): Verdict {
   }
   const findings = flagged.flatMap(verdict => verdict.findings)
   if (failures.length > 0) findings.push({ detector: 'bedrock/incomplete' })
-  return { kind: 'flagged', findings: eachOnce(findings), requestId: first.requestId }
+  const incomplete = failures.length > 0 ? reasonOf(failures[0]) : undefined
+  return { kind: 'flagged', findings: eachOnce(findings), requestId: first.requestId, incomplete }
 }
 
 /** Pieces overlap, so that the same text may be found twice. */

@@ -134,6 +134,7 @@ describe('asking', () => {
     expect(await ask(failure, flagged('a', { span }))).toMatchObject({
       kind: 'flagged',
       findings: [{ detector: 'a', span }, { detector: 'unscanned' }],
+      incomplete: failure.reason,
     })
   })
 })

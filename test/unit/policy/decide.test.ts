@@ -19,6 +19,12 @@ const spanless: Outcome = {
 const findingless: Outcome = { kind: 'verdict', verdict: { kind: 'flagged', findings: [] }, ms: 1 }
 const failed: Outcome = { kind: 'failure', reason: 'timeout', ms: 1 }
 
+const partly: Outcome = {
+  kind: 'verdict',
+  verdict: { kind: 'flagged', findings: [{ detector: 'd', span }], incomplete: 'timeout' },
+  ms: 1,
+}
+
 const guardrail = flagWord('x')
 const one = (outcome: Outcome, action: Action, fail: 'fail-open' | 'fail-closed' = 'fail-closed') => ({
   rule: rule(guardrail, action, fail),
@@ -44,6 +50,12 @@ describe('the truth table', () => {
     ['failure', failed, 'block', 'fail-open', 'release failed-open'],
     ['failure', failed, 'redact', 'fail-open', 'release failed-open'],
     ['failure', failed, 'alert', 'fail-open', 'release failed-open'],
+    ['flagged in part, failed in part', partly, 'block', 'fail-open', 'deny flagged'],
+    ['flagged in part, failed in part', partly, 'block', 'fail-closed', 'deny flagged'],
+    ['flagged in part, failed in part', partly, 'redact', 'fail-open', 'redact'],
+    ['flagged in part, failed in part', partly, 'redact', 'fail-closed', 'deny failed-closed'],
+    ['flagged in part, failed in part', partly, 'alert', 'fail-open', 'release failed-open'],
+    ['flagged in part, failed in part', partly, 'alert', 'fail-closed', 'deny failed-closed'],
   ])('%s, action %s %s, %s: %s', (_name, outcome, action, fail, expected) => {
     const decision = decide([one(outcome, action, fail)])
     const said = decision.kind === 'redact' ? 'redact' : `${decision.kind} ${decision.because}`
