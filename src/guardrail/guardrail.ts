@@ -1,10 +1,19 @@
 import type { TextSegment } from '../llm/format.ts'
 
+/** Whose text it is: for services that keep it beside their verdict, or judge by it. Never content. */
+export interface ScanOrigin {
+  /** The exchange's id, as the log and `x-weir-request-id` show it. */
+  readonly exchangeId: string
+  /** The model that the request asks for; undefined where it names none. */
+  readonly model: string | undefined
+}
+
 /** What a guardrail looks at. `segments` is what it judges; spans in its findings index into that list. */
 export type ScanSubject =
-  | { readonly side: 'input'; readonly segments: readonly TextSegment[] }
+  | { readonly side: 'input'; readonly segments: readonly TextSegment[]; readonly origin?: ScanOrigin }
   | {
       readonly side: 'output'
+      readonly origin?: ScanOrigin
       /** The request's texts, for guardrails that judge an answer by its question. */
       readonly conversation: readonly TextSegment[]
       readonly segments: readonly TextSegment[]
@@ -29,6 +38,15 @@ export interface Finding {
   readonly span?: Span
 }
 
+/** What one detector of a service came to, detected or not: for the log. Names and numbers only, never text. */
+export interface DetectorResult {
+  readonly detector: string
+  readonly detected: boolean
+  /** 0 to 1. */
+  readonly score?: number
+  readonly level?: string
+}
+
 /** A guardrail's answer. It knows no action and no fail_open. `requestId` is the service's id of the check. */
 export type Verdict =
   | { readonly kind: 'clean'; readonly requestId?: string }
@@ -36,6 +54,8 @@ export type Verdict =
       readonly kind: 'flagged'
       readonly findings: readonly Finding[]
       readonly requestId?: string
+      /** Every detector that ran, where the service tells. */
+      readonly breakdown?: readonly DetectorResult[]
       /** Part of the text got no verdict: a failure beside the finding, and each has its say. */
       readonly incomplete?: FailureReason
     }
@@ -46,19 +66,61 @@ export type FailureReason =
   | 'unreachable'
   | 'bad-response'
   | 'rate-limited'
+  /** Too many failures of late: the service was not asked. */
+  | 'circuit-open'
+  /** Too many scans wait for this service already: it was not asked. */
+  | 'overloaded'
   | 'undecodable'
   | 'over-limit'
   | 'cancelled'
   | 'internal'
 
+/** What exactly went wrong, where that is known: the log, the metrics and the traces tell it beside the reason. */
+export type FailureDetail =
+  | 'timeout-connect'
+  | 'timeout-first-byte'
+  | 'timeout-total'
+  | 'dns'
+  | 'connection'
+  | 'tls'
+  /** The address is one that Weir never connects to. */
+  | 'egress-forbidden'
+  /** A public address, without TLS. */
+  | 'egress-plaintext'
+  | 'redirect'
+  /** Any other status below 500 that is not 2xx. */
+  | 'status-4xx'
+  | 'status-5xx'
+  | 'not-http'
+  | 'too-large'
+  | 'truncated'
+  | 'not-json'
+  /** The whole answer is `null`. */
+  | 'null'
+  | 'wrong-shape'
+  /** The service asked for a pause, which is not over. */
+  | 'paused'
+
+export interface GuardrailFailureOptions {
+  readonly cause?: unknown
+  readonly detail?: FailureDetail | undefined
+  /** The service's wish, in milliseconds from now. */
+  readonly retryAfterMs?: number | undefined
+}
+
 /** A guardrail that could not answer throws this; any other throw counts as `internal`. */
 export class GuardrailFailure extends Error {
   readonly reason: FailureReason
+  readonly detail: FailureDetail | undefined
+  readonly retryAfterMs: number | undefined
 
-  constructor(reason: FailureReason, message: string, options?: { cause?: unknown }) {
-    super(message, options)
+  constructor(reason: FailureReason, message: string, options: GuardrailFailureOptions = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause })
     this.name = 'GuardrailFailure'
     this.reason = reason
+    // What an answer lacks is its shape, unless whoever read it knew better.
+    this.detail = options.detail ?? (reason === 'bad-response' ? 'wrong-shape' : undefined)
+    this.retryAfterMs = options.retryAfterMs
   }
 }
 
@@ -67,10 +129,20 @@ export function failureReason(error: unknown): FailureReason {
   return error instanceof GuardrailFailure ? error.reason : 'internal'
 }
 
+/** The closer cause, for a failure that has one. */
+export function failureDetail(error: unknown): FailureDetail | undefined {
+  return error instanceof GuardrailFailure ? error.detail : undefined
+}
+
 /** What a scan came to. A failure is not a verdict: only policy/decide.ts may turn it into release or deny. */
 export type Outcome =
   | { readonly kind: 'verdict'; readonly verdict: Verdict; readonly ms: number }
-  | { readonly kind: 'failure'; readonly reason: FailureReason; readonly ms: number }
+  | {
+      readonly kind: 'failure'
+      readonly reason: FailureReason
+      readonly detail?: FailureDetail | undefined
+      readonly ms: number
+    }
 
 interface GuardrailIdentity {
   /** The key under `guardrails` in the config. */
@@ -108,6 +180,8 @@ export interface RemoteGuardrail extends GuardrailIdentity {
   readonly locality: 'remote'
   /** Milliseconds for the whole scan, all attempts included. */
   readonly timeoutMs: number
+  /** Texts do not explain each other to it: asked again for one it already judged, it would answer the same. */
+  readonly judges?: 'each-text'
   scan(subject: ScanSubject, signal: AbortSignal): Promise<Verdict>
 }
 

@@ -1,5 +1,4 @@
 import type {
-  FailureReason,
   Finding,
   LocalGuardrail,
   Outcome,
@@ -8,7 +7,7 @@ import type {
   Span,
   Verdict,
 } from './guardrail.ts'
-import { failureReason, GuardrailFailure } from './guardrail.ts'
+import { failureDetail, failureReason, GuardrailFailure } from './guardrail.ts'
 
 /** Monotonic milliseconds: `performance.now` outside of tests. */
 export type Clock = () => number
@@ -34,8 +33,12 @@ export function runLocalScan(
     return { kind: 'verdict', verdict, ms: clock() - startedMs }
   } catch (error) {
     report(onFault, error)
-    return { kind: 'failure', reason: failureReason(error), ms: clock() - startedMs }
+    return failure(error, clock() - startedMs)
   }
+}
+
+function failure(error: unknown, ms: number): Outcome {
+  return { kind: 'failure', reason: failureReason(error), detail: failureDetail(error), ms }
 }
 
 /**
@@ -55,21 +58,30 @@ export function runRemoteScan(
   if (parentSignal.aborted) return Promise.resolve({ kind: 'failure', reason: 'cancelled', ms: 0 })
 
   const controller = new AbortController()
-  // A promise keeps its first settlement, so an answer that races the deadline needs no flag of its own. Settling
-  // comes before aborting: the abort makes the guardrail fail, and that failure must not become the outcome.
-  const stop = (reason: FailureReason) => {
-    resolve({ kind: 'failure', reason, ms: clock() - startedMs })
+  // A promise keeps its first settlement, so an answer that races the deadline needs no flag of its own.
+  const onDeadline = (): void => {
+    const late = new GuardrailFailure('timeout', 'the guardrail took too long', { detail: 'timeout-total' })
+    controller.abort(late)
+    // The abort makes the guardrail fail, which tells how far it had come; one that ignores its signal is not waited for.
+    setImmediate(() => resolve(failure(late, clock() - startedMs)))
+  }
+  const timer = setTimeout(onDeadline, guardrail.timeoutMs)
+  // Settling comes before aborting: the failure that the abort leads to must not become the outcome.
+  const onParentAbort = (): void => {
+    resolve({ kind: 'failure', reason: 'cancelled', ms: clock() - startedMs })
     controller.abort()
   }
-  const timer = setTimeout(stop, guardrail.timeoutMs, 'timeout')
-  const onParentAbort = () => stop('cancelled')
   parentSignal.addEventListener('abort', onParentAbort, { once: true })
 
   ask(guardrail, subject, controller.signal).then(
-    verdict => resolve({ kind: 'verdict', verdict, ms: clock() - startedMs }),
+    verdict => {
+      if (!controller.signal.aborted) resolve({ kind: 'verdict', verdict, ms: clock() - startedMs })
+    },
     error => {
       if (!controller.signal.aborted) report(onFault, error)
-      resolve({ kind: 'failure', reason: failureReason(error), ms: clock() - startedMs })
+      // What else the abort made of the guardrail is no news.
+      else if (failureReason(error) !== 'timeout') return
+      resolve(failure(error, clock() - startedMs))
     },
   )
   return promise.finally(() => {
@@ -96,7 +108,7 @@ function report(onFault: OnFault, error: unknown): void {
  * The verdict, if it is one. The types promise it, but a guardrail's verdict is built from an outside answer, and a
  * span that points nowhere would make redaction leave the text in.
  */
-function checkedVerdict(verdict: Verdict, subject: ScanSubject): Verdict {
+export function checkedVerdict(verdict: Verdict, subject: ScanSubject): Verdict {
   switch (verdict?.kind) {
     case 'clean':
       return verdict

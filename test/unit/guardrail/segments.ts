@@ -1,4 +1,10 @@
-import type { Finding, LocalGuardrail, ScanSubject } from '../../../src/guardrail/guardrail.ts'
+import type {
+  DetectorResult,
+  Finding,
+  LocalGuardrail,
+  Outcome,
+  ScanSubject,
+} from '../../../src/guardrail/guardrail.ts'
 import type { Role, TextKind, TextSegment } from '../../../src/llm/format.ts'
 
 interface SegmentOptions {
@@ -37,4 +43,26 @@ export function evidence(guardrail: LocalGuardrail, subject: ScanSubject): reado
     const text = span && subject.segments[span.segment]?.text.slice(span.start, span.end)
     return `${detector}: ${text}`
   })
+}
+
+/** What the verdict tells of every detector. */
+export function breakdownOf(outcome: Outcome): readonly DetectorResult[] {
+  if (outcome.kind === 'failure' || outcome.verdict.kind === 'clean') throw new Error('nothing was flagged')
+  return outcome.verdict.breakdown ?? []
+}
+
+/** `count` words of which no two are the same, so that a piece of the text stands in one place of it. */
+export function numberedWords(count: number): string {
+  return Array.from({ length: count }, (_, index) => `word${index}. `).join('')
+}
+
+/** Whether the pieces, which may overlap and come in any order, are together the whole of a text without repetitions. */
+export function cover(text: string, pieces: readonly string[]): boolean {
+  const places = pieces.map(piece => ({ start: text.indexOf(piece), length: piece.length }))
+  let covered = 0
+  for (const { start, length } of places.sort((a, b) => a.start - b.start)) {
+    if (start < 0 || start > covered) return false
+    covered = Math.max(covered, start + length)
+  }
+  return covered === text.length
 }

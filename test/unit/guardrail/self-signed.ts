@@ -16,8 +16,16 @@ const sequence = (...contents: readonly Uint8Array[]) => der(0x30, ...contents)
 const oid = (hex: string) => der(0x06, Buffer.from(hex, 'hex'))
 const utcTime = (text: string) => der(0x17, Buffer.from(text))
 
+interface SelfSignedOptions {
+  /** As ASN.1 writes it: YYMMDDhhmmssZ, 50 to 99 for the last century. */
+  readonly validUntil?: string
+}
+
 /** A certificate for `localhost` that nobody vouches for, made here so that no key lies in the repository. RFC 5280. */
-export function selfSigned(): { readonly key: string; readonly cert: string } {
+export function selfSigned({ validUntil = '491231235959Z' }: SelfSignedOptions = {}): {
+  readonly key: string
+  readonly cert: string
+} {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const ecdsaWithSha256 = sequence(oid('2a8648ce3d040302'))
   const commonName = sequence(oid('550403'), der(0x0c, Buffer.from('localhost')))
@@ -27,7 +35,7 @@ export function selfSigned(): { readonly key: string; readonly cert: string } {
     der(0x02, Buffer.concat([Buffer.from([1]), randomBytes(8)])),
     ecdsaWithSha256,
     name,
-    sequence(utcTime('200101000000Z'), utcTime('491231235959Z')),
+    sequence(utcTime('200101000000Z'), utcTime(validUntil)),
     name,
     publicKey.export({ type: 'spki', format: 'der' }),
   )

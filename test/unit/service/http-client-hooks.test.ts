@@ -1,18 +1,13 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import type { RequestListener } from 'node:http'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { GuardrailFailure } from '../../../src/guardrail/guardrail.ts'
-import type { HttpClient, JsonPost } from '../../../src/guardrail/http-client.ts'
-import { createHttpClient } from '../../../src/guardrail/http-client.ts'
+import type { JsonPost } from '../../../src/service/http-client.ts'
+import { type GuardHttp, openGuardHttp } from '../../support/guard-http.ts'
+import { failureOf, startServer, TEXT } from './http-rig.ts'
 
-const TEXT = 'text-that-must-not-leak'
-
-let client: HttpClient
+let client: GuardHttp
 
 beforeEach(() => {
-  client = createHttpClient()
+  client = openGuardHttp()
 })
 
 afterEach(() => client.close())
@@ -24,26 +19,6 @@ function post(change: Partial<JsonPost> & { readonly url: string }) {
     signal: new AbortController().signal,
     ...change,
   })
-}
-
-async function failure(request: Promise<unknown>): Promise<GuardrailFailure> {
-  const error = await request.then(
-    () => new Error('the request succeeded'),
-    thrown => thrown,
-  )
-  expect(error).toBeInstanceOf(GuardrailFailure)
-  expect(`${error.stack} ${error.cause} ${JSON.stringify(error)}`).not.toContain(TEXT)
-  return error
-}
-
-async function startServer(handler: RequestListener) {
-  const server = createServer(handler)
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  return {
-    url: `http://127.0.0.1:${port}/`,
-    close: () => new Promise(resolve => server.close(resolve).closeAllConnections()),
-  }
 }
 
 describe('a signed request', () => {
@@ -81,8 +56,10 @@ describe('an error that is read', () => {
     const server = await answering(429, `${TEXT} is too large`)
     const readError = (status: number, body: string) =>
       status === 429 && body === `${TEXT} is too large` ? 'over-limit' : undefined
-    expect((await failure(post({ url: server.url, readError }))).reason).toBe('over-limit')
-    expect((await failure(post({ url: server.url, readError: () => undefined }))).reason).toBe('rate-limited')
+    expect((await failureOf(post({ url: server.url, readError }))).reason).toBe('over-limit')
+    expect((await failureOf(post({ url: server.url, readError: () => undefined }))).reason).toBe(
+      'rate-limited',
+    )
     await server.close()
   })
 
@@ -95,7 +72,7 @@ describe('an error that is read', () => {
       length = body.length
       return undefined
     }
-    expect((await failure(post({ url: server.url, readError }))).reason).toBe('bad-response')
+    expect((await failureOf(post({ url: server.url, readError }))).reason).toBe('bad-response')
     expect(length).toBe(16 * 1024)
     await server.close()
   })
@@ -105,7 +82,7 @@ describe('an error that is read', () => {
       response.writeHead(429, { 'content-length': 99 }).write('half', () => response.destroy())
     })
     const readError = (_: number, body: string) => (body === 'half' ? 'over-limit' : undefined)
-    expect((await failure(post({ url: server.url, readError }))).reason).toBe('over-limit')
+    expect((await failureOf(post({ url: server.url, readError }))).reason).toBe('over-limit')
     await server.close()
   })
 
@@ -118,7 +95,7 @@ describe('an error that is read', () => {
     const onHeaders = () => void setImmediate(() => abort.abort())
     subscribe('undici:request:headers', onHeaders)
     const request = post({ url: server.url, signal: abort.signal, readError: () => 'over-limit' })
-    expect((await failure(request)).reason).toBe('cancelled')
+    expect((await failureOf(request)).reason).toBe('cancelled')
     unsubscribe('undici:request:headers', onHeaders)
     await server.close()
   })
