@@ -1,11 +1,12 @@
 import { performance } from 'node:perf_hooks'
-import { type Judged, judge, judgeFault, type OpenScan } from '../exchange/judge.ts'
+import { type Judged, judge, judgeFault, type OpenStage } from '../exchange/judge.ts'
 import { type Because, type RuleRecord, ruleRecords } from '../exchange/record.ts'
 import { readEventStream } from '../exchange/stream-text.ts'
-import type { FailureReason, Outcome } from '../guardrail/guardrail.ts'
-import { runLocalScan, runRemoteScan } from '../guardrail/run-scan.ts'
+import type { FailureReason } from '../guardrail/guardrail.ts'
+import { runStage } from '../guardrail/run-stage.ts'
 import { detectFormat, detectResponseFormat } from '../llm/detect.ts'
 import type { Decoded, LlmFormat, RequestPlace, TextSegment } from '../llm/format.ts'
+import { isFinal } from '../policy/decide.ts'
 import type { Policy, Rule } from '../policy/policy.ts'
 
 /** One body from disk, and what its headers would have said. */
@@ -125,18 +126,21 @@ function judgeTexts(
 ): Promise<Judged> {
   const subject = side === 'input' ? { side, segments } : { side, conversation: [], segments, final: true }
   return new Promise((resolve, reject) => {
-    const { signal } = new AbortController()
-    const now = () => performance.now()
-    const openScan: OpenScan = (stage, stageSubject, _lifetime, onEnd) => {
-      const scanOne = (rule: Rule): Outcome | Promise<Outcome> =>
-        rule.guardrail.locality === 'local'
-          ? runLocalScan(rule.guardrail, stageSubject, now)
-          : runRemoteScan(rule.guardrail, stageSubject, signal, now)
-      Promise.all(stage.map(scanOne))
-        .then(outcomes => onEnd(outcomes.map((outcome, index) => ({ rule: stage[index]!, outcome }))))
-        .catch(reject)
+    const openStage: OpenStage = () => {
+      const stop = new AbortController()
+      return (stage, stageSubject, lifetime, onEnd) => {
+        runStage({
+          guardrails: stage.map(rule => rule.guardrail),
+          subject: stageSubject,
+          stop,
+          clock: () => performance.now(),
+          isFinal: (index, outcome) => lifetime === 'call' && isFinal({ rule: stage[index]!, outcome }),
+        })
+          .then(outcomes => onEnd(outcomes.map((outcome, index) => ({ rule: stage[index]!, outcome }))))
+          .catch(reject)
+      }
     }
-    judge(openScan, rules, subject, 'call', resolve)
+    judge(openStage, rules, subject, 'call', resolve)
   })
 }
 

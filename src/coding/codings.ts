@@ -27,6 +27,7 @@ const MOST_IN_A_ROW = 3
 
 /** The codings that Weir reads and writes: gzip, deflate, br, zstd. */
 export const contentCodings: ContentCodings = {
+  knows: contentEncoding => namedIn(contentEncoding) !== undefined,
   open(contentEncoding, maxBytes) {
     const codings = namedIn(contentEncoding)
     if (codings === undefined) return undefined
@@ -75,6 +76,8 @@ class Decoder implements BodyDecoder {
   }
 
   push(chunk: Uint8Array): Uint8Array | DecodeFault {
+    // A bomb would be inflated on and on.
+    if (this.#failed !== undefined) return this.#failed
     this.#taken += chunk.byteLength
     if (chunk.byteLength > 0) {
       this.#zlib.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
@@ -104,21 +107,28 @@ class Decoder implements BodyDecoder {
 /** Several codings, one behind the other. */
 class Chain implements BodyDecoder {
   readonly #decoders: readonly BodyDecoder[]
+  #failed: DecodeFault | undefined
 
   constructor(decoders: readonly BodyDecoder[]) {
     this.#decoders = decoders
   }
 
   push(chunk: Uint8Array): Uint8Array | DecodeFault {
-    let carried: Uint8Array | DecodeFault = chunk
+    if (this.#failed !== undefined) return this.#failed
+    let carried = chunk
     for (const decoder of this.#decoders) {
-      if (typeof carried === 'string') return carried
-      carried = decoder.push(carried)
+      const pushed = decoder.push(carried)
+      if (typeof pushed === 'string') {
+        this.#failed = pushed
+        return pushed
+      }
+      carried = pushed
     }
     return carried
   }
 
   end(): Uint8Array | DecodeFault {
+    if (this.#failed !== undefined) return this.#failed
     let carried: Uint8Array = new Uint8Array(0)
     for (const decoder of this.#decoders) {
       const pushed = decoder.push(carried)

@@ -2,27 +2,36 @@ import { concatBytes } from './bytes.ts'
 
 /** What an exchange asks of content codings (RFC 9110, section 8.4.1). The room `coding/` implements it. */
 export interface ContentCodings {
+  /** Whether a body with this `content-encoding`, several in a row included, can be read and written. */
+  knows(contentEncoding: string): boolean
   /**
-   * A decoder for a body with this `content-encoding`, several in a row included; undefined where one of them is not
-   * known. It gives at most `maxBytes`.
+   * A decoder for a body with this `content-encoding`; undefined where it is not known. It gives at most `maxBytes`.
    */
   open(contentEncoding: string, maxBytes: number): BodyDecoder | undefined
-  /** The body as that `content-encoding` says, which must be one that `open` knows. */
+  /** The body as that `content-encoding` says, which must be known. */
   encode(contentEncoding: string, body: Uint8Array): Uint8Array
 }
 
 /** `broken`: not in that coding, or cut. `over-limit`: more than `maxBytes`, or out of all proportion: a bomb. */
 export type DecodeFault = 'broken' | 'over-limit'
 
-/** Decodes one body as it comes, at a cost linear in its length. After a fault it must not be used any more. */
+/** Decodes one body as it comes, at a cost linear in its length. After a fault it decodes no more. */
 export interface BodyDecoder {
   push(chunk: Uint8Array): Uint8Array | DecodeFault
   /** The body is over: what is left of it. */
   end(): Uint8Array | DecodeFault
 }
 
-/** A whole body, decoded. */
-export function decodeWhole(decoder: BodyDecoder, body: Uint8Array): Uint8Array | DecodeFault {
+/** A whole body without its content coding, at most `maxBytes`. A coding that is not known is `broken`. */
+export function decodeBody(
+  codings: ContentCodings,
+  contentEncoding: string | undefined,
+  body: Uint8Array,
+  maxBytes: number,
+): Uint8Array | DecodeFault {
+  if (contentEncoding === undefined || body.byteLength === 0) return body
+  const decoder = codings.open(contentEncoding, maxBytes)
+  if (decoder === undefined) return 'broken'
   const first = decoder.push(body)
   if (typeof first === 'string') return first
   const rest = decoder.end()

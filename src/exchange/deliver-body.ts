@@ -3,7 +3,7 @@ import type { FailureReason } from '../guardrail/guardrail.ts'
 import type { Completion, ProviderError } from '../llm/format.ts'
 import { overlay, redactPiece } from '../policy/redact.ts'
 import { BodyGate } from './body-gate.ts'
-import { type DecodeFault, decodeWhole } from './content-coding.ts'
+import { decodeBody } from './content-coding.ts'
 import type { Delivery } from './delivery.ts'
 import type { Downstream, GuardedResponse } from './downstream.ts'
 import { CHANGED_BODY } from './header-mutations.ts'
@@ -103,17 +103,10 @@ export class BodyDelivery implements Delivery {
     this.#downstream.record('released', 'failed-open', this.#forgiven?.outcomes ?? [], 0)
   }
 
-  /** The whole body, decoded. */
-  #readBody(): Uint8Array | DecodeFault {
-    const { contentEncoding, policy } = this.#guarded
-    const body = this.#gate.body()
-    if (contentEncoding === undefined || body.byteLength === 0) return body
-    const decoder = this.#host.init.codings.open(contentEncoding, policy.limits.maxResponseBytes)
-    return decoder === undefined ? 'broken' : decodeWhole(decoder, body)
-  }
-
   #inspect(): void {
-    const body = this.#readBody()
+    const { contentEncoding, policy } = this.#guarded
+    const { codings } = this.#host.init
+    const body = decodeBody(codings, contentEncoding, this.#gate.body(), policy.limits.maxResponseBytes)
     if (typeof body === 'string') {
       this.fault(body === 'broken' ? 'undecodable' : 'over-limit')
       return
@@ -126,7 +119,6 @@ export class BodyDelivery implements Delivery {
     }
     const { segments, uninspectable } = decoded.value
     this.#downstream.countUninspectable(uninspectable)
-    const { policy } = this.#guarded
     if (uninspectable > 0 && policy.uninspectable === 'deny') {
       this.#deny('uninspectable', undefined)
     } else if (segments.length === 0) {
@@ -139,7 +131,7 @@ export class BodyDelivery implements Delivery {
         segments,
         final: true,
       }
-      judge(this.#host.openScan, policy.outputRules, subject, 'call', judged =>
+      judge(this.#host.openStage, policy.outputRules, subject, 'call', judged =>
         this.#settle(judged, decoded.value),
       )
     }

@@ -76,7 +76,7 @@ export class LiveDelivery implements Delivery {
           final: true,
         }
         const rules = segments.length > 0 ? policy.outputRules : []
-        judge(this.#host.openScan, rules, subject, 'shadow', judged => this.#record(judged))
+        judge(this.#host.openStage, rules, subject, 'shadow', judged => this.#record(judged))
         return
       }
       default:

@@ -67,7 +67,7 @@ export class StreamDelivery implements Delivery {
       judge: (segments, final, done) => {
         const { conversation } = this.#guarded
         const subject = { side: 'output' as const, conversation, segments, final }
-        judge(host.openScan, this.#windowRules, subject, 'call', judged => {
+        judge(host.openStage, this.#windowRules, subject, 'call', judged => {
           this.#note(judged.outcomes)
           done(judged)
         })
@@ -274,7 +274,7 @@ export class StreamDelivery implements Delivery {
       segments,
       final: true,
     }
-    judge(this.#host.openScan, rules, subject, 'shadow', ({ outcomes }) =>
+    judge(this.#host.openStage, rules, subject, 'shadow', ({ outcomes }) =>
       done(outcomes.filter(({ rule }) => this.#watching.includes(rule))),
     )
   }

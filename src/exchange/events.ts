@@ -89,6 +89,8 @@ export type Effect =
   | {
       readonly kind: 'scan'
       readonly scan: number
+      /** Scans of one stage are judged together: once one outcome is final, nobody waits for the others. */
+      readonly stage: number
       readonly rules: readonly Rule[]
       readonly subject: ScanSubject
       readonly lifetime: ScanLifetime

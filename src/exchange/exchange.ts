@@ -2,7 +2,7 @@ import { assertNever } from '../errors.ts'
 import type { RuleOutcome } from '../policy/decide.ts'
 import type { Effect, ExchangeEvent, ScanLifetime } from './events.ts'
 import { HeldResponse, type MessageEvent } from './held-response.ts'
-import type { OpenScan } from './judge.ts'
+import type { OpenScan, OpenStage } from './judge.ts'
 import type { ExchangeHost, ExchangeInit } from './pinned.ts'
 import { RequestSide } from './request-side.ts'
 import { ResponseSide } from './response-side.ts'
@@ -21,12 +21,14 @@ interface PendingScan {
  */
 export class Exchange {
   readonly #observed: boolean
+  readonly #id: string
   readonly #request: RequestSide
   readonly #response: ResponseSide
   #effects: Effect[] = []
   /** What waits for a scan's outcomes, by the scan's number. */
   readonly #scans = new Map<number, PendingScan>()
   #lastScan = 0
+  #lastStage = 0
   #responseOpen = false
   readonly #heldResponse = new HeldResponse()
   #paused = false
@@ -35,11 +37,12 @@ export class Exchange {
 
   constructor(init: ExchangeInit) {
     this.#observed = init.observed
+    this.#id = init.stamp.id
     const isOpen = (): boolean => this.#responseOpen
     const isSeen = (): boolean => this.#responseOpen || !this.#heldResponse.isEmpty
     const host: ExchangeHost = {
       init,
-      openScan: this.#openScan,
+      openStage: this.#openStage,
       emit: effect => this.#emit(effect),
       get responseOpen() {
         return isOpen()
@@ -157,11 +160,25 @@ export class Exchange {
     }
   }
 
-  #openScan: OpenScan = (rules, subject, lifetime, onEnd) => {
+  #openStage: OpenStage = () => {
+    this.#lastStage += 1
+    const stage = this.#lastStage
+    return (...scan) => this.#openScan(stage, ...scan)
+  }
+
+  #openScan(stage: number, ...[rules, subject, lifetime, onEnd]: Parameters<OpenScan>): void {
     if (this.#over && lifetime === 'call') return
     this.#lastScan += 1
     this.#scans.set(this.#lastScan, { lifetime, onEnd })
-    this.#effects.push({ kind: 'scan', scan: this.#lastScan, rules, subject, lifetime })
+    const origin = { exchangeId: this.#id, model: this.#request.model }
+    this.#effects.push({
+      kind: 'scan',
+      scan: this.#lastScan,
+      stage,
+      rules,
+      subject: { ...subject, origin },
+      lifetime,
+    })
   }
 
   #emit(effect: Effect): void {

@@ -9,6 +9,12 @@ import type { ScanLifetime } from './events.ts'
 import { readable } from './unescape.ts'
 import { Watched } from './watched.ts'
 
+/**
+ * Opens a stage: its scans' outcomes count together, so that the first that is final for one of them ends all. Opens
+ * its scans one by one, all in the same turn.
+ */
+export type OpenStage = () => OpenScan
+
 /** Opens a scan; `onEnd` gets exactly one outcome per rule, in order, unless the call ends before. */
 export type OpenScan = (
   rules: readonly Rule[],
@@ -44,7 +50,7 @@ interface Stage {
  * says what takes the place of what was found.
  */
 export function judge(
-  openScan: OpenScan,
+  openStage: OpenStage,
   rules: readonly Rule[],
   subject: ScanSubject,
   lifetime: ScanLifetime,
@@ -59,7 +65,7 @@ export function judge(
   const { segments } = subject
   const replace = ({ decision }: Stage): Replacements =>
     decision.kind === 'redact' ? redactionsBySegment(segments, decision.redactions, name) : NOTHING
-  judgeStage(openScan, local, subject, lifetime, first => {
+  judgeStage(openStage(), local, subject, lifetime, first => {
     if (first.decision.kind === 'deny') {
       done({ ...first, replacements: NOTHING, segments, watched: [] })
       return
@@ -68,11 +74,11 @@ export function judge(
     const left = redactSegments(segments, replaced)
     const watched = watching.length > 0 ? [new Watched()] : []
     for (const watch of watched) {
-      judgeStage(openScan, watching, { ...subject, segments: left }, 'shadow', stage =>
+      judgeStage(openStage(), watching, { ...subject, segments: left }, 'shadow', stage =>
         watch.settle(stage.outcomes),
       )
     }
-    judgeStage(openScan, guarding, { ...subject, segments: left }, lifetime, second => {
+    judgeStage(openStage(), guarding, { ...subject, segments: left }, lifetime, second => {
       const both: Stage = {
         decision: stricter(first.decision, asOriginal(replaced, second.decision)),
         outcomes: [...first.outcomes, ...second.outcomes],

@@ -1,7 +1,7 @@
 import type { FailureReason } from '../guardrail/guardrail.ts'
 import type { TextSegment } from '../llm/format.ts'
 import { BodyGate } from './body-gate.ts'
-import { type ContentCodings, decodeWhole } from './content-coding.ts'
+import { type ContentCodings, decodeBody } from './content-coding.ts'
 import type { GuardedResponse } from './downstream.ts'
 import { readEventStream } from './stream-text.ts'
 
@@ -32,11 +32,7 @@ export class LiveTap {
   read(guarded: GuardedResponse, codings: ContentCodings): Copied {
     const { format, shape, contentType, contentEncoding, policy } = guarded
     if (this.#overLimit) return { kind: 'fault', reason: 'over-limit' }
-    const decoder =
-      contentEncoding === undefined
-        ? undefined
-        : codings.open(contentEncoding, policy.limits.maxResponseBytes)
-    const body = decoder === undefined ? this.#gate.body() : decodeWhole(decoder, this.#gate.body())
+    const body = decodeBody(codings, contentEncoding, this.#gate.body(), policy.limits.maxResponseBytes)
     if (body === 'broken') return { kind: 'fault', reason: 'undecodable' }
     if (body === 'over-limit') return { kind: 'fault', reason: 'over-limit' }
     const decoded =

@@ -170,7 +170,8 @@ class SlotOutlet implements Outlet {
   /** In BUFFERED, Envoy holds the headers until the body's answer; in STREAMED they leave with their reply. */
   get canReplaceAnswer(): boolean {
     if (!this.headersOut) return true
-    return this.#buffered && this.#slots > 0 && this.#pending.length === 0
+    const nothingLetGo = this.#pending.length === 0 && this.#untouched === undefined
+    return this.#buffered && this.#slots > 0 && nothingLetGo
   }
 
   receivedHeaders(_endOfStream: boolean): void {

@@ -18,6 +18,8 @@ export class ParallelCheck {
   readonly #onVerdict: (judged: Judged) => void
   #state: 'unasked' | 'awaiting' | 'judging' | 'settled' = 'unasked'
   #policy: Policy | undefined
+  /** Why nobody waits for its verdict any more, though nothing was judged. */
+  #fault: Judged | undefined
 
   constructor(host: ExchangeHost, onVerdict: (judged: Judged) => void) {
     this.#host = host
@@ -57,15 +59,9 @@ export class ParallelCheck {
   judge(segments: readonly TextSegment[], earlier: Judged | undefined): void {
     this.#state = 'judging'
     const rules = this.#policy?.parallelRules ?? []
-    judge(this.#host.openScan, rules, { side: 'input', segments }, 'call', judged => {
+    judge(this.#host.openStage, rules, { side: 'input', segments }, 'call', judged => {
       if (this.#state !== 'judging') return
-      this.#settle({
-        decision: earlier ? stricter(earlier.decision, judged.decision) : judged.decision,
-        outcomes: [...(earlier?.outcomes ?? []), ...judged.outcomes],
-        replacements: judged.replacements,
-        segments,
-        watched: [...(earlier?.watched ?? []), ...judged.watched],
-      })
+      this.#settle(earlier ? together(earlier, judged) : judged)
     })
   }
 
@@ -77,7 +73,14 @@ export class ParallelCheck {
 
   /** A response has waited too long, or has become too large. */
   onLimit(): void {
-    if (this.pending) this.#settle(judgeFault(this.#policy?.parallelRules ?? [], 'over-limit'))
+    if (!this.pending) return
+    this.#fault = judgeFault(this.#policy?.parallelRules ?? [], 'over-limit')
+    this.#settle(this.#fault)
+  }
+
+  /** For the record of a request that goes on after the check is over: what that came to beside `judged`. */
+  recorded(judged: Judged): Judged {
+    return this.#fault === undefined ? judged : together(judged, this.#fault)
   }
 
   /** Without a verdict: the response need not wait any more. */
@@ -88,5 +91,15 @@ export class ParallelCheck {
   #settle(judged: Judged): void {
     this.#state = 'settled'
     this.#onVerdict(judged)
+  }
+}
+
+/** What two sets of rules came to over one request. */
+function together(first: Judged, second: Judged): Judged {
+  return {
+    ...first,
+    decision: stricter(first.decision, second.decision),
+    outcomes: [...first.outcomes, ...second.outcomes],
+    watched: [...first.watched, ...second.watched],
   }
 }

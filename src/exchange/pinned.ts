@@ -7,7 +7,7 @@ import type { Restorer } from '../policy/restore.ts'
 import { selectPolicy } from '../policy/select.ts'
 import type { ContentCodings } from './content-coding.ts'
 import type { BodyMode, Effect, HeaderReader } from './events.ts'
-import type { OpenScan } from './judge.ts'
+import type { OpenStage } from './judge.ts'
 import type { ExchangeStamp } from './local-reply.ts'
 
 /** What is fixed when a call begins. */
@@ -28,7 +28,7 @@ export interface ExchangeInit {
 /** What both sides of an exchange ask of it. */
 export interface ExchangeHost {
   readonly init: ExchangeInit
-  readonly openScan: OpenScan
+  readonly openStage: OpenStage
   /** Response headers have come: the upstream may answer before it has the whole request. */
   readonly responseSeen: boolean
   /** They were taken on, so that a header reply may be out: a whole answer of the request's may come too late. */

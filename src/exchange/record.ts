@@ -1,4 +1,4 @@
-import type { FailureReason } from '../guardrail/guardrail.ts'
+import type { DetectorResult, FailureDetail, FailureReason, Verdict } from '../guardrail/guardrail.ts'
 import type { RuleOutcome } from '../policy/decide.ts'
 import type { Action } from '../policy/policy.ts'
 
@@ -7,10 +7,14 @@ export interface RuleRecord {
   readonly guardrail: string
   readonly action: Action
   readonly outcome: 'clean' | 'flagged' | 'failure'
-  /** Set when the outcome is a failure. */
+  /** Set when the outcome is a failure, and when part of the text of a flagged one got no verdict. */
   readonly reason?: FailureReason
+  /** The closer cause of a failure, where it is known. */
+  readonly detail?: FailureDetail
   /** `prompt_attack`, `pii/email` …; empty unless flagged. */
   readonly detectors: readonly string[]
+  /** Set when flagged: what each detector came to, as far as the guardrail tells; names and numbers only. */
+  readonly breakdown?: readonly DetectorResult[]
   /** The guard service's own id of the check. */
   readonly guardRequestId?: string
   readonly ms: number
@@ -57,7 +61,8 @@ export function ruleRecords(outcomes: readonly RuleOutcome[]): readonly RuleReco
   return outcomes.map(({ rule, outcome }) => {
     const base = { guardrail: rule.guardrail.name, action: rule.action, ms: outcome.ms }
     if (outcome.kind === 'failure') {
-      return { ...base, outcome: 'failure' as const, reason: outcome.reason, detectors: [] }
+      const { reason, detail } = outcome
+      return { ...base, outcome: 'failure' as const, reason, ...(detail && { detail }), detectors: [] }
     }
     const { verdict } = outcome
     const guardRequestId = verdict.requestId
@@ -66,10 +71,28 @@ export function ruleRecords(outcomes: readonly RuleOutcome[]): readonly RuleReco
       : {
           ...base,
           outcome: 'flagged' as const,
+          ...(verdict.incomplete && { reason: verdict.incomplete }),
           detectors: [...new Set(verdict.findings.map(finding => finding.detector))],
+          breakdown: verdict.breakdown ?? foundBy(verdict),
           guardRequestId,
         }
   })
+}
+
+/** Of a guardrail that tells no more than what it found: each detector and level once, by its highest score. */
+function foundBy({ findings }: Extract<Verdict, { kind: 'flagged' }>): readonly DetectorResult[] {
+  const results = new Map<string, DetectorResult>()
+  for (const { detector, score, level } of findings) {
+    const key = `${detector} ${level}`
+    if ((score ?? 0) < (results.get(key)?.score ?? -1)) continue
+    results.set(key, {
+      detector,
+      detected: true,
+      ...(score !== undefined && { score }),
+      ...(level !== undefined && { level }),
+    })
+  }
+  return [...results.values()]
 }
 
 /** The record of a response that no format spoke for; the bytes are for the caller to add. */

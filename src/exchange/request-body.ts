@@ -1,5 +1,6 @@
+import { WeirError } from '../errors.ts'
 import { BodyGate } from './body-gate.ts'
-import { type ContentCodings, type DecodeFault, decodeWhole } from './content-coding.ts'
+import { type ContentCodings, type DecodeFault, decodeBody } from './content-coding.ts'
 
 /** The body of a request as it gathers, and what its content coding makes of it. Holds at most `maxBytes` of each. */
 export class RequestBody {
@@ -29,9 +30,19 @@ export class RequestBody {
   /** The whole body, decoded. */
   read(): Uint8Array | DecodeFault {
     if (this.#read !== undefined) return this.#read
-    const decoded = this.#decode()
+    const decoded = decodeBody(this.#codings, this.#contentEncoding, this.#gate.body(), this.#maxBytes)
     if (typeof decoded !== 'string') this.#read = decoded
     return decoded
+  }
+
+  /**
+   * The same, of a body that was read before without a fault. Throws `bug` where it cannot be read all the same: what
+   * was to be changed in it must not go on unchanged.
+   */
+  reread(): Uint8Array {
+    const body = this.read()
+    if (typeof body === 'string') throw new WeirError('bug', `a body that was read is ${body}`)
+    return body
   }
 
   /** Another body in its place, coded alike: the header that names the coding may be out already. */
@@ -46,12 +57,5 @@ export class RequestBody {
   take(): readonly Uint8Array[] {
     this.#read = undefined
     return this.#gate.take()
-  }
-
-  #decode(): Uint8Array | DecodeFault {
-    const body = this.#gate.body()
-    if (this.#contentEncoding === undefined || body.byteLength === 0) return body
-    const decoder = this.#codings.open(this.#contentEncoding, this.#maxBytes)
-    return decoder === undefined ? 'broken' : decodeWhole(decoder, body)
   }
 }

@@ -82,15 +82,25 @@ export class RequestSide {
     return originals.size > 0 ? new Restorer(originals) : undefined
   }
 
+  /** The model that the request asks for, once it was read. */
+  get model(): string | undefined {
+    return this.#facts.request?.model
+  }
+
   get heldBytes(): number {
-    return this.#state === 'gathering' || this.#state === 'judging' ? this.#body.heldBytes : 0
+    return this.#isKeptBack ? this.#body.heldBytes : 0
+  }
+
+  /** Its record is still to come: when it goes on, is refused or is discarded. */
+  get #isKeptBack(): boolean {
+    return this.#state === 'gathering' || this.#state === 'judging'
   }
 
   /** The response goes on: with a verdict still to come only when it is no answer to guard. */
   onResponseOpen(): void {
     if (!this.parallel.pending) return
     this.parallel.drop()
-    this.#record('released', 'cancelled', undefined)
+    if (!this.#isKeptBack) this.#record('released', 'cancelled', undefined)
   }
 
   onHeaders(event: HeadersEvent): void {
@@ -137,9 +147,8 @@ export class RequestSide {
   }
 
   onClosed(): void {
-    if (this.#state === 'gathering' || this.#state === 'judging') {
-      this.#record('discarded', 'cancelled', undefined)
-    } else if (this.parallel.pending) this.#record('released', 'cancelled', undefined)
+    if (this.#isKeptBack) this.#record('discarded', 'cancelled', undefined)
+    else if (this.parallel.pending) this.#record('released', 'cancelled', undefined)
     this.#state = 'done'
   }
 
@@ -184,7 +193,7 @@ export class RequestSide {
     const { codings } = this.#host.init
     const { maxRequestBytes } = policy.limits
     const encoding = contentEncodingOf(event.headers.get('content-encoding'))
-    const isKnown = encoding === undefined || codings.open(encoding, maxRequestBytes) !== undefined
+    const isKnown = encoding === undefined || codings.knows(encoding)
     this.#body = new RequestBody(codings, isKnown ? encoding : undefined, maxRequestBytes)
     const isReadable = isKnown && hasReadCharset(event.headers.get('content-type'))
     if (!isReadable && !observed && this.#inputRules.length > 0) this.#fault('undecodable', 415)
@@ -214,7 +223,7 @@ export class RequestSide {
     this.#facts.request = decoded.value
     if (!this.#host.init.observed || policy === undefined) return
     const subject = { side: 'input' as const, segments: decoded.value.segments }
-    judge(this.#host.openScan, this.#inputRules, subject, 'shadow', judged => {
+    judge(this.#host.openStage, this.#inputRules, subject, 'shadow', judged => {
       const because = judged.decision.kind === 'release' ? judged.decision.because : 'alerted'
       this.#record('released', because, judged)
     })
@@ -252,15 +261,14 @@ export class RequestSide {
         this.#state = 'judging'
         const subject = { side: 'input' as const, segments }
         const settle = (judged: Judged): void => this.#settleVerdict(judged)
-        judge(this.#host.openScan, policy.inputRules, subject, 'call', settle, this.#placeholders.name)
+        judge(this.#host.openStage, policy.inputRules, subject, 'call', settle, this.#placeholders.name)
       }
     }
   }
 
   /** What was read is what goes on, whatever another reader would have made of the bytes. */
   #canonicalize(): void {
-    const body = this.#body.read()
-    const canonical = typeof body === 'string' ? undefined : canonicalJson(body)
+    const canonical = canonicalJson(this.#body.reread())
     if (canonical === undefined) return
     this.#body.replace(canonical)
     this.#outlet.replyHeaders(this.#mutation('may-change'))
@@ -274,7 +282,7 @@ export class RequestSide {
     }
     if (decision.kind === 'redact') this.#redact(judged)
     if (this.parallel.pending) this.parallel.judge(judged.segments, judged)
-    else this.#recordGone(judged)
+    else this.#recordGone(this.parallel.recorded(judged))
     this.#release()
   }
 
@@ -282,14 +290,13 @@ export class RequestSide {
     this.#redacted = judged.segments
     const before = this.#facts.request!.segments
     const edits = judged.segments.filter((segment, index) => segment !== before[index])
-    const body = this.#body.read()
-    if (typeof body !== 'string') this.#body.replace(this.#facts.format!.rewrite(body, edits))
+    this.#body.replace(this.#facts.format!.rewrite(this.#body.reread(), edits))
     this.#outlet.replyHeaders(this.#mutation('may-change'))
   }
 
   #settleParallel(judged: Judged): void {
     if (judged.decision.kind === 'deny') this.#deny(judged.decision.because, judged)
-    else {
+    else if (!this.#isKeptBack) {
       this.#recordGone(judged)
       if (this.#state === 'done') this.#leave()
     }

@@ -145,18 +145,19 @@ export class ResponseSide {
     const shape = format?.shapeOf(contentType, NO_BYTES)
     const { maxResponseBytes } = policy.limits
     const encoding = contentEncodingOf(event.headers.get('content-encoding'))
-    const decoder =
-      encoding === undefined ? undefined : this.#host.init.codings.open(encoding, maxResponseBytes)
+    const { codings } = this.#host.init
+    const isReadable = encoding === undefined || codings.knows(encoding)
     this.#encoding = encoding
     this.#unread = { guarded, body: new UnreadBody(format, contentType, maxResponseBytes) }
-    if ((encoding !== undefined && decoder === undefined) || shape === 'unknown-encoding') {
+    if (!isReadable || shape === 'unknown-encoding') {
       if (format === undefined) this.#act({ kind: 'fault', reason: 'undecodable' })
       else this.#deliver(guarded, format, 'json', 'unreadable')
     } else if (shape === 'opaque') this.#act({ kind: 'unsupported' })
     else if (format !== undefined && shape === 'json') this.#deliver(guarded, format, shape)
     else {
       // A stream has to be cut into its events, and a body of unknown shape to be read, before anything goes on.
-      if (shape !== 'event-stream' || !this.#isLive(guarded)) this.#decoder = decoder
+      const goesDecoded = shape !== 'event-stream' || !this.#isLive(guarded)
+      if (encoding !== undefined && goesDecoded) this.#decoder = codings.open(encoding, maxResponseBytes)
       if (format !== undefined && shape === 'event-stream') this.#deliver(guarded, format, shape)
       else if (!this.#outlet.canWithholdHeaders) this.#replyHeaders(heldBody(policy))
     }

@@ -3,7 +3,9 @@ import { assertNever } from '../errors.ts'
 import type { Effect, ExchangeEvent, Reply } from '../exchange/events.ts'
 import { Exchange } from '../exchange/exchange.ts'
 import type { Outcome } from '../guardrail/guardrail.ts'
-import { runLocalScan, runRemoteScan } from '../guardrail/run-scan.ts'
+import { runLocalScan } from '../guardrail/run-scan.ts'
+import { runStage } from '../guardrail/run-stage.ts'
+import { isFinal } from '../policy/decide.ts'
 import { Alarms } from './alarms.ts'
 import type { CallDeps, CallEnd } from './call-deps.ts'
 import { decodeProcessingRequest, type ProcessingRequest } from './decode.ts'
@@ -11,6 +13,12 @@ import { encodeReply } from './encode.ts'
 
 type GrpcCall = ServerDuplexStream<Buffer, Buffer>
 type ScanEffect = Extract<Effect, { kind: 'scan' }>
+
+/** Remote scans that are judged together, while some of them still run. */
+interface Stage {
+  readonly stop: AbortController
+  running: number
+}
 
 /**
  * One gRPC call: feeds the exchange and performs its effects, in order. Whatever breaks here ends the call with a
@@ -22,7 +30,8 @@ export class Call {
   readonly #onEnd: () => void
   readonly #id: string
   readonly #startedAt: number
-  readonly #scansOfCall = new AbortController()
+  /** Those that end with the call, by number. */
+  readonly #stages = new Map<number, Stage>()
   readonly #alarms: Alarms
   #exchange: Exchange | undefined
   /** Events not yet taken; the first is being worked on. */
@@ -173,25 +182,42 @@ export class Call {
         }),
       )
     const guardrails = rules.map(rule => rule.guardrail)
-    if (guardrails.every(guardrail => guardrail.locality === 'local')) {
-      settle(guardrails.map(guardrail => runLocalScan(guardrail, subject, clock, onFault)))
+    const local = guardrails.filter(guardrail => guardrail.locality === 'local')
+    if (local.length === guardrails.length) {
+      settle(local.map(guardrail => runLocalScan(guardrail, subject, clock, onFault)))
       return
     }
-    const signal = lifetime === 'call' ? this.#scansOfCall.signal : new AbortController().signal
-    const run = (): Promise<void> =>
-      Promise.all(
-        guardrails.map(guardrail =>
-          guardrail.locality === 'local'
-            ? runLocalScan(guardrail, subject, clock, onFault)
-            : runRemoteScan(guardrail, subject, signal, clock, onFault),
-        ),
-      ).then(settle)
+    const task = { guardrails, subject, clock, onFault }
     if (lifetime === 'call') {
-      run().catch((error: unknown) => this.#broke(error))
+      const { stop } = this.#enterStage(effect.stage)
+      runStage({ ...task, stop, isFinal: (index, outcome) => isFinal({ rule: rules[index]!, outcome }) })
+        .then(settle)
+        .catch((error: unknown) => this.#broke(error))
+        .finally(() => this.#leaveStage(effect.stage))
       return
     }
-    const started = this.#deps.shadows.run(() => run().catch((error: unknown) => onFault(error)))
-    if (!started) settle(rules.map(() => ({ kind: 'failure', reason: 'over-limit', ms: 0 })))
+    // Nobody waits for it, so nothing is gained by cutting it short.
+    const run = (): Promise<void> =>
+      runStage({ ...task, stop: new AbortController(), isFinal: () => false })
+        .then(settle)
+        .catch(onFault)
+    if (!this.#deps.shadows.run(run))
+      settle(rules.map(() => ({ kind: 'failure', reason: 'over-limit', ms: 0 })))
+  }
+
+  #enterStage(number: number): Stage {
+    const stage = this.#stages.get(number) ?? { stop: new AbortController(), running: 0 }
+    stage.running += 1
+    this.#stages.set(number, stage)
+    if (this.#ended) stage.stop.abort()
+    return stage
+  }
+
+  #leaveStage(number: number): void {
+    const stage = this.#stages.get(number)
+    if (stage === undefined) return
+    stage.running -= 1
+    if (stage.running === 0) this.#stages.delete(number)
   }
 
   #end({ status, why }: Extract<Effect, { kind: 'end' }>): void {
@@ -257,7 +283,7 @@ export class Call {
     if (this.#ended) return
     this.#ended = true
     this.#alarms.stop()
-    this.#scansOfCall.abort()
+    for (const { stop } of this.#stages.values()) stop.abort()
     this.#reportHeld(0)
     this.#deps.telemetry.exchangeEnded(how)
     this.#onEnd()

@@ -26,6 +26,15 @@ export function decide(outcomes: readonly RuleOutcome[]): Decision {
   return outcomes.map(decideOne).reduce(stricter, CLEAN)
 }
 
+/**
+ * Whether nothing that other rules come to can change what this one leads to: a denial as flagged, the strictest
+ * decision there is. A failure is never final, since a flagged verdict may follow it.
+ */
+export function isFinal(outcome: RuleOutcome): boolean {
+  const decision = decideOne(outcome)
+  return decision.kind === 'deny' && decision.because === 'flagged'
+}
+
 function decideOne({ rule, outcome }: RuleOutcome): Decision {
   switch (outcome.kind) {
     case 'failure':

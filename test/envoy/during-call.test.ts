@@ -122,14 +122,14 @@ policies: [{ name: chat, guardrails: [{ use: lakera, ${rule} }] }]
   test('a guard that is down denies, or lets the response go with fail_open', async () => {
     stack.upstream.respond({ headers: JSON_TYPE, chunks: [chatCompletion('fine')] })
     useParallel()
-    lakera.failNext({ kind: 'status', status: 500 })
+    lakera.failAlways({ kind: 'status', status: 500 })
     const closed = await stack.chat(chatRequest('hello'))
     expect(await closed.text()).toContain(REFUSAL)
     await snapshot?.close()
     use('mode: during_call, direction: input, fail_open: true')
-    lakera.failNext({ kind: 'status', status: 500 })
     const open = await stack.chat(chatRequest('hello'))
     expect(await open.text()).toBe(chatCompletion('fine'))
+    lakera.failAlways(undefined)
     expect(requestRecords()).toMatchObject([{ because: 'failed-open' }])
   })
 

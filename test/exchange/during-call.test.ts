@@ -21,6 +21,7 @@ const FLAGGED: Outcome = {
   verdict: { kind: 'flagged', findings: [{ detector: 'prompt_attack' }] },
   ms: 1,
 }
+const CANCELLED: Outcome = { kind: 'failure', reason: 'cancelled', ms: 1 }
 const TIMEOUT: Outcome = { kind: 'failure', reason: 'timeout', ms: 1 }
 const parallel = { parallelRules: [rule(remoteGuardrail())] }
 const REFUSAL = 'Request blocked by policy'
@@ -190,6 +191,46 @@ describe('a response that waits', () => {
     expect(error.records).toMatchObject([{ effective: 'released', because: 'cancelled' }])
   })
 
+  test('too long for a request that is still held back is told of in its one record', () => {
+    const inputRules = [rule(remoteGuardrail('before'))]
+    const parallelRules = [rule(remoteGuardrail(), 'block', 'fail-open')]
+    const envoy = exchange('full-duplex', { inputRules, parallelRules })
+    envoy.headers('request', CHAT_HEADERS)
+    envoy.headers('response', JSON_ANSWER)
+    envoy.step({ kind: 'deadline' })
+    expect(envoy.response.headersOut).toBe(true)
+    envoy.body('request', chatRequest('hello'), 'end')
+    expect(envoy.records).toEqual([])
+    envoy.answerScan(CLEAN)
+    expect(envoy.request.bytes.toString()).toBe(chatRequest('hello'))
+    const rules = [
+      { guardrail: 'before', outcome: 'clean' },
+      { guardrail: 'remote', outcome: 'failure', reason: 'over-limit' },
+    ]
+    expect(envoy.records).toMatchObject([{ effective: 'released', because: 'failed-open', rules }])
+  })
+
+  test.each([
+    ['is clean', CLEAN, { effective: 'released', because: 'clean', rules: [{ outcome: 'clean' }] }],
+    ['is flagged', FLAGGED, { effective: 'denied', because: 'flagged' }],
+    ['has no verdict', undefined, { effective: 'discarded', because: 'cancelled', rules: [] }],
+  ])('as an error while its request is held back has it recorded once, when it %s', (_, outcome, record) => {
+    for (const comes of ['before the body', 'before the verdict'] as const) {
+      const envoy = exchange('full-duplex', { ...parallel, inputRules: [rule(remoteGuardrail('before'))] })
+      envoy.headers('request', CHAT_HEADERS)
+      const answer = (): void => envoy.headers('response', { ...JSON_ANSWER, ':status': '401' }, 'end')
+      if (comes === 'before the body') answer()
+      envoy.body('request', chatRequest('hello'), 'end')
+      if (comes === 'before the verdict') answer()
+      expect(envoy.response.headersOut).toBe(true)
+      expect(envoy.records).toEqual([])
+      if (outcome) envoy.answerScan(outcome)
+      envoy.step({ kind: 'closed' })
+      expect(envoy.scans.map(({ rules }) => rules[0]?.guardrail.name)).toEqual(outcome ? [] : ['before'])
+      expect(envoy.records).toMatchObject([record])
+    }
+  })
+
   test('leaves the call to Envoy once nothing is left to inspect', () => {
     const envoy = exchange('buffered')
     ask(envoy)
@@ -244,6 +285,47 @@ describe('a rule that looks at a part of the conversation', () => {
     expect(envoy.request.bytes).toHaveLength(0)
     envoy.answerScan(CLEAN)
     expect(envoy.request.bytes.toString()).toBe(body('the <WORD>'))
+  })
+
+  test('is asked in one stage with the others, and what a denial cuts short is recorded as cancelled', () => {
+    const tools = { scan: 'conversation' as const, roles: new Set(['tool' as const]) }
+    const rules = [
+      rule(flagWord('nothing')),
+      rule(remoteGuardrail('whole')),
+      rule(remoteGuardrail('whole-too')),
+      { ...rule(remoteGuardrail('latest')), view: latest },
+      { ...rule(remoteGuardrail('tools'), 'block', 'fail-open'), view: tools },
+      { ...rule(remoteGuardrail('watcher'), 'alert', 'fail-open'), view: latest },
+    ]
+    const envoy = exchange('full-duplex', { inputRules: rules })
+    ask(envoy, turns(['user', 'hello'], ['assistant', 'yes'], ['tool', 'found'], ['user', 'more']))
+    const stages = new Map(
+      envoy.scans.map(({ stage, rules: asked }) => [asked.map(one => one.guardrail.name).join(), stage]),
+    )
+    expect([...stages.keys()]).toEqual(['watcher', 'whole,whole-too', 'latest', 'tools'])
+    expect(stages.get('latest')).toBe(stages.get('whole,whole-too'))
+    expect(stages.get('tools')).toBe(stages.get('latest'))
+    expect(stages.get('watcher')).not.toBe(stages.get('latest'))
+    const [watcher, whole, ...others] = envoy.scans.splice(0)
+    envoy.scans.push(whole!, ...others, watcher!)
+    envoy.answerScan(CANCELLED)
+    envoy.answerScan(FLAGGED)
+    expect(envoy.localReply).toBeUndefined()
+    envoy.answerScan(CANCELLED)
+    expect(envoy.localReply?.headers['x-weir-reason']).toBe('flagged')
+    expect(envoy.records).toMatchObject([
+      {
+        effective: 'denied',
+        because: 'flagged',
+        rules: [
+          { guardrail: 'flags-nothing', outcome: 'clean' },
+          { guardrail: 'whole', outcome: 'failure', reason: 'cancelled' },
+          { guardrail: 'whole-too', outcome: 'failure', reason: 'cancelled' },
+          { guardrail: 'latest', outcome: 'flagged' },
+          { guardrail: 'tools', outcome: 'failure', reason: 'cancelled' },
+        ],
+      },
+    ])
   })
 
   test('has nothing to say where it sees nothing', () => {

@@ -434,3 +434,20 @@ test.each(MODES)(
     expect(out).toContain(mode === 'buffered' ? 'guardrail_violation' : 'data: [DONE]')
   },
 )
+
+test('every scan says whose text it is', () => {
+  const rules = [rule(remoteGuardrail())]
+  const envoy = new EnvoyModel(policySet(policy({ inputRules: rules, outputRules: rules })), {
+    mode: 'full-duplex',
+  })
+  envoy.headers('request', CHAT_HEADERS)
+  envoy.body('request', chatRequest('hello'), 'end')
+  const asked = envoy.scans[0]?.subject.origin
+  expect(asked).toEqual({ exchangeId: expect.any(String), model: JSON.parse(chatRequest('hello')).model })
+  envoy.answerScan(CLEAN)
+  envoy.headers('response', JSON_ANSWER)
+  envoy.body('response', chatCompletion('fine'), 'end')
+  expect(envoy.scans[0]?.subject.origin).toEqual(asked)
+  envoy.answerScan(CLEAN)
+  expect(envoy.records.map(({ exchangeId }) => exchangeId)).toEqual([asked?.exchangeId, asked?.exchangeId])
+})

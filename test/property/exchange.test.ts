@@ -170,6 +170,58 @@ describe('for any order of chunks, verdicts, timers and ends', () => {
   })
 })
 
+/** One thing that can happen next to a request on which rules look before and during the call. */
+const requestHappening = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('chunk' as const), size: fc.integer({ min: 1, max: 90 }) }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('verdict' as const), outcome }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('response' as const), status: fc.constantFrom('200', '401') }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('end' as const, 'deadline' as const) }) },
+)
+
+test('for any order of chunks, verdicts and answers a request has exactly one record', () => {
+  fc.assert(
+    fc.property(
+      fc.constantFrom<BodyMode>('full-duplex', 'streamed'),
+      fc.array(requestHappening, { maxLength: 12 }),
+      fc.subarray(['inputRules', 'parallelRules'] as const, { minLength: 1 }),
+      fc.boolean(),
+      (how, happenings, kinds, failOpen) => {
+        const rules = [{ guardrail: remoteGuardrail(), action: 'block', failOpen } as const]
+        const overrides = Object.fromEntries(kinds.map(kind => [kind, rules]))
+        const envoy = new EnvoyModel(policySet(policy(overrides)), { mode: how })
+        envoy.headers('request', CHAT_HEADERS)
+        const request = Buffer.from(chatRequest('hello'))
+        let sent = 0
+        let isAnswered = false
+        for (const next of happenings) {
+          if (envoy.ended || envoy.localReply) break
+          if (next.kind === 'chunk' && !envoy.request.endIn) {
+            envoy.body('request', request.subarray(sent, sent + next.size))
+            sent += next.size
+          } else if (next.kind === 'end' && !envoy.request.endIn) {
+            envoy.body('request', request.subarray(sent), 'end')
+          } else if (next.kind === 'verdict' && envoy.scans.length > 0) envoy.answerScan(next.outcome)
+          else if (next.kind === 'deadline') envoy.step({ kind: 'deadline' })
+          else if (next.kind === 'response' && !isAnswered) {
+            isAnswered = true
+            envoy.headers('response', { ...JSON_ANSWER, ':status': next.status })
+          }
+          expect(envoy.records.length).toBeLessThanOrEqual(1)
+        }
+        envoy.step({ kind: 'closed' })
+        expect(envoy.records).toMatchObject([{ phase: 'request' }])
+      },
+    ),
+    { numRuns: 1000 },
+  )
+})
+
 function allows(outcome: Extract<Outcome, { kind: 'verdict' }>, action: string): boolean {
   return outcome.verdict.kind === 'clean' || action === 'alert'
 }

@@ -1,8 +1,9 @@
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { BrotliDecompress, Gunzip, Inflate, ZstdDecompress } from 'minizlib'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { contentCodings } from '../../../src/coding/codings.ts'
-import { contentEncodingOf, decodeWhole } from '../../../src/exchange/content-coding.ts'
+import { contentEncodingOf, decodeBody } from '../../../src/exchange/content-coding.ts'
 
 const ENCODERS: Record<string, (body: Uint8Array) => Uint8Array> = {
   gzip: gzipSync,
@@ -13,13 +14,38 @@ const ENCODERS: Record<string, (body: Uint8Array) => Uint8Array> = {
   'gzip, br': body => brotliCompressSync(gzipSync(body)),
 }
 const NAMES = Object.keys(ENCODERS)
+const INFLATERS = [Gunzip, Inflate, BrotliDecompress, ZstdDecompress]
+
+afterEach(() => vi.restoreAllMocks())
 const decode = (name: string, body: Uint8Array, maxBytes = 10_000_000): string => {
-  const decoded = decodeWhole(contentCodings.open(name, maxBytes)!, body)
+  const decoded = decodeBody(contentCodings, name, body, maxBytes)
   return typeof decoded === 'string' ? decoded : Buffer.from(decoded).toString()
 }
 
 describe.each(NAMES)('%s', name => {
   const encode = ENCODERS[name]!
+
+  it.each([
+    ['a bomb', encode(Buffer.alloc(200_000, 'a')), 1000, 'over-limit'],
+    ['what is not in it', Buffer.from('{"messages":[]}'.repeat(20)), 1000, 'broken'],
+  ])('inflates no more of %s once it has failed', (_, body, maxBytes, fault) => {
+    const decoder = contentCodings.open(name, maxBytes)!
+    let at = 0
+    let first: unknown
+    for (; typeof first !== 'string' && at < body.length; at += 8)
+      first = decoder.push(body.subarray(at, at + 8))
+    expect(first).toBe(fault)
+    const writes = INFLATERS.map(inflater => vi.spyOn(inflater.prototype, 'write'))
+    for (; at < body.length; at += 8) expect(decoder.push(body.subarray(at, at + 8))).toBe(fault)
+    expect(decoder.push(encode(Buffer.from('more')))).toBe(fault)
+    expect(decoder.end()).toBe(fault)
+    for (const write of writes) expect(write).not.toHaveBeenCalled()
+  })
+
+  it('is known, and no body in it is no fault', () => {
+    expect(contentCodings.knows(name)).toBe(true)
+    expect(decode(name, Buffer.alloc(0))).toBe('')
+  })
 
   it('gives the same bytes however the body was cut', () => {
     fc.assert(
@@ -81,6 +107,8 @@ it('reads all members of a body of several', () => {
 it('knows no other, and not many in a row', () => {
   for (const name of ['compress', 'gzip, aes128gcm', 'gzip, gzip, gzip, gzip']) {
     expect(contentCodings.open(name, 100)).toBeUndefined()
+    expect(contentCodings.knows(name)).toBe(false)
+    expect(decode(name, Buffer.from('a text'))).toBe('broken')
   }
 })
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Outcome } from '../../../src/guardrail/guardrail.ts'
-import { canIntervene, decide, mostTelling } from '../../../src/policy/decide.ts'
+import { canIntervene, decide, isFinal, mostTelling } from '../../../src/policy/decide.ts'
 import type { Action } from '../../../src/policy/policy.ts'
 import { flagWord, rule } from '../../support/policies.ts'
 
@@ -60,6 +60,21 @@ describe('the truth table', () => {
     const decision = decide([one(outcome, action, fail)])
     const said = decision.kind === 'redact' ? 'redact' : `${decision.kind} ${decision.because}`
     expect(said).toBe(expected)
+  })
+
+  test('an outcome is final exactly when no other can change the decision', () => {
+    const outcomes = [clean, flagged, spanless, findingless, failed, partly]
+    const all = outcomes.flatMap(outcome =>
+      (['block', 'redact', 'alert'] as const).flatMap(action =>
+        (['fail-open', 'fail-closed'] as const).map(fail => one(outcome, action, fail)),
+      ),
+    )
+    for (const first of all) {
+      const alone = JSON.stringify(decide([first]))
+      const holds = all.every(other => JSON.stringify(decide([first, other])) === alone)
+      expect(isFinal(first)).toBe(holds)
+    }
+    expect(all.filter(isFinal).length).toBeGreaterThan(0)
   })
 
   test('over several rules the strictest wins, in any order', () => {
