@@ -1,5 +1,5 @@
 import type { Role, TextSegment } from '../llm/format.ts'
-import type { Finding, Verdict } from './guardrail.ts'
+import type { DetectorResult, Finding, Verdict } from './guardrail.ts'
 import { failureReason, GuardrailFailure } from './guardrail.ts'
 
 /** A stretch of one segment, as it goes to a service: the whole text unless that is too long for one request. */
@@ -13,7 +13,7 @@ export interface Piece {
 }
 
 /** One scan sends at most so many requests; a longer text is `over-limit`. */
-const MAX_REQUESTS = 20
+export const MAX_REQUESTS = 20
 /** What two stretches of one text share, so that a phrase across the cut stands whole in one of them. */
 const OVERLAP_CHARS = 200
 
@@ -28,10 +28,10 @@ export function batchesOf(segments: readonly TextSegment[], maxChars: number): r
   for (const [index, { role, text }] of segments.entries()) {
     if (text.trim() === '') continue
     for (const { start, end } of stretchesOf(text, maxChars)) {
+      // Services refuse blank text, and with it the rest of the request.
+      if (text.slice(start, end).trim() === '') continue
       if (end - start > room) {
-        if (batches.length === MAX_REQUESTS) {
-          throw new GuardrailFailure('over-limit', `the text needs more than ${MAX_REQUESTS} requests`)
-        }
+        if (batches.length === MAX_REQUESTS) throw tooManyRequests()
         batches.push([])
         room = maxChars
       }
@@ -42,13 +42,36 @@ export function batchesOf(segments: readonly TextSegment[], maxChars: number): r
   return batches
 }
 
+function tooManyRequests(): GuardrailFailure {
+  return new GuardrailFailure('over-limit', `the text needs more than ${MAX_REQUESTS} requests`)
+}
+
+/** The text in pieces of at most `maxChars` UTF-16 units, cut and overlapping as in batches; blank ones are left out. */
+export function splitText(text: string, maxChars: number): readonly string[] {
+  return Array.from(stretchesOf(text, maxChars), ({ start, end }) => text.slice(start, end)).filter(
+    piece => piece.trim() !== '',
+  )
+}
+
+/**
+ * What belongs to one message, or to one choice of an answer, as one text in its own order, also where choices are
+ * interleaved: for services that know no roles. Blank texts hold nothing to judge.
+ */
+export function messageTexts(segments: readonly TextSegment[]): readonly string[] {
+  const byMessage = Map.groupBy(
+    segments.filter(({ text }) => text.trim() !== ''),
+    ({ message }) => message,
+  )
+  return [...byMessage.values()].map(own => own.map(({ text }) => text).join('\n'))
+}
+
 interface Stretch {
   readonly start: number
   readonly end: number
 }
 
 function* stretchesOf(text: string, maxChars: number): Generator<Stretch> {
-  const overlap = Math.min(OVERLAP_CHARS, maxChars >> 2)
+  const overlap = overlapOf(maxChars)
   let start = 0
   while (text.length - start > maxChars) {
     const end = cutBefore(text, start, start + maxChars)
@@ -58,11 +81,16 @@ function* stretchesOf(text: string, maxChars: number): Generator<Stretch> {
   yield { start, end: text.length }
 }
 
+/** How much of a stretch of this length its neighbour repeats. */
+export function overlapOf(chars: number): number {
+  return Math.min(OVERLAP_CHARS, chars >> 2)
+}
+
 /** In order of preference. Each match ends where the text may be cut. */
 const BOUNDARIES = [/\n\s*\n/g, /[.!?]\s+|[。！？\n]/g, /\s+/g]
 
 /** The last good place to cut in the last quarter of [start, limit). */
-function cutBefore(text: string, start: number, limit: number): number {
+export function cutBefore(text: string, start: number, limit: number): number {
   const from = limit - ((limit - start) >> 2)
   const tail = text.slice(from, limit)
   for (const boundary of BOUNDARIES) {
@@ -74,7 +102,7 @@ function cutBefore(text: string, start: number, limit: number): number {
 }
 
 /** `at`, or the place before it when it stands inside of a surrogate pair. */
-function betweenCharacters(text: string, at: number): number {
+export function betweenCharacters(text: string, at: number): number {
   return (text.codePointAt(at - 1) ?? 0) > 0xffff ? at - 1 : at
 }
 
@@ -95,25 +123,83 @@ export function newestWithin(segments: readonly TextSegment[], maxChars: number)
  * fail, what others found still counts, and one finding without a place says that not all was judged: nothing can be
  * redacted then. Where none found anything, the failure is thrown.
  */
-export async function askAll(
-  batches: readonly (readonly Piece[])[],
-  ask: (batch: readonly Piece[]) => Promise<Verdict>,
+export async function askAll<Batch>(
+  batches: readonly Batch[],
+  ask: (batch: Batch) => Promise<Verdict>,
 ): Promise<Verdict> {
-  const settled = await Promise.allSettled(batches.map(ask))
+  const settled = await Promise.allSettled(batches.map(batch => ask(batch)))
   const verdicts = settled.flatMap(one => (one.status === 'fulfilled' ? [one.value] : []))
-  const failed = settled.find(one => one.status === 'rejected')
-  const requestId = (
-    verdicts.find(({ kind, requestId }) => kind === 'flagged' && requestId !== undefined) ??
-    verdicts.find(({ requestId }) => requestId !== undefined)
-  )?.requestId
-  const findings = verdicts.flatMap(verdict => (verdict.kind === 'flagged' ? verdict.findings : []))
-  if (findings.length > 0) {
-    const all = failed === undefined ? findings : [...findings, { detector: 'unscanned' }]
-    const incomplete = failed && failureReason(failed.reason)
-    return { kind: 'flagged', findings: distinct(all), requestId, incomplete }
+  const failures = settled.flatMap(one => (one.status === 'rejected' ? [one.reason] : []))
+  return together(verdicts, failures)
+}
+
+/**
+ * As askAll, for services that tell no places: the first that is flagged decides, and ends the other requests. A
+ * failure does not end them, so that it cannot hide a flagged answer. Throws GuardrailFailure `over-limit` when there
+ * are too many batches.
+ */
+export async function askUntilFlagged<Batch>(
+  batches: readonly Batch[],
+  ask: (batch: Batch, signal: AbortSignal) => Promise<Verdict>,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  if (batches.length > MAX_REQUESTS) throw tooManyRequests()
+  const decided = new AbortController()
+  const until = AbortSignal.any([signal, decided.signal])
+  const verdicts: Verdict[] = []
+  const failures: unknown[] = []
+  const askOne = async (batch: Batch): Promise<void> => {
+    try {
+      const verdict = await ask(batch, until)
+      verdicts.push(verdict)
+      if (verdict.kind === 'flagged') decided.abort()
+    } catch (error) {
+      // What was cut short by a flagged answer did not fail.
+      if (!decided.signal.aborted) failures.push(error)
+    }
   }
-  if (failed !== undefined) throw failed.reason
+  await Promise.all(batches.map(askOne))
+  return together(verdicts, failures)
+}
+
+function together(verdicts: readonly Verdict[], failures: readonly unknown[]): Verdict {
+  const flagged = verdicts.filter(verdict => verdict.kind === 'flagged')
+  const requestId = [...flagged, ...verdicts].find(verdict => verdict.requestId !== undefined)?.requestId
+  const [failed] = failures
+  const findings = flagged.flatMap(verdict => verdict.findings)
+  if (findings.length > 0) {
+    const all = failures.length === 0 ? findings : [...findings, { detector: 'unscanned' }]
+    const breakdown = mergedBreakdown(flagged.flatMap(verdict => verdict.breakdown ?? []))
+    const incomplete =
+      failures.length === 0
+        ? flagged.find(one => one.incomplete !== undefined)?.incomplete
+        : failureReason(failed)
+    return { kind: 'flagged', findings: distinct(all), requestId, breakdown, incomplete }
+  }
+  if (failures.length > 0) throw failed
   return { kind: 'clean', requestId }
+}
+
+/** Each detector once, as it came to the most: a scan of several requests has it in each of their answers. */
+export function mergedBreakdown(results: readonly DetectorResult[]): readonly DetectorResult[] | undefined {
+  if (results.length === 0) return undefined
+  const merged = new Map<string, DetectorResult>()
+  for (const result of results) {
+    const known = merged.get(result.detector)
+    if (known === undefined || isStronger(result, known)) merged.set(result.detector, result)
+  }
+  return [...merged.values()]
+}
+
+function isStronger(one: DetectorResult, other: DetectorResult): boolean {
+  if (one.detected !== other.detected) return one.detected
+  if (one.score !== other.score) return (one.score ?? -1) > (other.score ?? -1)
+  return levelNumber(one) > levelNumber(other)
+}
+
+/** As in `severity_4`. A service's other words have no order that is known here. */
+function levelNumber({ level = '' }: DetectorResult): number {
+  return Number(/\d+$/.exec(level)?.[0] ?? -1)
 }
 
 /** Each detector and place once, with its highest score: stretches of one text overlap. */

@@ -1,10 +1,14 @@
 import { z } from 'zod'
 import { assertNever } from '../errors.ts'
+import { askService, type GuardrailDeps } from '../service/ask-service.ts'
+import type { PostJson } from '../service/http-client.ts'
+import { type ServiceConfig, serviceKeys } from '../service/service-config.ts'
 import { azureContentSafety } from './azure-content-safety/azure-content-safety.ts'
 import { bedrock } from './bedrock/bedrock.ts'
-import type { Guardrail } from './guardrail.ts'
-import type { PostJson } from './http-client.ts'
+import { bedrockChecks } from './bedrock-checks/bedrock-checks.ts'
+import type { Guardrail, LocalGuardrail, RemoteGuardrail } from './guardrail.ts'
 import { keywords } from './keywords/keywords.ts'
+import type { KindGuide } from './kind-guide.ts'
 import { lakera } from './lakera/lakera.ts'
 import { llmJudge } from './llm-judge/llm-judge.ts'
 import { localPii } from './local-pii/local-pii.ts'
@@ -15,11 +19,6 @@ import { presidio } from './presidio/presidio.ts'
 import { regex } from './regex/regex.ts'
 import { webhook } from './webhook/webhook.ts'
 
-/** What guardrails need from outside: nothing but a way to ask their service. */
-export interface GuardrailDeps {
-  readonly postJson: PostJson
-}
-
 /** What is known of a kind without a config: for the schema, for secrets, and for what may run without a network. */
 export interface GuardrailKind {
   /** Strict, with `kind` as a literal. */
@@ -27,12 +26,17 @@ export interface GuardrailKind {
   /** Keys whose value may be a secret reference and is masked wherever the config is shown. */
   readonly secretKeys: readonly string[]
   readonly locality: Guardrail['locality']
+  readonly guide: KindGuide
 }
+
+/** The keys that every kind with a service has beside its own. */
+export const serviceKeysSchema = z.strictObject(serviceKeys())
 
 /** The config of any one guardrail, told apart by `kind`. */
 export const guardrailConfigSchema = z.discriminatedUnion('kind', [
   lakera.configSchema,
   bedrock.configSchema,
+  bedrockChecks.configSchema,
   openaiModeration.configSchema,
   azureContentSafety.configSchema,
   modelArmor.configSchema,
@@ -52,6 +56,7 @@ export type GuardrailConfig = z.output<typeof guardrailConfigSchema>
 export const guardrailKinds: Readonly<Record<GuardrailConfig['kind'], GuardrailKind>> = {
   lakera,
   bedrock,
+  'bedrock-checks': bedrockChecks,
   'openai-moderation': openaiModeration,
   'azure-content-safety': azureContentSafety,
   'model-armor': modelArmor,
@@ -69,11 +74,23 @@ export const guardrailKinds: Readonly<Record<GuardrailConfig['kind'], GuardrailK
  * Throws WeirError `bad-config` for what only shows now, such as a resolved key that no header can carry.
  */
 export function createGuardrail(name: string, config: GuardrailConfig, deps: GuardrailDeps): Guardrail {
+  return 'timeout' in config
+    ? askService(name, config, deps, postJson => createRemote(name, config, postJson))
+    : createLocal(name, config)
+}
+
+type RemoteConfig = Extract<GuardrailConfig, ServiceConfig>
+type LocalConfig = Exclude<GuardrailConfig, ServiceConfig>
+
+function createRemote(name: string, config: RemoteConfig, postJson: PostJson): RemoteGuardrail {
+  const deps = { postJson }
   switch (config.kind) {
     case 'lakera':
       return lakera.create(name, config, deps)
     case 'bedrock':
       return bedrock.create(name, config, deps)
+    case 'bedrock-checks':
+      return bedrockChecks.create(name, config, deps)
     case 'openai-moderation':
       return openaiModeration.create(name, config, deps)
     case 'azure-content-safety':
@@ -86,6 +103,13 @@ export function createGuardrail(name: string, config: GuardrailConfig, deps: Gua
       return webhook.create(name, config, deps)
     case 'llm-judge':
       return llmJudge.create(name, config, deps)
+    default:
+      return assertNever(config)
+  }
+}
+
+function createLocal(name: string, config: LocalConfig): LocalGuardrail {
+  switch (config.kind) {
     case 'keywords':
       return keywords.create(name, config)
     case 'regex':

@@ -1,7 +1,11 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { z } from 'zod'
+import {
+  type JudgingServer,
+  type StubAnswer,
+  type StubFault,
+  type StubRequest,
+  startJudgingServer,
+} from './judging-server.ts'
 
 /** A prompt or document with this in it is an attack. */
 export const ATTACK_MARKER = 'ATTACK-ME'
@@ -46,35 +50,14 @@ type Asked =
 
 type Operation = Asked['operation']
 
-/** What the stub does instead of judging. */
-export type ContentSafetyStubFault =
-  | { readonly kind: 'status'; readonly status: number }
-  /** Takes the request and never answers. */
-  | { readonly kind: 'hang' }
-  /** Sends half of the answer and drops the connection. */
-  | { readonly kind: 'cut' }
-  /** Closes the connection without an answer. */
-  | { readonly kind: 'reset' }
-  /** 200 with exactly this body. */
-  | { readonly kind: 'body'; readonly body: string }
-  /** 307 with the answer as its body. */
-  | { readonly kind: 'redirect'; readonly location: string }
-
-export interface ContentSafetyStub {
-  /** The resource's endpoint: protocol and host. */
-  readonly endpoint: string
+export interface ContentSafetyStub extends Omit<JudgingServer, 'requests'> {
   /** The accepted bodies, in order of arrival. */
   readonly shieldRequests: readonly ShieldRequest[]
   readonly analyzeRequests: readonly AnalyzeRequest[]
   /** Why requests were refused. */
   readonly refusals: readonly string[]
-  /** Resolves when a client went away before its answer. */
-  readonly abandoned: Promise<void>
-  /** Resolves when `count` requests were accepted. */
-  waitForRequests(count: number): Promise<void>
   /** Every request of the operation gets this. */
-  fail(operation: Operation, fault: ContentSafetyStubFault): void
-  close(): Promise<void>
+  fail(operation: Operation, fault: StubFault): void
 }
 
 interface StubOptions {
@@ -84,98 +67,45 @@ interface StubOptions {
   readonly apiVersion?: string
 }
 
-interface StubState {
-  readonly options: StubOptions
-  readonly shieldRequests: ShieldRequest[]
-  readonly analyzeRequests: AnalyzeRequest[]
-  readonly refusals: string[]
-  readonly faults: Map<Operation, ContentSafetyStubFault>
-  readonly abandoned: PromiseWithResolvers<void>
-  accepted: number
-  waiters: { readonly count: number; readonly resolve: () => void }[]
-}
-
-/** Azure AI Content Safety 2024-09-01 as its OpenAPI file describes it, on a free port of 127.0.0.1. */
+/** Azure AI Content Safety 2024-09-01 as its OpenAPI file describes it; its origin is the resource's endpoint. */
 export async function startContentSafetyStub(options: StubOptions = {}): Promise<ContentSafetyStub> {
-  const state: StubState = {
-    options,
-    shieldRequests: [],
-    analyzeRequests: [],
-    refusals: [],
-    faults: new Map(),
-    abandoned: Promise.withResolvers<void>(),
-    accepted: 0,
-    waiters: [],
-  }
-  const server = createServer((request, response) => {
-    handle(state, request, response).catch(() => response.destroy())
+  const shieldRequests: ShieldRequest[] = []
+  const analyzeRequests: AnalyzeRequest[] = []
+  const refusals: string[] = []
+  const server = await startJudgingServer((request): StubAnswer => {
+    const checked = check(options, request)
+    if (checked.kind === 'refused') {
+      refusals.push(checked.why)
+      const error = { code: 'InvalidRequestBody', message: checked.why }
+      return { status: checked.status, json: { error }, headers: { 'x-ms-error-code': error.code } }
+    }
+    const { asked } = checked
+    if (asked.operation === 'analyze') analyzeRequests.push(asked.body)
+    else shieldRequests.push(asked.body)
+    const json = asked.operation === 'analyze' ? analyze(asked.body) : shield(asked.body)
+    return { status: 200, json, headers: { 'apim-request-id': '4f2c9f3e-check' } }
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  return {
-    endpoint: `http://127.0.0.1:${port}`,
-    shieldRequests: state.shieldRequests,
-    analyzeRequests: state.analyzeRequests,
-    refusals: state.refusals,
-    abandoned: state.abandoned.promise,
-    waitForRequests: count =>
-      new Promise(resolve => {
-        if (state.accepted >= count) resolve()
-        else state.waiters.push({ count, resolve })
-      }),
-    fail: (operation, fault) => void state.faults.set(operation, fault),
-    close: () =>
-      new Promise(resolve => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
-  }
-}
-
-async function handle(state: StubState, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  response.on('close', () => {
-    if (!response.writableFinished) state.abandoned.resolve()
-  })
-  const checked = check(state.options, request, await readAll(request))
-  if (checked.kind === 'refused') {
-    state.refusals.push(checked.why)
-    const error = { code: 'InvalidRequestBody', message: checked.why }
-    response.setHeader('x-ms-error-code', error.code)
-    respond(response, checked.status, JSON.stringify({ error }))
-    return
-  }
-  const { asked } = checked
-  if (asked.operation === 'analyze') state.analyzeRequests.push(asked.body)
-  else state.shieldRequests.push(asked.body)
-  state.accepted++
-  state.waiters = state.waiters.filter(({ count, resolve }) => {
-    if (state.accepted < count) return true
-    resolve()
-    return false
-  })
-  const answer = JSON.stringify(asked.operation === 'analyze' ? analyze(asked.body) : shield(asked.body))
-  const fault = state.faults.get(asked.operation)
-  if (fault === undefined) respond(response, 200, answer)
-  else misbehave(fault, response, answer)
+  const fail = (operation: Operation, fault: StubFault) =>
+    server.failWhere(({ path }) => path.includes(`text:${operation}?`), fault)
+  return { ...server, shieldRequests, analyzeRequests, refusals, fail }
 }
 
 type Checked =
   | { readonly kind: 'ok'; readonly asked: Asked }
   | { readonly kind: 'refused'; readonly status: number; readonly why: string }
 
-function check(options: StubOptions, request: IncomingMessage, body: string): Checked {
+function check(options: StubOptions, request: StubRequest): Checked {
   const refused = (status: number, why: string): Checked => ({ kind: 'refused', status, why })
-  const [path, query] = (request.url ?? '').split('?')
-  if (request.method !== 'POST') return refused(405, 'only POST')
+  const [path, query] = request.path.split('?')
   if (query !== `api-version=${options.apiVersion ?? '2024-09-01'}`) return refused(404, 'no such version')
   if (request.headers['ocp-apim-subscription-key'] !== options.apiKey) return refused(401, 'access denied')
   if (path === '/contentsafety/text:shieldPrompt') {
-    const parsed = shieldSchema.safeParse(JSON.parse(body))
+    const parsed = shieldSchema.safeParse(request.json)
     if (!parsed.success) return refused(400, z.prettifyError(parsed.error))
     return { kind: 'ok', asked: { operation: 'shieldPrompt', body: parsed.data } }
   }
   if (path === '/contentsafety/text:analyze') {
-    const parsed = analyzeSchema.safeParse(JSON.parse(body))
+    const parsed = analyzeSchema.safeParse(request.json)
     if (!parsed.success) return refused(400, z.prettifyError(parsed.error))
     return { kind: 'ok', asked: { operation: 'analyze', body: parsed.data } }
   }
@@ -206,40 +136,4 @@ function analyze(request: AnalyzeRequest) {
       severity: rounded(severities.get(name.toUpperCase()) ?? 0),
     })),
   }
-}
-
-function misbehave(fault: ContentSafetyStubFault, response: ServerResponse, answer: string): void {
-  switch (fault.kind) {
-    case 'status':
-      respond(response, fault.status, '{"error":{"code":"InternalError","message":"as the test wants"}}')
-      return
-    case 'hang':
-      return
-    case 'cut':
-      response.writeHead(200, { 'content-type': 'application/json', 'content-length': answer.length })
-      response.write(answer.slice(0, answer.length / 2), () => response.destroy())
-      return
-    case 'reset':
-      response.destroy()
-      return
-    case 'body':
-      respond(response, 200, fault.body)
-      return
-    case 'redirect':
-      response.writeHead(307, { location: fault.location }).end(answer)
-      return
-    default:
-      fault satisfies never
-  }
-}
-
-function respond(response: ServerResponse, status: number, body: string): void {
-  const headers = { 'content-type': 'application/json', 'apim-request-id': '4f2c9f3e-check' }
-  response.writeHead(status, headers).end(body)
-}
-
-async function readAll(request: IncomingMessage): Promise<string> {
-  const chunks: Uint8Array[] = []
-  for await (const chunk of request) chunks.push(chunk)
-  return Buffer.concat(chunks).toString('utf8')
 }

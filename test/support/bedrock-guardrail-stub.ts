@@ -3,8 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { z } from 'zod'
-import type { AccessKey } from './sigv4.ts'
-import { signatureFault } from './sigv4.ts'
+import { type AwsAuth, awsAuthRefusal } from './aws-auth.ts'
 
 const requestSchema = z.strictObject({
   source: z.enum(['INPUT', 'OUTPUT']),
@@ -37,7 +36,7 @@ export type BedrockStubFault =
   | { readonly kind: 'redirect'; readonly location: string }
 
 export interface BedrockStubOptions {
-  readonly auth: { readonly apiKey: string } | { readonly accessKey: AccessKey }
+  readonly auth: AwsAuth
   readonly region?: string
   /** As in the path, decoded. */
   readonly guardrail?: string
@@ -53,6 +52,8 @@ export interface BedrockStub {
   /** Why requests were refused, in order. */
   readonly refusals: readonly string[]
   waitForRequests(count: number): Promise<void>
+  /** From now on these are let in, and no others. */
+  accept(auth: AwsAuth): void
   /** The next accepted request without a fault of its own gets this one. */
   failNext(fault: BedrockStubFault): void
   /** Answers every text with this in it by the fault. */
@@ -62,6 +63,7 @@ export interface BedrockStub {
 
 interface StubState {
   readonly options: BedrockStubOptions
+  auth: AwsAuth
   readonly requests: BedrockStubRequest[]
   readonly refusals: string[]
   readonly queued: BedrockStubFault[]
@@ -73,6 +75,7 @@ interface StubState {
 export async function startBedrockStub(options: BedrockStubOptions): Promise<BedrockStub> {
   const state: StubState = {
     options,
+    auth: options.auth,
     requests: [],
     refusals: [],
     queued: [],
@@ -92,6 +95,9 @@ export async function startBedrockStub(options: BedrockStubOptions): Promise<Bed
       state.requests.length >= count
         ? Promise.resolve()
         : new Promise(resolve => state.waiters.push({ count, resolve })),
+    accept: auth => {
+      state.auth = auth
+    },
     failNext: fault => void state.queued.push(fault),
     failFor: (marker, fault) => void state.marked.set(marker, fault),
     close: () =>
@@ -104,7 +110,7 @@ export async function startBedrockStub(options: BedrockStubOptions): Promise<Bed
 
 async function handle(state: StubState, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const body = await readAll(request)
-  const checked = check(state.options, request, body)
+  const checked = check(state, request, body)
   if (checked.kind === 'refused') {
     state.refusals.push(checked.message)
     respondError(response, checked.status, checked.type, checked.message)
@@ -126,7 +132,7 @@ type Checked =
   | { readonly kind: 'ok'; readonly request: BedrockStubRequest }
   | { readonly kind: 'refused'; readonly status: number; readonly type: string; readonly message: string }
 
-function check(options: BedrockStubOptions, request: IncomingMessage, body: string): Checked {
+function check({ options, auth }: StubState, request: IncomingMessage, body: string): Checked {
   const refused = (status: number, type: string, message: string): Checked => ({
     kind: 'refused',
     status,
@@ -136,8 +142,8 @@ function check(options: BedrockStubOptions, request: IncomingMessage, body: stri
   const id = encodeURIComponent(options.guardrail ?? 'gr1')
   if (request.method !== 'POST' || request.url !== `/guardrail/${id}/version/${options.version ?? '1'}/apply`)
     return refused(404, 'ResourceNotFoundException', `no such path ${request.url}`)
-  const denied = authFault(options, request, body)
-  if (denied !== undefined) return refused(403, 'AccessDeniedException', denied)
+  const denied = awsAuthRefusal(auth, request, body, `${options.region ?? 'eu-west-1'}/bedrock`)
+  if (denied !== undefined) return refused(403, denied.type, denied.message)
   if (request.headers['content-type'] !== 'application/json') {
     return refused(415, 'UnsupportedMediaType', 'not JSON')
   }
@@ -153,21 +159,6 @@ function check(options: BedrockStubOptions, request: IncomingMessage, body: stri
 /** As the service words it. */
 export function tooLarge(units: number, max: number): string {
   return `Input text size (${units} text units) exceeds the maximum allowed (${max} text units) for the content filter policy (Classic tier).`
-}
-
-function authFault(
-  { auth, region = 'eu-west-1' }: BedrockStubOptions,
-  request: IncomingMessage,
-  body: string,
-): string | undefined {
-  const headers = Object.fromEntries(
-    Object.entries(request.headers).map(([name, value]) => [name, String(value)]),
-  )
-  if ('apiKey' in auth) {
-    return headers.authorization === `Bearer ${auth.apiKey}` ? undefined : 'wrong or missing API key'
-  }
-  const signed = { method: request.method ?? '', path: request.url ?? '', headers, body }
-  return signatureFault(signed, auth.accessKey, `${region}/bedrock`)
 }
 
 function isGuarded({ text: { qualifiers } }: BedrockStubRequest['content'][number]): boolean {
@@ -192,9 +183,12 @@ function judge(request: BedrockStubRequest) {
     [...new Set(all.match(pattern))].map(match => ({ match, ...entry }))
   const blocked = { action: 'BLOCKED', detected: true }
   const masked = { action: 'ANONYMIZED', detected: true }
-  const filters = Object.entries(FILTERS)
-    .filter(([marker]) => all.includes(marker))
-    .map(([, type]) => ({ type, confidence: 'HIGH', filterStrength: 'LOW', ...blocked }))
+  // Only the whole scope tells of filters that found nothing.
+  const idle = { confidence: 'NONE', filterStrength: 'LOW', action: 'NONE', detected: false }
+  const filters = Object.entries(FILTERS).flatMap(([marker, type]) => {
+    if (all.includes(marker)) return [{ type, confidence: 'HIGH', filterStrength: 'LOW', ...blocked }]
+    return request.outputScope === 'FULL' ? [{ type, ...idle }] : []
+  })
   const watched = all.includes('WATCH-ME')
     ? [{ type: 'VIOLENCE', confidence: 'LOW', filterStrength: 'LOW', action: 'NONE', detected: true }]
     : []

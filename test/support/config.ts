@@ -1,7 +1,9 @@
 import { compile } from '../../src/config/compile.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import type { Snapshot } from '../../src/config/snapshot.ts'
-import { createHttpClient } from '../../src/guardrail/http-client.ts'
+import { createHttpClient } from '../../src/service/http-client.ts'
+import { openVerdictCaches } from '../../src/verdict-cache/verdict-caches.ts'
+import { guardrailDeps } from './guard-http.ts'
 
 /** A snapshot from the text of a config, as `serve` makes it; references find only what `env` holds. */
 export function snapshotOf(text: string, env: Record<string, string> = {}): Snapshot {
@@ -10,5 +12,12 @@ export function snapshotOf(text: string, env: Record<string, string> = {}): Snap
     throw new Error(`no file ${path} in a test`)
   }
   const loaded = loadConfig(text, { env, readFile })
-  return compile(loaded, { guardrails: { postJson: http.postJson }, close: http.close })
+  const caches = openVerdictCaches(() => {})
+  return compile(loaded, {
+    guardrails: guardrailDeps(http.connect),
+    caches,
+    close: async () => {
+      await Promise.all([http.close(), caches.close()])
+    },
+  })
 }

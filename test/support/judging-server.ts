@@ -6,6 +6,8 @@ import type { AddressInfo } from 'node:net'
 export interface StubRequest {
   readonly path: string
   readonly headers: IncomingMessage['headers']
+  /** As it came. */
+  readonly body: string
   /** Undefined for what is not JSON. */
   readonly json: unknown
 }
@@ -13,6 +15,7 @@ export interface StubRequest {
 export interface StubAnswer {
   readonly status: number
   readonly json: unknown
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /** What the server does instead of judging. */
@@ -20,7 +23,10 @@ export type StubFault =
   | { readonly kind: 'status'; readonly status: number }
   /** Takes the request and never answers. */
   | { readonly kind: 'hang' }
+  /** Closes the connection without an answer. */
   | { readonly kind: 'reset' }
+  /** The whole answer, of which a byte seems to be missing when the connection drops. */
+  | { readonly kind: 'cut' }
   /** 200 with exactly this body. */
   | { readonly kind: 'body'; readonly body: string }
   /** 307 with the answer as its body, which a client that looks at the body only would take. */
@@ -35,9 +41,18 @@ export interface JudgingServer {
   waitForRequests(count: number): Promise<void>
   /** Resolves when a client has gone without waiting for its answer. */
   readonly hungUp: Promise<void>
-  /** The next request gets this fault; faults queue up. */
-  failNext(fault: StubFault): void
+  /** Resolves when so many clients have. */
+  waitForHangUps(count: number): Promise<void>
+  /** The next requests get these faults, in order of arrival; faults queue up. */
+  failNext(...faults: readonly StubFault[]): void
+  /** Every request that `matches` gets this one, unless a fault waits for the next; what was said last counts. */
+  failWhere(matches: (request: StubRequest) => boolean, fault: StubFault): void
   close(): Promise<void>
+}
+
+/** What a stub of a service offers whose requests are of one shape: those that it accepted, decoded. */
+export interface ServiceStub<Request> extends Omit<JudgingServer, 'requests'> {
+  readonly requests: readonly Request[]
 }
 
 /** A guard service on a free port of 127.0.0.1: takes POSTs of JSON, and answers what `judge` says. */
@@ -45,31 +60,35 @@ export async function startJudgingServer(
   judge: (request: StubRequest) => StubAnswer,
 ): Promise<JudgingServer> {
   const requests: StubRequest[] = []
-  const faults: StubFault[] = []
-  const hungUp = Promise.withResolvers<void>()
-  let waiters: { readonly count: number; readonly resolve: () => void }[] = []
-  const server = createServer((request, response) => {
+  const queued: StubFault[] = []
+  const rules: { readonly matches: (request: StubRequest) => boolean; readonly fault: StubFault }[] = []
+  const watch = new Watch()
+  let hangUps = 0
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     response.on('close', () => {
-      if (!response.writableFinished) hungUp.resolve()
+      if (!response.writableFinished) hangUps += 1
+      watch.look()
     })
-    readRequest(request).then(
-      seen => {
-        requests.push(seen)
-        respond(response, checkEnvelope(request) ?? judge(seen), faults.shift())
-        waiters = waiters.filter(({ count, resolve }) => requests.length < count || resolve())
-      },
-      () => response.destroy(),
-    )
+    const seen = await readRequest(request)
+    requests.push(seen)
+    const answer = checkEnvelope(request) ?? judge(seen)
+    const fault = queued.shift() ?? rules.findLast(({ matches }) => matches(seen))?.fault
+    watch.look()
+    respond(response, answer, fault)
+  }
+  const server = createServer((request, response) => {
+    handle(request, response).catch(() => response.destroy())
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   return {
     origin: `http://127.0.0.1:${port}`,
     requests,
-    waitForRequests: count =>
-      requests.length >= count ? Promise.resolve() : new Promise(resolve => waiters.push({ count, resolve })),
-    hungUp: hungUp.promise,
-    failNext: fault => void faults.push(fault),
+    waitForRequests: count => watch.until(() => requests.length >= count),
+    hungUp: watch.until(() => hangUps > 0),
+    waitForHangUps: count => watch.until(() => hangUps >= count),
+    failNext: (...faults) => void queued.push(...faults),
+    failWhere: (matches, fault) => void rules.push({ matches, fault }),
     close: () =>
       new Promise(resolve => {
         server.close(() => resolve())
@@ -78,11 +97,25 @@ export async function startJudgingServer(
   }
 }
 
+/** Lets tests wait for what they look for, which is looked at whenever something happened. */
+class Watch {
+  #waiting: { readonly holds: () => boolean; readonly resolve: () => void }[] = []
+
+  until(holds: () => boolean): Promise<void> {
+    if (holds()) return Promise.resolve()
+    return new Promise(resolve => this.#waiting.push({ holds, resolve }))
+  }
+
+  look(): void {
+    this.#waiting = this.#waiting.filter(({ holds, resolve }) => !holds() || resolve())
+  }
+}
+
 async function readRequest(request: IncomingMessage): Promise<StubRequest> {
   const chunks: Uint8Array[] = []
   for await (const chunk of request) chunks.push(chunk)
   const text = Buffer.concat(chunks).toString('utf8')
-  return { path: request.url ?? '', headers: request.headers, json: parsed(text) }
+  return { path: request.url ?? '', headers: request.headers, body: text, json: parsed(text) }
 }
 
 function parsed(text: string): unknown {
@@ -100,25 +133,36 @@ function checkEnvelope(request: IncomingMessage): StubAnswer | undefined {
   return undefined
 }
 
-function respond(response: ServerResponse, answer: StubAnswer, fault: StubFault | undefined): void {
-  const json = JSON.stringify(answer.json)
+function respond(
+  response: ServerResponse,
+  { status, json, headers }: StubAnswer,
+  fault: StubFault | undefined,
+): void {
+  const body = JSON.stringify(json)
+  const send = (status: number, text: string): void => {
+    response.writeHead(status, { ...headers, 'content-type': 'application/json' }).end(text)
+  }
   switch (fault?.kind) {
     case undefined:
-      response.writeHead(answer.status, { 'content-type': 'application/json' }).end(json)
+      send(status, body)
       return
     case 'status':
-      response.writeHead(fault.status, { 'content-type': 'application/json' }).end(json)
+      send(fault.status, body)
       return
     case 'hang':
       return
     case 'reset':
       response.destroy()
       return
+    case 'cut':
+      response.writeHead(200, { 'content-length': Buffer.byteLength(body) + 1 })
+      response.write(body, () => response.destroy())
+      return
     case 'body':
-      response.writeHead(200, { 'content-type': 'application/json' }).end(fault.body)
+      send(200, fault.body)
       return
     case 'redirect':
-      response.writeHead(307, { location: fault.location }).end(json)
+      response.writeHead(307, { location: fault.location }).end(body)
       return
     default:
       fault satisfies never

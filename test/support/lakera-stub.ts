@@ -1,34 +1,12 @@
-import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { z } from 'zod'
+import type { LakeraOffsets, LakeraStubRequest } from './lakera-judge.ts'
+import { judge, requestSchema } from './lakera-judge.ts'
 
-/** A text with this in it is flagged as a prompt attack. */
-export const FLAG_MARKER = 'FLAG-ME'
-/** A text with this in it is flagged as holding an e-mail address. */
-export const PII_MARKER = 'PII-ME'
-
-const contentPart = z.strictObject({ type: z.literal('text'), text: z.string().min(1) })
-
-/** The documented keys and nothing else; content is text and never empty, or the service answers 400. */
-const requestSchema = z.strictObject({
-  messages: z
-    .array(
-      z.strictObject({
-        role: z.enum(['user', 'assistant', 'system', 'tool', 'developer']),
-        content: z.union([z.string().regex(/\S/), z.array(contentPart).min(1)]),
-      }),
-    )
-    .min(1),
-  project_id: z.string().min(1).optional(),
-  payload: z.boolean().optional(),
-  breakdown: z.boolean().optional(),
-  dev_info: z.boolean().optional(),
-  metadata: z.record(z.string(), z.unknown()).optional(),
-})
-
-export type LakeraStubRequest = z.output<typeof requestSchema>
+export type { LakeraOffsets } from './lakera-judge.ts'
+export { CARD_MARKER, FLAG_MARKER, PII_MARKER, PROFANITY_MARKER } from './lakera-judge.ts'
 
 /** What the stub does instead of judging. */
 export type LakeraStubFault =
@@ -57,6 +35,8 @@ export interface LakeraStubOptions {
   readonly apiKey?: string
   /** The projects that exist; without it any does. */
   readonly projects?: readonly string[]
+  /** A longer body is answered with 413. */
+  readonly maxBytes?: number
 }
 
 export interface LakeraStub {
@@ -64,6 +44,10 @@ export interface LakeraStub {
   readonly url: string
   /** The accepted bodies, in order of arrival. */
   readonly requests: readonly LakeraStubRequest[]
+  /** How payloads count from now on; at first in code points. */
+  offsets: LakeraOffsets
+  /** Resolves when a connection has ended before its answer was out: the client has gone, unless a fault cut it. */
+  readonly hungUp: Promise<void>
   /** TCP connections that were opened so far. */
   readonly connections: number
   /** Resolves when `count` requests have been read in all, answered or not. */
@@ -81,6 +65,7 @@ interface StubState {
   readonly requests: LakeraStubRequest[]
   readonly queued: LakeraStubFault[]
   always: LakeraStubFault | undefined
+  offsets: LakeraOffsets
   received: number
   connections: number
   waiters: { readonly count: number; readonly resolve: () => void }[]
@@ -93,11 +78,16 @@ export async function startLakeraStub(options: LakeraStubOptions = {}): Promise<
     requests: [],
     queued: [],
     always: undefined,
+    offsets: 'code-points',
     received: 0,
     connections: 0,
     waiters: [],
   }
+  const hungUp = Promise.withResolvers<void>()
   const server = createServer((request, response) => {
+    response.on('close', () => {
+      if (!response.writableFinished) hungUp.resolve()
+    })
     handle(state, request, response).catch(() => response.destroy())
   })
   server.on('connection', () => {
@@ -108,6 +98,13 @@ export async function startLakeraStub(options: LakeraStubOptions = {}): Promise<
   return {
     url: `http://127.0.0.1:${port}/v2/guard`,
     requests: state.requests,
+    hungUp: hungUp.promise,
+    get offsets() {
+      return state.offsets
+    },
+    set offsets(offsets) {
+      state.offsets = offsets
+    },
     get connections() {
       return state.connections
     },
@@ -143,7 +140,7 @@ async function handle(state: StubState, request: IncomingMessage, response: Serv
     return
   }
   state.requests.push(checked.request)
-  const answer = JSON.stringify(judge(checked.request))
+  const answer = JSON.stringify(judge(checked.request, state.offsets))
   const fault = state.queued.shift() ?? state.always
   if (fault === undefined) respond(response, 200, answer)
   else await misbehave(fault, response, answer)
@@ -160,6 +157,8 @@ function check(options: LakeraStubOptions, request: IncomingMessage, body: strin
   const expected = options.apiKey === undefined ? undefined : `Bearer ${options.apiKey}`
   if (request.headers.authorization !== expected) return refused(401, 'wrong or unexpected key')
   if (request.headers['content-type'] !== 'application/json') return refused(415, 'not JSON')
+  if (Buffer.byteLength(body) > (options.maxBytes ?? Number.POSITIVE_INFINITY))
+    return refused(413, 'too large')
   const parsed = requestSchema.safeParse(parseJson(body))
   if (!parsed.success) return refused(400, z.prettifyError(parsed.error))
   const { project_id: project } = parsed.data
@@ -175,36 +174,6 @@ function parseJson(body: string): unknown {
     return JSON.parse(body)
   } catch {
     return undefined
-  }
-}
-
-/** Flags by the markers, and reports every detector run in every message, detected or not, as the service does. */
-function judge(request: LakeraStubRequest) {
-  const project = request.project_id ?? null
-  const detectors = [
-    { type: 'prompt_attack', marker: FLAG_MARKER },
-    { type: 'pii/email', marker: PII_MARKER },
-    { type: 'moderated_content/hate', marker: undefined },
-  ]
-  const breakdown = request.messages.flatMap(({ content }, message) => {
-    const text = typeof content === 'string' ? content : content.map(part => part.text).join('\n')
-    return detectors.map(({ type, marker }, index) => {
-      const detected = marker !== undefined && text.includes(marker)
-      return {
-        project_id: project,
-        policy_id: 'policy-a1',
-        detector_id: `detector-${index + 1}`,
-        detector_type: type,
-        detected,
-        result: detected ? 'l1_confident' : 'l5_unlikely',
-        message_id: message,
-      }
-    })
-  })
-  return {
-    flagged: breakdown.some(({ detected }) => detected),
-    ...(request.breakdown === true ? { breakdown } : {}),
-    metadata: { request_uuid: randomUUID() },
   }
 }
 

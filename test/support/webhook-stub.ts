@@ -18,7 +18,11 @@ const message = z.strictObject({ role: z.string().min(1), content: text })
 const answered = z.strictObject({ role: z.literal('assistant'), content: text })
 
 const schemas = {
-  generic: z.strictObject({ input: text, phase: z.enum(['input', 'output']) }),
+  generic: z.strictObject({
+    input: text,
+    model: z.string().min(1).optional(),
+    phase: z.enum(['input', 'output']),
+  }),
   agentgatewayRequest: z.strictObject({ body: z.strictObject({ messages: z.array(message).min(1) }) }),
   agentgatewayResponse: z.strictObject({
     body: z.strictObject({ choices: z.array(z.strictObject({ message: answered })).min(1) }),
@@ -31,6 +35,7 @@ const schemas = {
     tools: z.tuple([]),
     tool_calls: z.tuple([]),
     structured_messages: z.array(message).optional(),
+    model: z.string().min(1).optional(),
     request_data: z.strictObject({}),
     additional_provider_specific_params: z.record(z.string(), z.unknown()),
   }),

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import type { Finding } from '../guardrail.ts'
 import { GuardrailFailure } from '../guardrail.ts'
 import type { AzureContentSafetyConfig, Thresholds } from './config.ts'
+import type { Reading } from './reading.ts'
 
 /** The service's names of the categories. */
 const CATEGORIES = { hate: 'Hate', self_harm: 'SelfHarm', sexual: 'Sexual', violence: 'Violence' } as const
@@ -53,19 +53,26 @@ export function analyzeBody(text: string, { thresholds, blocklists, outputType }
  * Decodes the answer to `text:analyze`. Throws GuardrailFailure `bad-response` when a category that was asked for has
  * no severity, or blocklists were and there is no list of matches.
  */
-export function analyzeFindings(answer: unknown, { thresholds, blocklists }: Analysis): readonly Finding[] {
+export function readAnalysis(answer: unknown, { thresholds, blocklists }: Analysis): Reading {
   const decoded = answerSchema.safeParse(answer)
   if (!decoded.success) throw new GuardrailFailure('bad-response', 'the answer is no text analysis')
   const { categoriesAnalysis, blocklistsMatch } = decoded.data
   if (blocklists.length > 0 && !blocklistsMatch) {
     throw new GuardrailFailure('bad-response', 'the answer has no list of blocklist matches')
   }
-  const findings = thresholds.flatMap(({ category, serviceName, severity }) => {
+  const categories = thresholds.map(({ category, serviceName, severity }) => {
     const found = highestSeverity(categoriesAnalysis, serviceName)
-    return found < severity ? [] : [{ detector: category, level: `severity_${found}` }]
+    return { detector: category, detected: found >= severity, level: `severity_${found}` }
   })
   const matched = new Set((blocklistsMatch ?? []).map(({ blocklistName }) => blocklistName))
-  return [...findings, ...[...matched].map(name => ({ detector: blocklistDetector(name, blocklists) }))]
+  const lists = [...new Set([...blocklists, ...matched])].map(name => ({
+    detector: blocklistDetector(name, blocklists),
+    detected: matched.has(name),
+  }))
+  const findings = [...categories, ...lists].flatMap(({ detected, ...finding }) =>
+    detected ? [finding] : [],
+  )
+  return { findings, breakdown: [...categories, ...lists] }
 }
 
 function highestSeverity(

@@ -1,20 +1,24 @@
-import { assertNever, WeirError } from '../../errors.ts'
-import type { Finding, RemoteGuardrail, ScanSubject, Verdict } from '../guardrail.ts'
-import type { JsonAnswer, PostJson } from '../http-client.ts'
-import { analysisOf, analyzeBody, analyzeFindings } from './analyze-answer.ts'
-import { askAll } from './ask-all.ts'
+import { assertNever } from '../../errors.ts'
+import type { JsonAnswer, PostJson } from '../../service/http-client.ts'
+import { keyHeader } from '../../service/service-config.ts'
+import type { RemoteGuardrail, ScanSubject, Verdict } from '../guardrail.ts'
+import { nameOrUndefined } from '../names.ts'
+import { askUntilFlagged } from '../pieces.ts'
+import { analysisOf, analyzeBody, readAnalysis } from './analyze-answer.ts'
 import type { AzureContentSafetyConfig } from './config.ts'
 import { configSchema } from './config.ts'
+import { guide } from './guide.ts'
 import type { Question } from './questions.ts'
 import { analyzeQuestions, shieldQuestions } from './questions.ts'
-import { shieldFindings } from './shield-answer.ts'
+import type { Reading } from './reading.ts'
+import { readShield } from './shield-answer.ts'
 
 function create(
   name: string,
   config: AzureContentSafetyConfig,
   deps: { readonly postJson: PostJson },
 ): RemoteGuardrail {
-  const headers = authorization(name, config.api_key)
+  const headers = keyHeader(name, 'ocp-apim-subscription-key', config.api_key)
   const analysis = analysisOf(config)
   const post = (operation: string, body: object, signal: AbortSignal) =>
     deps.postJson({
@@ -22,18 +26,17 @@ function create(
       headers,
       body,
       signal,
-      tls: config.ssl_verify ? 'verified' : 'unverified',
     })
   const ask = async (question: Question, signal: AbortSignal): Promise<Verdict> => {
     switch (question.check) {
       case 'prompt_shield': {
         const { userPrompt, documents } = question
         const answer = await post('text:shieldPrompt', { userPrompt, documents }, signal)
-        return verdictOf(shieldFindings(answer.json, question), answer)
+        return verdictOf(readShield(answer.json, question), answer)
       }
       case 'analyze': {
         const answer = await post('text:analyze', analyzeBody(question.text, analysis), signal)
-        return verdictOf(analyzeFindings(answer.json, analysis), answer)
+        return verdictOf(readAnalysis(answer.json, analysis), answer)
       }
       default:
         return assertNever(question)
@@ -43,8 +46,9 @@ function create(
     name,
     locality: 'remote',
     timeoutMs: config.timeout,
+    // Not text by text: neighbours share a request, and a document is an attack by the prompt that it comes with.
     scan: async (subject: ScanSubject, signal: AbortSignal) =>
-      askAll(questions(config.checks, subject), ask, signal),
+      askUntilFlagged(questions(config.checks, subject), ask, signal),
   }
 }
 
@@ -65,25 +69,11 @@ function operationUrl({ endpoint, api_version }: AzureContentSafetyConfig, opera
   return `${endpoint.replace(/\/+$/, '')}/contentsafety/${operation}?api-version=${api_version}`
 }
 
-function verdictOf(findings: readonly Finding[], { headers }: JsonAnswer): Verdict {
-  const id = headers['apim-request-id']
-  const requestId = typeof id === 'string' && /^[\w.:-]{1,128}$/.test(id) ? id : undefined
-  return findings.length === 0 ? { kind: 'clean', requestId } : { kind: 'flagged', findings, requestId }
-}
-
-/** A key that no header can carry (a line break from a file, say) would fail every scan: better to fail at the start. */
-function authorization(name: string, apiKey: string | undefined): Record<string, string> {
-  if (apiKey === undefined) return {}
-  if (!/^[\x21-\x7e]+$/.test(apiKey)) {
-    const problem = {
-      path: `guardrails.${name}.api_key`,
-      message: 'holds a space, line break or non-ASCII character',
-    }
-    throw new WeirError('bad-config', `guardrail ${name}: the api_key cannot be sent`, {
-      problems: [problem],
-    })
-  }
-  return { 'ocp-apim-subscription-key': apiKey }
+function verdictOf({ findings, breakdown }: Reading, { headers }: JsonAnswer): Verdict {
+  const requestId = nameOrUndefined(headers['apim-request-id'])
+  return findings.length === 0
+    ? { kind: 'clean', requestId }
+    : { kind: 'flagged', findings, requestId, breakdown }
 }
 
 /** Azure AI Content Safety: `text:shieldPrompt` for attacks on the model, `text:analyze` for harmful content. */
@@ -91,5 +81,6 @@ export const azureContentSafety = {
   configSchema,
   secretKeys: ['api_key'],
   locality: 'remote',
+  guide,
   create,
 } as const

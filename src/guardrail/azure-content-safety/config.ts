@@ -1,7 +1,5 @@
 import { z } from 'zod'
-
-/** Longer than this and a timer fires at once. */
-const MAX_TIMEOUT_MS = 2_147_483_647
+import { endpointSchema, serviceKeys } from '../../service/service-config.ts'
 
 const severity = z.union([z.int().min(1).max(7), z.literal('off')])
 
@@ -18,9 +16,8 @@ export type Thresholds = z.output<typeof thresholdsSchema>
 export const configSchema = z
   .strictObject({
     kind: z.literal('azure-content-safety'),
-    endpoint: z
-      .url({ protocol: /^https?$/ })
-      .refine(isBare, 'must not carry credentials, a query or a fragment')
+    endpoint: endpointSchema()
+      .refine(url => !/[?#]/.test(url), 'must not carry a query or a fragment')
       .describe(
         'The resource, such as https://my-resource.cognitiveservices.azure.com; paths are added to it.',
       ),
@@ -52,8 +49,7 @@ export const configSchema = z
       .array(z.string().regex(/^[\w.~-]{1,64}$/))
       .default([])
       .describe('analyze: the resource’s own blocklists; a match of any flags a text.'),
-    timeout: z.int().min(1).max(MAX_TIMEOUT_MS).default(5000).describe('Milliseconds for one whole scan.'),
-    ssl_verify: z.boolean().default(true).describe('false accepts any certificate.'),
+    ...serviceKeys(),
   })
   .refine(({ checks, thresholds }) => !checks.includes('analyze') || !isAllOff(thresholds), {
     path: ['thresholds'],
@@ -70,8 +66,3 @@ function isAllOff(thresholds: Thresholds): boolean {
 }
 
 export type AzureContentSafetyConfig = z.output<typeof configSchema>
-
-function isBare(url: string): boolean {
-  const parsed = URL.parse(url)
-  return parsed !== null && parsed.username === '' && parsed.password === '' && !/[?#]/.test(url)
-}

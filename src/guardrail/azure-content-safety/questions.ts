@@ -1,6 +1,6 @@
 import type { TextSegment } from '../../llm/format.ts'
 import type { ScanSubject } from '../guardrail.ts'
-import { splitText } from './split-text.ts'
+import { messageTexts, splitText } from '../pieces.ts'
 
 /** "Maximum of 10k Unicode characters (Unicode code points)"; UTF-16 units are never fewer than code points. */
 const MAX_UNITS = 10_000
@@ -36,18 +36,8 @@ export function analyzeQuestions({ segments }: ScanSubject): readonly Question[]
   return packed(messageTexts(segments)).map(text => ({ check: 'analyze', text }))
 }
 
-/** What belongs to one message, or choice, is judged together, in its own order; blank text holds nothing to judge. */
-function messageTexts(segments: readonly TextSegment[]): readonly string[] {
-  const byMessage = Map.groupBy(segments.filter(isNotBlank), ({ message }) => message)
-  return [...byMessage.values()].map(own => own.map(({ text }) => text).join('\n'))
-}
-
-function isNotBlank({ text }: TextSegment): boolean {
-  return text.trim() !== ''
-}
-
 function pieces(texts: readonly string[]): readonly string[] {
-  return texts.flatMap(text => splitText(text, MAX_UNITS)).filter(piece => piece.trim() !== '')
+  return texts.flatMap(text => splitText(text, MAX_UNITS))
 }
 
 /** Neighbours share a request as long as they fit: a conversation is not one request per message. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import type { Finding } from '../guardrail.ts'
 import { GuardrailFailure } from '../guardrail.ts'
+import type { Reading } from './reading.ts'
 
 const analysisSchema = z.object({ attackDetected: z.boolean() })
 
@@ -14,10 +14,10 @@ const answerSchema = z.object({
  * Decodes the answer to `text:shieldPrompt`. Throws GuardrailFailure `bad-response` when the prompt or one of the
  * documents that were sent has no analysis.
  */
-export function shieldFindings(
+export function readShield(
   answer: unknown,
   sent: { readonly userPrompt: string; readonly documents: readonly string[] },
-): readonly Finding[] {
+): Reading {
   const decoded = answerSchema.safeParse(answer)
   if (!decoded.success) throw new GuardrailFailure('bad-response', 'the answer is no prompt shield analysis')
   const { userPromptAnalysis: prompt, documentsAnalysis } = decoded.data
@@ -28,10 +28,13 @@ export function shieldFindings(
   if (documents.length !== sent.documents.length) {
     throw new GuardrailFailure('bad-response', 'the answer has not one analysis for each document')
   }
-  const findings: Finding[] = []
-  if (prompt?.attackDetected) findings.push({ detector: 'prompt_attack' })
-  if (documents.some(({ attackDetected }) => attackDetected)) {
-    findings.push({ detector: 'prompt_attack/document' })
-  }
-  return findings
+  const breakdown = [
+    ...(prompt ? [{ detector: 'prompt_attack', detected: prompt.attackDetected }] : []),
+    ...documents.map(({ attackDetected }) => ({
+      detector: 'prompt_attack/document',
+      detected: attackDetected,
+    })),
+  ]
+  const detectors = new Set(breakdown.flatMap(({ detector, detected }) => (detected ? [detector] : [])))
+  return { findings: [...detectors].map(detector => ({ detector })), breakdown }
 }

@@ -2,22 +2,20 @@ import { assertNever } from '../../errors.ts'
 import type { TextSegment } from '../../llm/format.ts'
 import type { ScanSubject } from '../guardrail.ts'
 import { GuardrailFailure } from '../guardrail.ts'
-import type { Piece } from './split.ts'
-import { splitText } from './split.ts'
+import { halvesOf } from '../halves.ts'
+import type { Piece } from '../pieces.ts'
+import { batchesOf, MAX_REQUESTS } from '../pieces.ts'
 
 /** As the ApplyGuardrail reference has it: a text without qualifiers is guarded by every policy. */
 interface ContentBlock {
   readonly text: { readonly text: string; readonly qualifiers?: readonly ('grounding_source' | 'query')[] }
 }
 
-/** One ApplyGuardrail request. Its guarded texts are `pieces`, in this order; other blocks only explain them. */
+/** One ApplyGuardrail request. Its guarded texts are `pieces`, in this order; `context` only explains them. */
 export interface GuardrailRequest {
+  readonly source: 'INPUT' | 'OUTPUT'
+  readonly context: readonly ContentBlock[]
   readonly pieces: readonly Piece[]
-  readonly body: {
-    readonly source: 'INPUT' | 'OUTPUT'
-    readonly content: readonly ContentBlock[]
-    readonly outputScope: 'INTERVENTIONS'
-  }
 }
 
 /** Whether answers are judged by the request that they answer. */
@@ -29,8 +27,6 @@ interface Limits {
   readonly maxChars: number
 }
 
-/** One scan sends at most this many requests; what needs more is over-limit, never clipped. */
-const MAX_REQUESTS = 20
 /** The service's limits of contextual grounding, in characters. */
 const GROUNDING_LIMITS = { source: 100_000, query: 1000, answer: 5000 } as const
 
@@ -46,6 +42,16 @@ export function guardrailRequests(subject: ScanSubject, limits: Limits): readonl
   return requests
 }
 
+/** FULL: filters that found nothing are listed as well, which is what a breakdown is made of. */
+export function applyBody({ source, context, pieces }: GuardrailRequest) {
+  const content: readonly ContentBlock[] = [...context, ...pieces.map(({ text }) => ({ text: { text } }))]
+  return { source, content, outputScope: 'FULL' }
+}
+
+export function requestHalves(request: GuardrailRequest): readonly GuardrailRequest[] {
+  return halvesOf(request.pieces).map(pieces => ({ ...request, pieces }))
+}
+
 function planned(subject: ScanSubject, { grounding, maxChars }: Limits): readonly GuardrailRequest[] {
   const segments = indexed(subject.segments)
   switch (subject.side) {
@@ -56,17 +62,13 @@ function planned(subject: ScanSubject, { grounding, maxChars }: Limits): readonl
       if (context.length === 0) return pack('OUTPUT', segments, maxChars, [])
       // Reasoning and tool calls claim nothing that a source must bear out.
       const isAnswer = ({ segment }: IndexedSegment) => segment.kind === 'content'
+      const others = segments.filter(segment => !isAnswer(segment))
       const answerChars = Math.min(maxChars, GROUNDING_LIMITS.answer)
       return [
         ...groupByChoice(segments.filter(isAnswer)).flatMap(answer =>
           pack('OUTPUT', answer, answerChars, context),
         ),
-        ...pack(
-          'OUTPUT',
-          segments.filter(segment => !isAnswer(segment)),
-          maxChars,
-          [],
-        ),
+        ...pack('OUTPUT', others, maxChars, []),
       ]
     }
     default:
@@ -88,30 +90,25 @@ function groupByChoice(segments: readonly IndexedSegment[]): readonly (readonly 
   return [...Map.groupBy(segments, ({ segment }) => segment.message).values()]
 }
 
-/** Fills one request after the other, in order, each up to `maxChars`. */
+/** Pieces count among all segments of the subject. A lone surrogate, which is no JSON text, becomes U+FFFD. */
 function pack(
   source: 'INPUT' | 'OUTPUT',
   segments: readonly IndexedSegment[],
   maxChars: number,
   context: readonly ContentBlock[],
-): GuardrailRequest[] {
-  const groups: Piece[][] = []
-  let room = 0
-  for (const piece of segments.flatMap(({ segment, index }) => splitText(index, segment.text, maxChars))) {
-    if (piece.text.length > room) {
-      groups.push([])
-      room = maxChars
-    }
-    groups.at(-1)?.push(piece)
-    room -= piece.text.length
-  }
-  return groups.map(pieces => ({
-    pieces,
-    body: {
-      source,
-      content: [...context, ...pieces.map(({ text }) => ({ text: { text } }))],
-      outputScope: 'INTERVENTIONS',
-    },
+): readonly GuardrailRequest[] {
+  const batches = batchesOf(
+    segments.map(({ segment }) => segment),
+    maxChars,
+  )
+  return batches.map(batch => ({
+    source,
+    context,
+    pieces: batch.map(piece => ({
+      ...piece,
+      segment: segments[piece.segment]!.index,
+      text: piece.text.toWellFormed(),
+    })),
   }))
 }
 
@@ -133,7 +130,9 @@ function groundingBlocks(conversation: readonly TextSegment[]): readonly Content
     throw new GuardrailFailure('over-limit', 'the conversation is too long to judge grounding by')
   }
   return [
-    ...sources.map(({ text }) => ({ text: { text, qualifiers: ['grounding_source'] as const } })),
-    { text: { text: query, qualifiers: ['query'] } },
+    ...sources.map(({ text }) => ({
+      text: { text: text.toWellFormed(), qualifiers: ['grounding_source'] as const },
+    })),
+    { text: { text: query.toWellFormed(), qualifiers: ['query'] } },
   ]
 }

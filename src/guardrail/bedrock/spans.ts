@@ -1,5 +1,5 @@
 import type { Span } from '../guardrail.ts'
-import type { Piece } from './split.ts'
+import type { Piece } from '../pieces.ts'
 
 /** Everywhere `match` stands in the pieces: the service says what it masked, not where. */
 export function occurrences(match: string, pieces: readonly Piece[]): readonly Span[] {

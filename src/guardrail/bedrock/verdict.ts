@@ -1,8 +1,9 @@
 import { z } from 'zod'
-import type { Finding, Verdict } from '../guardrail.ts'
+import type { DetectorResult, Finding, Verdict } from '../guardrail.ts'
 import { GuardrailFailure } from '../guardrail.ts'
+import type { Piece } from '../pieces.ts'
+import { mergedBreakdown } from '../pieces.ts'
 import { occurrences, spansCoverMasks } from './spans.ts'
-import type { Piece } from './split.ts'
 
 /** `action` alone decides; the service's model has `assessments` as required, also when nothing was found. */
 const answerSchema = z.object({
@@ -13,6 +14,7 @@ const answerSchema = z.object({
 /** One entry of any policy, as the service's model documents them. `match` is raw content: it goes nowhere. */
 const entrySchema = z.object({
   action: z.string().nullish().catch(undefined),
+  detected: z.boolean().nullish().catch(undefined),
   type: z.string().nullish().catch(undefined),
   name: z.string().nullish().catch(undefined),
   match: z.string().nullish().catch(undefined),
@@ -21,15 +23,15 @@ const entrySchema = z.object({
 
 type Entry = z.output<typeof entrySchema>
 
-const entries = z.array(entrySchema).nullish()
+const entryList = z.array(entrySchema).nullish()
 
 /** Null policies are seen in the wild. Automated reasoning never intervenes, so it is not read. */
 const assessmentSchema = z.object({
-  topicPolicy: z.object({ topics: entries }).nullish(),
-  contentPolicy: z.object({ filters: entries }).nullish(),
-  wordPolicy: z.object({ customWords: entries, managedWordLists: entries }).nullish(),
-  sensitiveInformationPolicy: z.object({ piiEntities: entries, regexes: entries }).nullish(),
-  contextualGroundingPolicy: z.object({ filters: entries }).nullish(),
+  topicPolicy: z.object({ topics: entryList }).nullish(),
+  contentPolicy: z.object({ filters: entryList }).nullish(),
+  wordPolicy: z.object({ customWords: entryList, managedWordLists: entryList }).nullish(),
+  sensitiveInformationPolicy: z.object({ piiEntities: entryList, regexes: entryList }).nullish(),
+  contextualGroundingPolicy: z.object({ filters: entryList }).nullish(),
 })
 
 /** The masked texts; `output` is an older name of the same. */
@@ -39,10 +41,12 @@ const outputSchema = z.object({
   output: outputsSchema.nullish().catch(undefined),
 })
 
-/** An entry whose action was not NONE, named by its policy. */
+/** An entry, named by its policy. */
 interface Detection {
   readonly detector: string
   readonly level: string | undefined
+  /** What a policy only watches is detected, and does not flag. */
+  readonly effect: 'intervened' | 'watched' | 'none'
   /** What was masked; undefined for what was blocked, which no redaction can mend. */
   readonly masked: string | undefined
 }
@@ -55,14 +59,25 @@ export function bedrockVerdict(answer: unknown, pieces: readonly Piece[], reques
   const decided = answerSchema.safeParse(answer)
   if (!decided.success) throw new GuardrailFailure('bad-response', 'the answer has no known "action"')
   const assessments = z.array(assessmentSchema).safeParse(decided.data.assessments)
-  const detections = assessments.data?.flatMap(detectionsIn)
+  const entries = assessments.data?.flatMap(detectionsIn)
+  const interventions = entries?.filter(({ effect }) => effect === 'intervened') ?? []
   if (decided.data.action === 'NONE') {
-    if (detections === undefined) throw new GuardrailFailure('bad-response', 'the answer has no assessments')
-    if (detections.length > 0) throw new GuardrailFailure('bad-response', 'the answer contradicts itself')
+    if (entries === undefined) throw new GuardrailFailure('bad-response', 'the answer has no assessments')
+    if (interventions.length > 0) throw new GuardrailFailure('bad-response', 'the answer contradicts itself')
     return { kind: 'clean', requestId }
   }
   // Unreadable assessments of an intervention only describe it.
-  return { kind: 'flagged', findings: findingsOf(detections ?? [], pieces, answer), requestId }
+  return {
+    kind: 'flagged',
+    findings: findingsOf(interventions, pieces, answer),
+    breakdown: mergedBreakdown((entries ?? []).map(resultOf)),
+    requestId,
+  }
+}
+
+function resultOf({ detector, level, effect }: Detection): DetectorResult {
+  const detected = effect !== 'none'
+  return level === undefined ? { detector, detected } : { detector, detected, level }
 }
 
 function detectionsIn(assessment: z.output<typeof assessmentSchema>): readonly Detection[] {
@@ -80,18 +95,22 @@ function detectionsIn(assessment: z.output<typeof assessmentSchema>): readonly D
   ]
 }
 
-/** NONE is a policy that only watches. An action of another name counts as a block: it is not known to be less. */
 function detected(
   list: readonly Entry[] | null | undefined,
   detectorOf: (entry: Entry) => string,
 ): readonly Detection[] {
-  return (list ?? [])
-    .filter(({ action }) => action !== 'NONE')
-    .map(entry => ({
-      detector: detectorOf(entry),
-      level: entry.confidence?.match(/^[A-Z_]{1,32}$/)?.[0],
-      masked: entry.action === 'ANONYMIZED' ? (entry.match ?? '') : undefined,
-    }))
+  return (list ?? []).map(entry => ({
+    detector: detectorOf(entry),
+    level: entry.confidence?.match(/^[A-Z_]{1,32}$/)?.[0],
+    effect: effectOf(entry),
+    masked: entry.action === 'ANONYMIZED' ? (entry.match ?? '') : undefined,
+  }))
+}
+
+/** An action of another name counts as a block: it is not known to be less. */
+function effectOf({ action, detected }: Entry): Detection['effect'] {
+  if (action === 'NONE') return detected === false ? 'none' : 'watched'
+  return detected === false && typeof action !== 'string' ? 'none' : 'intervened'
 }
 
 /** Names are the operator's own words and may hold spaces; they end up in headers and logs. */

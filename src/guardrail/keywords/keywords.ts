@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Finding, LocalGuardrail } from '../guardrail.ts'
 import { foldCase } from './fold-case.ts'
+import { guide } from './guide.ts'
 import { openKeywordSearch, searchWhole } from './incremental.ts'
 import type { Occurrence, SearchProgress } from './multi-search.ts'
 import { compileDisguisableWords } from './search-text.ts'
@@ -64,4 +65,4 @@ function create(name: string, config: KeywordsConfig): LocalGuardrail {
 }
 
 /** Finds fixed phrases, in one pass over the text however many there are. */
-export const keywords = { configSchema, secretKeys: [], locality: 'local', create } as const
+export const keywords = { configSchema, secretKeys: [], locality: 'local', guide, create } as const

@@ -1,14 +1,9 @@
 import { z } from 'zod'
+import type { PostJson } from '../../service/http-client.ts'
+import { endpointSchema, keyHeader, keyHeaderSchema, serviceKeys } from '../../service/service-config.ts'
 import type { RemoteGuardrail, ScanSubject, Verdict } from '../guardrail.ts'
-import type { PostJson } from '../http-client.ts'
 import { askAll, batchesOf } from '../pieces.ts'
-import {
-  endpointSchema,
-  keyHeader,
-  keyHeaderSchema,
-  sslVerifySchema,
-  timeoutSchema,
-} from '../remote-config.ts'
+import { guide } from './guide.ts'
 import { DEFAULT_CATEGORIES, DEFAULT_PROMPT, judgeMessages } from './prompt.ts'
 import { verdictShape } from './verdict.ts'
 
@@ -49,8 +44,7 @@ const configSchema = z.strictObject({
     .max(1_000_000)
     .default(24_000)
     .describe('Characters of text in one request; longer texts are split over up to 20 requests.'),
-  timeout: timeoutSchema(),
-  ssl_verify: sslVerifySchema(),
+  ...serviceKeys(),
 })
 
 export type LlmJudgeConfig = z.output<typeof configSchema>
@@ -79,7 +73,6 @@ function create(
             response_format: shape.responseFormat,
           },
           signal,
-          tls: config.ssl_verify ? 'verified' : 'unverified',
         })
         return shape.read(answer.json, config.threshold)
       })
@@ -88,4 +81,4 @@ function create(
 }
 
 /** Asks a language model by a prompt; its verdict is JSON or it is none. */
-export const llmJudge = { configSchema, secretKeys: ['api_key'], locality: 'remote', create } as const
+export const llmJudge = { configSchema, secretKeys: ['api_key'], locality: 'remote', guide, create } as const

@@ -35,7 +35,14 @@ export function verdictShape(categories: readonly string[]): VerdictShape {
       const { score } = verdict
       if (score < threshold) return { kind: 'clean', requestId }
       const detectors = verdict.categories.length === 0 ? ['llm_judge'] : [...new Set(verdict.categories)]
-      return { kind: 'flagged', findings: detectors.map(detector => ({ detector, score })), requestId }
+      return {
+        kind: 'flagged',
+        findings: detectors.map(detector => ({ detector, score })),
+        requestId,
+        breakdown: [...new Set([...categories, ...detectors])].map(detector =>
+          detectors.includes(detector) ? { detector, detected: true, score } : { detector, detected: false },
+        ),
+      }
     },
   }
 }

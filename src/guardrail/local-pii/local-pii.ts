@@ -3,6 +3,7 @@ import type { LocalGuardrail } from '../guardrail.ts'
 import type { Reader } from './candidate.ts'
 import { readCards } from './card.ts'
 import { readEmails } from './email.ts'
+import { guide } from './guide.ts'
 import { readIbans } from './iban.ts'
 import { openPiiScan, readWhole } from './incremental.ts'
 import { phoneReaders } from './phone.ts'
@@ -46,4 +47,4 @@ function create(name: string, config: LocalPiiConfig): LocalGuardrail {
 }
 
 /** Personal data by shape and checksum, in this process: nothing leaves it, and every finding has its span. */
-export const localPii = { configSchema, secretKeys: [], locality: 'local', create } as const
+export const localPii = { configSchema, secretKeys: [], locality: 'local', guide, create } as const

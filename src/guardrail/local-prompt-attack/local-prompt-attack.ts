@@ -4,6 +4,7 @@ import { openBase64Runs } from '../base64-runs.ts'
 import type { Finding, IncrementalScan, LocalGuardrail } from '../guardrail.ts'
 import type { NormalisedText } from '../normalise.ts'
 import { normalise } from '../normalise.ts'
+import { guide } from './guide.ts'
 import type { Rule } from './rule.ts'
 import { RULES } from './rules.ts'
 
@@ -105,4 +106,4 @@ function signsOf(rule: Rule, { text, originalRange }: NormalisedText): Sign[] {
 }
 
 /** Prompt attacks by their usual phrasing, in this process. It catches the plain ones, not a determined author. */
-export const localPromptAttack = { configSchema, secretKeys: [], locality: 'local', create } as const
+export const localPromptAttack = { configSchema, secretKeys: [], locality: 'local', guide, create } as const

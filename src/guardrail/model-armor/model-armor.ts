@@ -1,12 +1,13 @@
 import { z } from 'zod'
 import { assertNever, WeirError } from '../../errors.ts'
 import type { TextSegment } from '../../llm/format.ts'
+import type { PostJson } from '../../service/http-client.ts'
+import { endpointSchema, serviceKeys } from '../../service/service-config.ts'
 import type { RemoteGuardrail, ScanSubject, Verdict } from '../guardrail.ts'
-import type { PostJson } from '../http-client.ts'
+import { joined } from '../joined.ts'
 import type { Piece } from '../pieces.ts'
 import { askAll, batchesOf } from '../pieces.ts'
-import { endpointSchema, sslVerifySchema, timeoutSchema } from '../remote-config.ts'
-import { joined } from './joined.ts'
+import { guide } from './guide.ts'
 import { modelArmorVerdict } from './verdict.ts'
 
 /**
@@ -44,8 +45,7 @@ const configSchema = z.strictObject({
     .describe(
       'Another place to ask, such as a Private Service Connect address or a proxy; `/v1/projects/…` is added to it. Left out: https://modelarmor.<location>.rep.googleapis.com.',
     ),
-  timeout: timeoutSchema(),
-  ssl_verify: sslVerifySchema(),
+  ...serviceKeys(),
 })
 
 export type ModelArmorConfig = z.output<typeof configSchema>
@@ -73,7 +73,6 @@ function create(
           body,
           signal,
           maxResponseBytes: MAX_RESPONSE_BYTES,
-          tls: config.ssl_verify ? 'verified' : 'unverified',
         })
         return modelArmorVerdict(answer.json, batch)
       })
@@ -133,4 +132,10 @@ function badToken(name: string, message: string): WeirError {
 }
 
 /** Google Cloud Model Armor, `:sanitizeUserPrompt` for requests and `:sanitizeModelResponse` for answers. */
-export const modelArmor = { configSchema, secretKeys: ['access_token'], locality: 'remote', create } as const
+export const modelArmor = {
+  configSchema,
+  secretKeys: ['access_token'],
+  locality: 'remote',
+  guide,
+  create,
+} as const

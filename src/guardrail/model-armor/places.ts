@@ -1,7 +1,7 @@
 import type { Span } from '../guardrail.ts'
+import { joined, spansIn } from '../joined.ts'
 import type { Piece } from '../pieces.ts'
 import type { Range } from './answer.ts'
-import { joined, spansIn } from './joined.ts'
 
 /** Finds what the service points at. What cannot be made out has no place: a redaction denies then. */
 export interface Places {

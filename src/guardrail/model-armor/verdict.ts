@@ -1,8 +1,9 @@
 import { assertNever } from '../../errors.ts'
-import type { Finding, Verdict } from '../guardrail.ts'
+import type { DetectorResult, Finding, Verdict } from '../guardrail.ts'
 import { GuardrailFailure } from '../guardrail.ts'
 import { detectorName, nameOrUndefined } from '../names.ts'
 import type { Piece } from '../pieces.ts'
+import { mergedBreakdown } from '../pieces.ts'
 import type { Deidentification, FilterResult, Inspection, RaiResult, UriResult } from './answer.ts'
 import { answerSchema } from './answer.ts'
 import type { Places } from './places.ts'
@@ -25,9 +26,43 @@ export function modelArmorVerdict(answer: unknown, batch: readonly Piece[]): Ver
   const wasJudged = invocationResult === 'SUCCESS' && filterResults.every(ranThrough)
   if (findings.length === 0 && filterMatchState === 'MATCH_FOUND') findings.push({ detector: 'model-armor' })
   if (findings.length > 0)
-    return { kind: 'flagged', findings: wasJudged ? findings : [...findings, UNSCANNED] }
+    return {
+      kind: 'flagged',
+      findings: wasJudged ? findings : [...findings, UNSCANNED],
+      ...(!wasJudged && { incomplete: 'bad-response' as const }),
+      breakdown: mergedBreakdown([...findings.map(detected), ...filterResults.flatMap(breakdownOf)]),
+    }
   if (!wasJudged) throw new GuardrailFailure('bad-response', 'a filter was skipped')
   return { kind: 'clean' }
+}
+
+/** What a filter came to, and each class of the responsible AI one. One that was skipped says so as its level. */
+function breakdownOf({ kind, result }: FilterResult): readonly DetectorResult[] {
+  const own = { detector: DETECTORS[kind], detected: result.matchState === 'MATCH_FOUND' }
+  const classes = kind === 'rai' ? Object.entries(result.raiFilterTypeResults ?? {}) : []
+  return [
+    result.executionState === 'EXECUTION_SKIPPED' ? { ...own, level: 'skipped' } : own,
+    ...classes.map(([name, { matchState, confidenceLevel }]) => ({
+      ...described(detectorName(name, 'rai'), confidenceLevel),
+      detected: matchState === 'MATCH_FOUND',
+    })),
+  ]
+}
+
+/** What each filter's own match is called. */
+const DETECTORS = {
+  rai: 'rai',
+  inspection: 'pii',
+  deidentification: 'pii',
+  'prompt-attack': 'prompt_attack',
+  'malicious-uri': 'malicious_uri',
+  csam: 'csam',
+  virus: 'virus',
+  other: 'model-armor',
+} as const
+
+function detected({ detector, score, level }: Finding): DetectorResult {
+  return { detector, detected: true, score, level }
 }
 
 /** A list of findings that was truncated leaves some in the dark. */

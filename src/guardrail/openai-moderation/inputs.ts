@@ -1,5 +1,5 @@
 import type { TextSegment } from '../../llm/format.ts'
-import { splitText } from './split-text.ts'
+import { messageTexts, splitText } from '../pieces.ts'
 
 /** "For higher accuracy, try splitting long pieces of text into smaller chunks each less than 2,000 characters." */
 const MAX_INPUT_UNITS = 1999
@@ -16,21 +16,7 @@ const MAX_REQUEST_INPUTS = 32
  * is a text of its own, which is cut where it is too long. Blank text is left out.
  */
 export function moderationRequests(segments: readonly TextSegment[]): readonly (readonly string[])[] {
-  const inputs = messageTexts(segments).flatMap(text => splitText(text, MAX_INPUT_UNITS))
-  return batches(inputs.filter(isNotBlank))
-}
-
-function isNotBlank(text: string): boolean {
-  return text.trim() !== ''
-}
-
-/** What belongs to one message is judged together, in its own order, also where an answer's choices are interleaved. */
-function messageTexts(segments: readonly TextSegment[]): readonly string[] {
-  const byMessage = Map.groupBy(
-    segments.filter(({ text }) => isNotBlank(text)),
-    ({ message }) => message,
-  )
-  return [...byMessage.values()].map(own => own.map(({ text }) => text).join('\n'))
+  return batches(messageTexts(segments).flatMap(text => splitText(text, MAX_INPUT_UNITS)))
 }
 
 function batches(inputs: readonly string[]): readonly (readonly string[])[] {

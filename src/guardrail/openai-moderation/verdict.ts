@@ -1,6 +1,8 @@
 import { z } from 'zod'
-import type { Finding, Verdict } from '../guardrail.ts'
+import type { DetectorResult, Finding, Verdict } from '../guardrail.ts'
 import { GuardrailFailure } from '../guardrail.ts'
+import { detectorName, nameOrUndefined } from '../names.ts'
+import { mergedBreakdown } from '../pieces.ts'
 import type { Criteria } from './categories.ts'
 import { categorySchema } from './categories.ts'
 
@@ -18,9 +20,6 @@ const answerSchema = z.object({
   id: z.string().nullish().catch(undefined),
 })
 
-/** Categories and ids end up in headers and logs: only what looks like a name is passed on. */
-const NAME = /^[\w./:-]{1,128}$/
-
 /**
  * Decodes the answer to `POST /v1/moderations` for that many inputs. Throws GuardrailFailure `bad-response` when it is
  * not one result per input, each with all that the criteria need.
@@ -32,9 +31,27 @@ export function moderationVerdict(answer: unknown, inputs: number, criteria: Cri
   if (results.length !== inputs) {
     throw new GuardrailFailure('bad-response', 'the answer has not one result for each input')
   }
-  const requestId = typeof id === 'string' && NAME.test(id) ? id : undefined
+  const requestId = nameOrUndefined(id)
   const findings = highestOfEach(results.flatMap(result => findingsOf(result, criteria)))
-  return findings.length === 0 ? { kind: 'clean', requestId } : { kind: 'flagged', findings, requestId }
+  if (findings.length === 0) return { kind: 'clean', requestId }
+  const breakdown = mergedBreakdown([
+    ...results.flatMap(scoresOf),
+    ...findings.map(finding => ({ ...finding, detected: true })),
+  ])
+  return { kind: 'flagged', findings, requestId, breakdown }
+}
+
+/** Every category that the service tells something of, with its score; which of them count the findings say. */
+function scoresOf(result: Result): readonly DetectorResult[] {
+  return Object.keys({ ...result.categories, ...result.category_scores }).map(category => {
+    const score = result.category_scores[category]
+    const known = typeof score === 'number' ? { score } : {}
+    return { detector: detectorOf(category), detected: false, ...known }
+  })
+}
+
+function detectorOf(category: string): string {
+  return detectorName(category, 'openai-moderation')
 }
 
 function findingsOf(result: Result, { serviceFlags, thresholds }: Criteria): readonly Finding[] {
@@ -47,7 +64,7 @@ function findingsOf(result: Result, { serviceFlags, thresholds }: Criteria): rea
     if (result.flagged && categories.size === 0) return [{ detector: 'openai-moderation' }]
   }
   return [...categories].map(category => {
-    const detector = NAME.test(category) ? category.toLowerCase() : 'openai-moderation'
+    const detector = detectorOf(category)
     const score = result.category_scores[category]
     return typeof score === 'number' ? { detector, score } : { detector }
   })

@@ -1,11 +1,9 @@
 import type { TextSegment } from '../../llm/format.ts'
 import type { Piece } from '../pieces.ts'
-import { batchesOf } from '../pieces.ts'
+import { batchesOf, MAX_REQUESTS } from '../pieces.ts'
 
 /** spaCy, which reads the text, refuses over 1,000,000 characters and wants 1 GB of memory for every 100,000. */
 const MAX_CHARS = 100_000
-/** More texts than this share requests: one scan sends no more. */
-const MAX_OWN_REQUESTS = 20
 /** Texts that share requests are spread over about this many … */
 const SHARED_REQUESTS = 8
 /** … unless they are so short that the round trip costs more than the reading. */
@@ -19,7 +17,7 @@ export function presidioBatches(segments: readonly TextSegment[]): readonly (rea
   const own = segments.flatMap((segment, index) =>
     batchesOf([segment], MAX_CHARS).map(batch => batch.map(piece => ({ ...piece, segment: index }))),
   )
-  if (own.length <= MAX_OWN_REQUESTS) return own
+  if (own.length <= MAX_REQUESTS) return own
   const chars = segments.reduce((sum, { text }) => sum + text.length + 1, 0)
   const shared = Math.max(MIN_SHARED_CHARS, Math.ceil(chars / SHARED_REQUESTS))
   return batchesOf(segments, Math.min(MAX_CHARS, shared))

@@ -1,11 +1,11 @@
 import { z } from 'zod'
+import type { PostJson } from '../../service/http-client.ts'
+import { endpointSchema, serviceKeys } from '../../service/service-config.ts'
 import type { RemoteGuardrail, ScanSubject, Verdict } from '../guardrail.ts'
-import type { PostJson } from '../http-client.ts'
+import { joined } from '../joined.ts'
 import { askAll } from '../pieces.ts'
-import { endpointSchema, sslVerifySchema, timeoutSchema } from '../remote-config.ts'
 import { presidioBatches } from './batches.ts'
-import { joined } from './joined.ts'
-import { openQueue } from './queue.ts'
+import { guide } from './guide.ts'
 import { presidioVerdict } from './verdict.ts'
 
 /** An analyzer is one process as a rule: more at once would only wait there. */
@@ -34,8 +34,7 @@ const configSchema = z.strictObject({
     .max(1)
     .default(0.5)
     .describe('What scores less is not found. Patterns that fit almost any number score below 0.1.'),
-  timeout: timeoutSchema(),
-  ssl_verify: sslVerifySchema(),
+  ...serviceKeys({ maxConcurrent: MAX_AT_ONCE }),
 })
 
 export type PresidioConfig = z.output<typeof configSchema>
@@ -51,24 +50,23 @@ function create(
     name,
     locality: 'remote',
     timeoutMs: config.timeout,
+    // What stands in a text is found by what stands around it there, whoever said it and whatever was said before.
+    // Only in a conversation of over twenty texts do neighbours share a request, and there as paragraphs of their own.
+    judges: 'each-text',
     async scan(subject: ScanSubject, signal: AbortSignal): Promise<Verdict> {
-      const enqueue = openQueue(MAX_AT_ONCE)
-      return askAll(presidioBatches(subject.segments), batch =>
-        enqueue(async () => {
-          const answer = await deps.postJson({
-            url,
-            headers: {},
-            body: { text: joined(batch), language, entities, score_threshold },
-            signal,
-            maxResponseBytes: MAX_RESPONSE_BYTES,
-            tls: config.ssl_verify ? 'verified' : 'unverified',
-          })
-          return presidioVerdict(answer.json, batch)
-        }),
-      )
+      return askAll(presidioBatches(subject.segments), async batch => {
+        const answer = await deps.postJson({
+          url,
+          headers: {},
+          body: { text: joined(batch), language, entities, score_threshold },
+          signal,
+          maxResponseBytes: MAX_RESPONSE_BYTES,
+        })
+        return presidioVerdict(answer.json, batch, entities)
+      })
     },
   }
 }
 
 /** Microsoft Presidio's analyzer, `POST /analyze`: personal data and where it stands. Roles mean nothing to it. */
-export const presidio = { configSchema, secretKeys: [], locality: 'remote', create } as const
+export const presidio = { configSchema, secretKeys: [], locality: 'remote', guide, create } as const

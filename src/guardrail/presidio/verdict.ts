@@ -1,9 +1,10 @@
 import { z } from 'zod'
-import type { Finding, Verdict } from '../guardrail.ts'
+import type { DetectorResult, Finding, Verdict } from '../guardrail.ts'
 import { GuardrailFailure } from '../guardrail.ts'
+import { joined, spansIn } from '../joined.ts'
 import { detectorName } from '../names.ts'
 import type { Piece } from '../pieces.ts'
-import { joined, spansIn } from './joined.ts'
+import { mergedBreakdown } from '../pieces.ts'
 
 /** RecognizerResults. One that lacks any of these makes the answer a fault: something was found, nobody knows what. */
 const answerSchema = z.array(
@@ -17,13 +18,36 @@ const answerSchema = z.array(
 
 type RecognizerResult = z.output<typeof answerSchema>[number]
 
-/** Decodes the answer to `POST /analyze`: a list, empty when nothing was found. Throws GuardrailFailure `bad-response`. */
-export function presidioVerdict(answer: unknown, batch: readonly Piece[]): Verdict {
+/**
+ * Decodes the answer to `POST /analyze`: a list, empty when nothing was found. `asked`: the entities that were asked
+ * for, undefined for all that there are. Throws GuardrailFailure `bad-response`.
+ */
+export function presidioVerdict(
+  answer: unknown,
+  batch: readonly Piece[],
+  asked: readonly string[] | undefined,
+): Verdict {
   const decoded = answerSchema.safeParse(answer)
   if (!decoded.success) throw new GuardrailFailure('bad-response', 'the answer is not a list of results')
   if (decoded.data.length === 0) return { kind: 'clean' }
   const offsets = codePointOffsets(joined(batch))
-  return { kind: 'flagged', findings: decoded.data.flatMap(result => findingsOf(result, batch, offsets)) }
+  return {
+    kind: 'flagged',
+    findings: decoded.data.flatMap(result => findingsOf(result, batch, offsets)),
+    breakdown: mergedBreakdown([...(asked ?? []).map(notFound), ...decoded.data.map(found)]),
+  }
+}
+
+function detectorOf(entity: string): string {
+  return detectorName(`pii/${entity}`, 'pii/other')
+}
+
+function notFound(entity: string): DetectorResult {
+  return { detector: detectorOf(entity), detected: false }
+}
+
+function found({ entity_type, score }: RecognizerResult): DetectorResult {
+  return { detector: detectorOf(entity_type), detected: true, score }
 }
 
 /** Results may overlap; whoever redacts merges them. One that points nowhere has no span, so that a redaction denies. */
@@ -32,7 +56,7 @@ function findingsOf(
   batch: readonly Piece[],
   offsets: readonly number[],
 ): readonly Finding[] {
-  const detector = detectorName(`pii/${entity_type}`, 'pii/other')
+  const detector = detectorOf(entity_type)
   const from = offsets[start]
   const to = offsets[end]
   const spans = from === undefined || to === undefined ? [] : spansIn(batch, from, to)

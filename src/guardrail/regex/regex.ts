@@ -2,6 +2,7 @@ import { RE2JS } from 're2js'
 import { z } from 'zod'
 import { WeirError } from '../../errors.ts'
 import type { Finding, LocalGuardrail } from '../guardrail.ts'
+import { guide } from './guide.ts'
 
 /**
  * Matches of one pattern in one text. Past it the rest of the text counts as one match: nothing is missed, and a
@@ -99,4 +100,4 @@ function matches(regex: RE2JS, text: string, detector: string, segment: number):
 }
 
 /** The operator's own patterns, on an engine whose time grows with the text only. */
-export const regex = { configSchema, secretKeys: [], locality: 'local', create } as const
+export const regex = { configSchema, secretKeys: [], locality: 'local', guide, create } as const

@@ -39,3 +39,12 @@ export function withPath(url: string, path: string): string {
   whole.pathname = whole.pathname.replace(/\/+$/, '') + path
   return whole.href
 }
+
+/** Longer names are none: what a client wrote there is not passed on. */
+const MAX_MODEL_CHARS = 256
+
+/** The model that the request asks for, as services take it beside the text; empty when it is not known. */
+export function modelOf({ origin }: ScanSubject): { readonly model?: string } {
+  const model = origin?.model
+  return model === undefined || model === '' || model.length > MAX_MODEL_CHARS ? {} : { model }
+}

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Finding, Verdict } from '../guardrail.ts'
 import { GuardrailFailure } from '../guardrail.ts'
 import { detectorName, nameOrUndefined } from '../names.ts'
-import { type Dialect, joinedText } from './dialect.ts'
+import { type Dialect, joinedText, modelOf } from './dialect.ts'
 
 /** Any one of the three decides. Present but no boolean is a fault: it may have been meant as a "no". */
 const answerSchema = z.object({
@@ -18,12 +18,15 @@ const detailsSchema = z.object({
 })
 
 /**
- * `{"input": text, "phase": "input" | "output"}`, answered by one of `allowed`, `flagged`, `blocked`, with optional
+ * `{"input": text, "model": name, "phase": "input" | "output"}` (the model where it is known), answered by one of `allowed`, `flagged`, `blocked`, with optional
  * `categories` (names) and `scores` (0 to 1 by name).
  */
 export function generic(url: string): Dialect {
   return {
-    question: (batch, { side }) => ({ url, body: { input: joinedText(batch), phase: side } }),
+    question: (batch, subject) => ({
+      url,
+      body: { input: joinedText(batch), ...modelOf(subject), phase: subject.side },
+    }),
     verdict: answer => genericVerdict(answer),
   }
 }

@@ -3,7 +3,7 @@ import { assertNever } from '../../errors.ts'
 import type { Verdict } from '../guardrail.ts'
 import { GuardrailFailure } from '../guardrail.ts'
 import type { Piece } from '../pieces.ts'
-import { type Dialect, FLAGGED, wireMessages, withPath } from './dialect.ts'
+import { type Dialect, FLAGGED, modelOf, wireMessages, withPath } from './dialect.ts'
 import { maskedFindings } from './masked.ts'
 
 const PATH = '/beta/litellm_basic_guardrail_api'
@@ -24,16 +24,17 @@ export function litellm(url: string, params: Readonly<Record<string, unknown>>):
   // Some operators have the whole URL, as LiteLLM takes it too.
   const endpoint = new URL(url).pathname.endsWith(PATH) ? url : withPath(url, PATH)
   return {
-    question: (batch, { side }) => ({
+    question: (batch, subject) => ({
       url: endpoint,
       body: {
-        input_type: side === 'input' ? 'request' : 'response',
+        input_type: subject.side === 'input' ? 'request' : 'response',
         litellm_call_id: crypto.randomUUID(),
         texts: batch.map(({ text }) => text),
         images: [],
         tools: [],
         tool_calls: [],
-        ...(side === 'input' ? { structured_messages: wireMessages(batch) } : {}),
+        ...(subject.side === 'input' ? { structured_messages: wireMessages(batch) } : {}),
+        ...modelOf(subject),
         request_data: {},
         additional_provider_specific_params: params,
       },

@@ -38,9 +38,11 @@ function faultsOf(part: unknown, stringFaults: (text: string) => string[], depth
   }
 }
 
-/** It would go out as it stands: only api_key is resolved. */
+/** It would go out as it stands: only api_key and headers are resolved. */
 function referenceFaults(text: string): string[] {
-  return /^\$[A-Za-z]+:\/\//.test(text) ? ['takes no reference: the secret belongs into api_key'] : []
+  return /^\$[A-Za-z]+:\/\//.test(text)
+    ? ['takes no reference: the secret belongs into api_key or headers']
+    : []
 }
 
 function placeholderFaults(text: string): string[] {

@@ -1,18 +1,14 @@
 import { z } from 'zod'
 import { assertNever, WeirError } from '../../errors.ts'
+import type { PostJson } from '../../service/http-client.ts'
+import { endpointSchema, keyHeader, keyHeaderSchema, serviceKeys } from '../../service/service-config.ts'
 import type { RemoteGuardrail, ScanSubject, Verdict } from '../guardrail.ts'
-import type { PostJson } from '../http-client.ts'
 import { askAll, batchesOf } from '../pieces.ts'
-import {
-  endpointSchema,
-  keyHeader,
-  keyHeaderSchema,
-  sslVerifySchema,
-  timeoutSchema,
-} from '../remote-config.ts'
 import { agentgateway } from './agentgateway.ts'
 import type { Dialect } from './dialect.ts'
 import { generic } from './generic.ts'
+import { guide } from './guide.ts'
+import { headersSchema, sendable } from './headers.ts'
 import { litellm } from './litellm.ts'
 import { portkey } from './portkey.ts'
 import { template } from './template.ts'
@@ -43,6 +39,11 @@ const configSchema = z
       .describe(
         'Header that carries the key: `authorization` as a Bearer token (the default), any other as it is. With litellm `x-api-key` when left out.',
       ),
+    headers: headersSchema
+      .optional()
+      .describe(
+        'More headers to send, by their names in lower case. A value may be a reference; write what is secret as one.',
+      ),
     params: plainJsonSchema
       .optional()
       .describe('Only with litellm: sent as `additional_provider_specific_params`.'),
@@ -60,12 +61,14 @@ const configSchema = z
       .describe(
         `Characters in one request; longer texts are split over up to 20 requests. When left out ${GENERIC_MAX_CHARS} with generic, else ${MAX_CHARS}.`,
       ),
-    timeout: timeoutSchema(),
-    ssl_verify: sslVerifySchema(),
+    ...serviceKeys(),
   })
-  .superRefine(({ dialect, request, response, params }, context) => {
+  .superRefine(({ dialect, request, response, params, ...config }, context) => {
     const issue = (key: string, message: string) =>
-      context.addIssue({ code: 'custom', path: [key], message, input: undefined })
+      context.addIssue({ code: 'custom', path: key.split('.'), message, input: undefined })
+    const keyName = keyHeaderOf({ dialect, ...config })
+    if (config.api_key !== undefined && config.headers?.[keyName] !== undefined)
+      issue(`headers.${keyName}`, 'is the header that carries api_key')
     for (const [key, value] of Object.entries({ request, response })) {
       if (dialect === 'template' && value === undefined) issue(key, 'is required with dialect template')
       if (dialect !== 'template' && value !== undefined) issue(key, 'belongs to dialect template')
@@ -78,8 +81,10 @@ export type WebhookConfig = z.output<typeof configSchema>
 function create(name: string, config: WebhookConfig, deps: { readonly postJson: PostJson }): RemoteGuardrail {
   const maxChars = config.max_chars ?? (config.dialect === 'generic' ? GENERIC_MAX_CHARS : MAX_CHARS)
   const dialect = dialectOf(name, config, maxChars)
-  const keyName = config.api_key_header ?? (config.dialect === 'litellm' ? 'x-api-key' : 'authorization')
-  const headers = keyHeader(name, keyName, config.api_key)
+  const headers = {
+    ...sendable(name, config.headers ?? {}),
+    ...keyHeader(name, keyHeaderOf(config), config.api_key),
+  }
   return {
     name,
     locality: 'remote',
@@ -87,13 +92,11 @@ function create(name: string, config: WebhookConfig, deps: { readonly postJson: 
     async scan(subject: ScanSubject, signal: AbortSignal): Promise<Verdict> {
       return askAll(batchesOf(subject.segments, maxChars), async batch => {
         const { url, body } = dialect.question(batch, subject)
-        const tls = config.ssl_verify ? 'verified' : 'unverified'
         const answer = await deps.postJson({
           url,
           headers,
           body,
           signal,
-          tls,
           // A dialect may send the texts back, with escapes up to six bytes a character.
           maxResponseBytes: 1024 * 1024 + 6 * maxChars,
         })
@@ -101,6 +104,13 @@ function create(name: string, config: WebhookConfig, deps: { readonly postJson: 
       })
     },
   }
+}
+
+function keyHeaderOf(config: {
+  readonly dialect: string
+  readonly api_key_header?: string | undefined
+}): string {
+  return config.api_key_header ?? (config.dialect === 'litellm' ? 'x-api-key' : 'authorization')
 }
 
 function dialectOf(name: string, config: WebhookConfig, maxChars: number): Dialect {
@@ -125,4 +135,10 @@ function dialectOf(name: string, config: WebhookConfig, maxChars: number): Diale
 }
 
 /** Guard services that speak one of the webhook dialects of other gateways, or JSON that the config describes. */
-export const webhook = { configSchema, secretKeys: ['api_key'], locality: 'remote', create } as const
+export const webhook = {
+  configSchema,
+  secretKeys: ['api_key', 'headers.*'],
+  locality: 'remote',
+  guide,
+  create,
+} as const

@@ -1,8 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Verdict } from '../../../src/guardrail/guardrail.ts'
+import type { DetectorResult, Verdict } from '../../../src/guardrail/guardrail.ts'
 import { GuardrailFailure } from '../../../src/guardrail/guardrail.ts'
-import { askAll, batchesOf, newestWithin } from '../../../src/guardrail/pieces.ts'
+import {
+  askAll,
+  askUntilFlagged,
+  batchesOf,
+  messageTexts,
+  newestWithin,
+  splitText,
+} from '../../../src/guardrail/pieces.ts'
 import { segment } from './segments.ts'
 
 const texts = (batches: ReturnType<typeof batchesOf>) => batches.map(batch => batch.map(({ text }) => text))
@@ -78,6 +85,17 @@ describe('cutting', () => {
     )
   })
 
+  test('the pieces of one text are those of its batches, blank ones left out', () => {
+    const text = `${'word. '.repeat(60)}${' '.repeat(300)}end`
+    const pieces = batchesOf([segment(text)], 100)
+      .flat()
+      .map(piece => piece.text)
+    expect(splitText(text, 100)).toEqual(pieces)
+    expect(pieces.filter(piece => piece.trim() === '')).toEqual([])
+    expect(pieces.join('')).toContain('end')
+    expect(splitText(' \n', 100)).toEqual([])
+  })
+
   test('twenty requests are the most', () => {
     const of = (count: number) => Array.from({ length: count }, () => segment('x'.repeat(500)))
     expect(batchesOf(of(20), 500)).toHaveLength(20)
@@ -90,6 +108,11 @@ test('of what was asked the newest texts are shown, as many as fit', () => {
   expect(newestWithin(asked, 12).map(({ text }) => text)).toEqual(['bbbb', 'cccc'])
   expect(newestWithin(asked, 100).map(({ text }) => text)).toEqual(['aaaa', 'bbbb', 'cccc'])
   expect(newestWithin(asked, 3)).toEqual([])
+})
+
+test('what belongs to one message is one text, also where choices are interleaved', () => {
+  const of = (text: string, message: number) => segment(text, { message })
+  expect(messageTexts([of('a0', 0), of('b0', 1), of(' ', 1), of('a1', 0)])).toEqual(['a0\na1', 'b0'])
 })
 
 describe('asking', () => {
@@ -136,5 +159,94 @@ describe('asking', () => {
       findings: [{ detector: 'a', span }, { detector: 'unscanned' }],
       incomplete: failure.reason,
     })
+  })
+})
+
+describe('asking until one is flagged', () => {
+  const FLAGGED: Verdict = { kind: 'flagged', findings: [{ detector: 'a' }], requestId: 'id-a' }
+  const failure = new GuardrailFailure('rate-limited', 'as the test wants')
+  const never = new AbortController().signal
+  /** Fails once its signal aborts, as a request does. */
+  const untilAborted = (signal: AbortSignal) =>
+    new Promise<Verdict>((_, reject) => {
+      signal.addEventListener('abort', () => reject(new GuardrailFailure('cancelled', 'aborted')))
+    })
+
+  test('a flagged answer ends the others, which then did not fail', async () => {
+    const asked = await askUntilFlagged(
+      ['hangs', 'flagged', 'hangs too'],
+      async (text, signal) => (text === 'flagged' ? FLAGGED : untilAborted(signal)),
+      never,
+    )
+    expect(asked).toEqual(FLAGGED)
+  })
+
+  test('a failure before it hides nothing and is told beside it', async () => {
+    const failed = Promise.withResolvers<void>()
+    const asked = askUntilFlagged(
+      ['fails', 'flagged'],
+      async text => {
+        if (text === 'flagged') {
+          await failed.promise
+          return FLAGGED
+        }
+        failed.resolve()
+        throw failure
+      },
+      never,
+    )
+    expect(await asked).toMatchObject({
+      findings: [{ detector: 'a' }, { detector: 'unscanned' }],
+      incomplete: 'rate-limited',
+    })
+  })
+
+  test('clean is only what was all judged', async () => {
+    const clean: Verdict = { kind: 'clean', requestId: 'id' }
+    expect(await askUntilFlagged(['a', 'b'], async () => clean, never)).toEqual(clean)
+    const one = async (text: string) => {
+      if (text === 'b') throw failure
+      return clean
+    }
+    await expect(askUntilFlagged(['a', 'b'], one, never)).rejects.toBe(failure)
+    const abort = new AbortController()
+    const asked = askUntilFlagged(['a'], (_, signal) => untilAborted(signal), abort.signal)
+    abort.abort()
+    await expect(asked).rejects.toMatchObject({ reason: 'cancelled' })
+  })
+
+  test('over twenty none is asked', async () => {
+    const asked: number[] = []
+    const ask = async (number: number): Promise<Verdict> => {
+      asked.push(number)
+      return { kind: 'clean' }
+    }
+    const numbers = Array.from({ length: 21 }, (_, index) => index)
+    await expect(askUntilFlagged(numbers, ask, never)).rejects.toMatchObject({ reason: 'over-limit' })
+    expect(asked).toEqual([])
+    await askUntilFlagged(numbers.slice(1), ask, never)
+    expect(asked).toHaveLength(20)
+  })
+
+  test('what detectors came to is told once each, as far as any came', async () => {
+    const flagged = (...breakdown: readonly DetectorResult[]): Verdict => ({ ...FLAGGED, breakdown })
+    const answers = [
+      flagged(
+        { detector: 'a', detected: false, score: 0.9 },
+        { detector: 'b', detected: false, level: 'severity_2' },
+        { detector: 'c', detected: false, score: 0.1 },
+      ),
+      flagged(
+        { detector: 'a', detected: true, score: 0.2 },
+        { detector: 'b', detected: false, level: 'severity_4' },
+        { detector: 'c', detected: false, score: 0.2 },
+      ),
+    ]
+    const verdict = await askAll(answers, async answer => answer)
+    expect(verdict.kind === 'flagged' && verdict.breakdown).toEqual([
+      { detector: 'a', detected: true, score: 0.2 },
+      { detector: 'b', detected: false, level: 'severity_4' },
+      { detector: 'c', detected: false, score: 0.2 },
+    ])
   })
 })

@@ -1,15 +1,16 @@
 import { describe, expect, test } from 'vitest'
-import type { GuardrailDeps } from '../../../src/guardrail/registry.ts'
 import { createGuardrail, guardrailConfigSchema, guardrailKinds } from '../../../src/guardrail/registry.ts'
+import { guardrailDeps } from '../../support/guard-http.ts'
 
-const NO_NETWORK: GuardrailDeps = { postJson: () => Promise.reject(new Error('no network here')) }
+const NO_NETWORK = guardrailDeps(() => () => Promise.reject(new Error('no network here')))
 
 const BEDROCK = { guardrail_id: 'gr1', guardrail_version: '1', region: 'us-east-1' }
 
 /** The least config of each kind. */
 const LEAST: Readonly<Record<keyof typeof guardrailKinds, object>> = {
-  lakera: {},
+  lakera: { api_key: 'k' },
   bedrock: { ...BEDROCK, api_key: 'k' },
+  'bedrock-checks': { region: 'us-east-1', api_key: 'k' },
   'openai-moderation': {},
   'azure-content-safety': { endpoint: 'https://a.test' },
   'model-armor': { project: 'p', location: 'us-central1', template: 't', access_token: 'x' },
@@ -43,9 +44,12 @@ describe.each(Object.keys(guardrailKinds) as (keyof typeof guardrailKinds)[])('%
   test('has its secrets among its keys, and takes a reference for each', () => {
     for (const key of secretKeys) {
       // Bedrock takes one sort of credentials or the other.
-      const signed = { ...BEDROCK, access_key_id: 'a', secret_access_key: 's' }
-      const least = kind === 'bedrock' && key !== 'api_key' ? signed : LEAST[kind]
-      const config = { kind, ...least, [key]: '$secret://vault/kv/llm/key' }
+      const { api_key: _, ...rest } = { api_key: '', ...LEAST[kind] }
+      const signed = { ...rest, access_key_id: 'a', secret_access_key: 's' }
+      const least = kind.startsWith('bedrock') && key !== 'api_key' ? signed : LEAST[kind]
+      const reference = '$secret://vault/kv/llm/key'
+      const [block, below] = key.split('.')
+      const config = { kind, ...least, [block!]: below === '*' ? { 'x-key': reference } : reference }
       expect(configSchema.safeParse(config).success).toBe(true)
     }
   })
@@ -58,11 +62,12 @@ test('only guard services have secrets and a network', () => {
   expect(told).toEqual([
     'lakera: remote, api_key',
     'bedrock: remote, api_key,access_key_id,secret_access_key,session_token',
+    'bedrock-checks: remote, api_key,access_key_id,secret_access_key,session_token',
     'openai-moderation: remote, api_key',
     'azure-content-safety: remote, api_key',
     'model-armor: remote, access_token',
     'presidio: remote, ',
-    'webhook: remote, api_key',
+    'webhook: remote, api_key,headers.*',
     'llm-judge: remote, api_key',
   ])
 })

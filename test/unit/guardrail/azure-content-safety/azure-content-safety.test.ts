@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import type { ScanSubject } from '../../../../src/guardrail/guardrail.ts'
-import type { ContentSafetyStubFault } from '../../../support/azure-content-safety-stub.ts'
-import { input, output, segment } from '../segments.ts'
-import { clean, detectorsOf, failure, useRig } from './rig.ts'
+import type { StubFault } from '../../../support/judging-server.ts'
+import { clean, detectorsOf, failure, useRig } from '../rig.ts'
+import { breakdownOf, input, output, segment } from '../segments.ts'
+import { contentSafety } from './rig.ts'
 
-const rig = useRig()
+const rig = useRig(contentSafety)
 const SHIELD = { checks: ['prompt_shield'] }
 const ANALYZE = { checks: ['analyze'] }
 
@@ -234,7 +235,7 @@ describe('both checks', () => {
     expect(detectorsOf(await rig().scan(input('ATTACK-ME')))).toEqual(['prompt_attack'])
   })
 
-  test.each<[string, ContentSafetyStubFault, string]>([
+  test.each<[string, StubFault, string]>([
     ['truncated JSON', { kind: 'body', body: '{"userPromptAnalysis":{"attackDetected":fal' }, 'bad-response'],
     ['not JSON', { kind: 'body', body: '<html>Bad gateway</html>' }, 'bad-response'],
     ['a cut answer', { kind: 'cut' }, 'bad-response'],
@@ -268,6 +269,29 @@ describe('both checks', () => {
     await rig().stub.waitForRequests(2)
     abort.abort()
     expect(await outcome).toMatchObject(failure('cancelled'))
-    await rig().stub.abandoned
+    await rig().stub.hungUp
   })
+})
+
+test('beside what was found, what every category, blocklist and check came to is told', async () => {
+  const subject: ScanSubject = {
+    side: 'input',
+    segments: [
+      segment('HATE-4 SEXUAL-2'),
+      segment('found it', { message: 1, role: 'tool', kind: 'tool-result' }),
+    ],
+  }
+  const outcome = await rig().scan(subject, { checks: ['analyze'], blocklists: ['words'] })
+  expect(breakdownOf(outcome)).toEqual([
+    { detector: 'hate', detected: true, level: 'severity_4' },
+    { detector: 'self_harm', detected: false, level: 'severity_0' },
+    { detector: 'sexual', detected: false, level: 'severity_2' },
+    { detector: 'violence', detected: false, level: 'severity_0' },
+    { detector: 'blocklist/words', detected: false },
+  ])
+  const attacked = { ...subject, segments: [segment('ATTACK-ME'), ...subject.segments.slice(1)] }
+  expect(breakdownOf(await rig().scan(attacked, { checks: ['prompt_shield'] }))).toEqual([
+    { detector: 'prompt_attack', detected: true },
+    { detector: 'prompt_attack/document', detected: false },
+  ])
 })

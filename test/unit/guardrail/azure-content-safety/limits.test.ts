@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { ScanSubject } from '../../../../src/guardrail/guardrail.ts'
-import { input, segment } from '../segments.ts'
-import { clean, detectorsOf, failure, useRig } from './rig.ts'
+import { clean, detectorsOf, failure, useRig } from '../rig.ts'
+import { cover, input, numberedWords, segment } from '../segments.ts'
+import { contentSafety } from './rig.ts'
 
-const rig = useRig()
+const rig = useRig(contentSafety)
 const SHIELD = { checks: ['prompt_shield'] }
 const ANALYZE = { checks: ['analyze'] }
 
@@ -13,14 +14,17 @@ function toolResults(...texts: readonly string[]): ScanSubject {
 }
 
 describe('texts over 10,000 characters', () => {
-  const text = 'A word or two. '.repeat(2000)
+  const text = numberedWords(3000)
 
   test('are cut, none lost', async () => {
     expect(await rig().scan(input(text))).toMatchObject(clean)
     expect(rig().stub.refusals).toEqual([])
     const { shieldRequests, analyzeRequests } = rig().stub
-    expect(sizes(shieldRequests.map(({ userPrompt }) => userPrompt))).toEqual([30, 9990, 9990, 9990])
-    expect(analyzeRequests.map(request => request.text.length).reduce((a, b) => a + b)).toBe(text.length)
+    const prompts = shieldRequests.map(({ userPrompt }) => userPrompt)
+    expect(prompts.every(prompt => prompt.endsWith('. '))).toBe(true)
+    expect(cover(text, prompts)).toBe(true)
+    const analyzed = analyzeRequests.map(request => request.text)
+    expect(cover(text, analyzed)).toBe(true)
   })
 
   test('exactly as long are one request, also of characters that are two units', async () => {
@@ -89,7 +93,8 @@ describe('many texts', () => {
 })
 
 describe('over 20 requests', () => {
-  const long = (requests: number) => input('a'.repeat(10_000 * requests))
+  // Each takes a request of its own: two of them do not fit into one.
+  const long = (requests: number) => input(...Array.from({ length: requests }, () => 'a'.repeat(9000)))
 
   test('of one check are over the limit, and none is sent', async () => {
     expect(await rig().scan(long(21), ANALYZE)).toMatchObject(failure('over-limit'))

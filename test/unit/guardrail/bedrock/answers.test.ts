@@ -73,6 +73,10 @@ describe('what is answered', () => {
     ['an empty assessment', { action: 'NONE', assessments: [{}], outputs: [] }],
     ['null policies', { action: 'NONE', assessments: [{ topicPolicy: null, contentPolicy: null }] }],
     ['null filters', { action: 'NONE', assessments: [{ contentPolicy: { filters: null } }] }],
+    [
+      'filters that found nothing, and do not say what they did',
+      { action: 'NONE', assessments: [{ contentPolicy: { filters: [{ type: 'HATE', detected: false }] } }] },
+    ],
   ])('clean: %s', async (_, answer) => {
     rig.stub().failNext({ kind: 'body', body: JSON.stringify(answer) })
     expect(await scan(input('hi'))).toMatchObject(verdict({ kind: 'clean' }))
@@ -100,6 +104,14 @@ describe('what is answered', () => {
     [
       'an exception in a 200',
       { kind: 'body', body: '{"Output":{"__type":"com.amazon#ThrottlingException"}}' },
+      'bad-response',
+    ],
+    [
+      'NONE, and yet blocked without being detected',
+      {
+        kind: 'body',
+        body: '{"action":"NONE","assessments":[{"contentPolicy":{"filters":[{"action":"BLOCKED","detected":false}]}}]}',
+      },
       'bad-response',
     ],
     ['a list', { kind: 'body', body: '[{"action":"NONE","assessments":[]}]' }, 'bad-response'],

@@ -6,7 +6,7 @@ import { input, output, segment } from '../segments.ts'
 import { bedrockRig, failure, KEY, verdict } from './rig.ts'
 
 const rig = bedrockRig()
-const { scan, findings } = rig
+const { scan, findings, covered } = rig
 const ACCESS_KEY = { id: 'AKIDEXAMPLE', secret: 'secret/that+must-not-leak', token: 'token//that+must==' }
 const ARN = 'arn:aws:bedrock:eu-west-1:123456789012:guardrail/abc123'
 
@@ -28,7 +28,7 @@ describe('what is sent', () => {
       {
         source: 'INPUT',
         content: ['Be a bank.', 'hello', '42'].map(text => ({ text: { text } })),
-        outputScope: 'INTERVENTIONS',
+        outputScope: 'FULL',
       },
     ])
   })
@@ -42,6 +42,12 @@ describe('what is sent', () => {
     }
     expect(await scan(subject)).toMatchObject(verdict({ kind: 'clean' }))
     expect(rig.stub().requests).toMatchObject([{ source: 'OUTPUT', content: [{ text: { text: 'fine' } }] }])
+  })
+
+  test('a lone surrogate as what a JSON text can hold', async () => {
+    await scan(input('a\ud83d b'))
+    expect(rig.stub().requests[0]?.content).toEqual([{ text: { text: 'a\ufffd b' } }])
+    expect(await covered(input('\ude00\ud83d to ann@a.org'))).toEqual([['pii/email', 'ann@a.org']])
   })
 
   test('nothing for blank texts', async () => {
@@ -146,6 +152,12 @@ describe('grounding', () => {
     expect(await findings(subject('INVENTED'), config)).toEqual([{ detector: 'grounding' }])
     expect(await findings(subject('OFF-TOPIC'), config)).toEqual([{ detector: 'relevance' }])
     expect(await scan(subject('INVENTED'))).toMatchObject(verdict({ kind: 'clean' }))
+  })
+
+  test('has findings where they stand, among all texts of the answer', async () => {
+    expect(await findings(subject('to ann@a.org'), config)).toEqual([
+      { detector: 'pii/email', span: { segment: 1, start: 3, end: 12 } },
+    ])
   })
 
   test('is left out where there is no source', async () => {

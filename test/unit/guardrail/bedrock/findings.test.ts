@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { FILTERS, startBedrockStub } from '../../../support/bedrock-guardrail-stub.ts'
+import { FILTERS, startBedrockStub, tooLarge } from '../../../support/bedrock-guardrail-stub.ts'
 import { input, output } from '../segments.ts'
 import { bedrockRig, failure, KEY, verdict } from './rig.ts'
 
@@ -48,7 +48,39 @@ describe('what is found', () => {
   })
 })
 
+describe('the breakdown', () => {
+  test('tells every filter, detected or not', async () => {
+    const outcome = await scan(input('HATE-ME WATCH-ME ann@a.org'))
+    const detected = [
+      { detector: 'hate', detected: true, level: 'HIGH' },
+      { detector: 'violence', detected: true, level: 'LOW' },
+      { detector: 'pii/email', detected: true },
+    ]
+    const idle = ['prompt_attack', 'insults', 'sexual', 'misconduct'].map(detector => ({
+      detector,
+      detected: false,
+      level: 'NONE',
+    }))
+    const { breakdown } =
+      outcome.kind === 'verdict' && outcome.verdict.kind === 'flagged' ? outcome.verdict : {}
+    expect(breakdown).toHaveLength(7)
+    expect(breakdown).toEqual(expect.arrayContaining([...detected, ...idle]))
+  })
+
+  test('has each filter once, as the strongest of all requests has it', async () => {
+    const outcome = await scan(input(`${'word '.repeat(6000)} HATE-ME`, 'INSULT-ME'))
+    const { breakdown = [] } =
+      outcome.kind === 'verdict' && outcome.verdict.kind === 'flagged' ? outcome.verdict : {}
+    expect(breakdown.filter(({ detected }) => detected).map(({ detector }) => detector)).toEqual(
+      expect.arrayContaining(['hate', 'insults']),
+    )
+    expect(new Set(breakdown.map(({ detector }) => detector)).size).toBe(breakdown.length)
+  })
+})
+
 describe('a long text', () => {
+  const sentTexts = () => rig.stub().requests.flatMap(({ content }) => content.map(({ text }) => text.text))
+
   const filler = (words: number) => 'word '.repeat(words)
 
   test('is split under the limit, and all of it is scanned', async () => {
@@ -69,9 +101,44 @@ describe('a long text', () => {
     await large.close()
   })
 
-  test('over what the account allows is over-limit', async () => {
-    expect(await scan(input(filler(20_000)), { max_text_units: 100 })).toMatchObject(failure('over-limit'))
-    expect(rig.stub().refusals[0]).toContain('100 text units')
+  test('over what the account allows is asked again in halves, and all of it is scanned', async () => {
+    const words = Array.from({ length: 7000 }, (_, at) => `w${at}`)
+    const subject = input(words.slice(0, 1000).join(' '), words.slice(1000).join(' '))
+    expect(await scan(subject, { max_text_units: 100 })).toMatchObject(verdict({ kind: 'clean' }))
+    expect(rig.stub().refusals[0]).toContain('text units) exceeds')
+    const seen = new Set(sentTexts().flatMap(text => text.split(' ')))
+    expect(words.filter(word => !seen.has(word))).toEqual([])
+  })
+
+  test('found in a half has its findings where they stand', async () => {
+    for (const at of [0, 2500, 9900, 9997, 10_000, 19_990]) {
+      const text = `${filler(at)}ann@a.org ${filler(20_000 - at)}`
+      expect(await findings(input('first', text), { max_text_units: 200 })).toEqual([
+        { detector: 'pii/email', span: { segment: 1, start: at * 5, end: at * 5 + 9 } },
+      ])
+    }
+  })
+
+  test('that would take more than 20 requests in halves is over-limit', async () => {
+    const small = await startBedrockStub({ auth: { apiKey: KEY }, maxTextUnits: 2 })
+    const config = { max_text_units: 100, endpoint: small.endpoint }
+    expect(await scan(input(filler(20_000)), config)).toMatchObject(failure('over-limit'))
+    expect(small.requests.length + small.refusals.length).toBeLessThanOrEqual(20)
+    await small.close()
+  })
+
+  test('that no halving helps is over-limit, and not asked again for less than a text unit', async () => {
+    rig.stub().failFor('x', { kind: 'status', status: 429, message: tooLarge(2, 1) })
+    expect(await scan(input('x'.repeat(1000)))).toMatchObject(failure('over-limit'))
+    expect(rig.stub().requests).toHaveLength(1)
+    expect(await scan(input('x'.repeat(3000)))).toMatchObject(failure('over-limit'))
+    expect(rig.stub().requests.length).toBeLessThanOrEqual(1 + 7)
+  })
+
+  test('of blank stretches leaves them out, which the service would refuse', async () => {
+    const text = `one${' '.repeat(60_000)}two`
+    expect(await scan(input(text))).toMatchObject(verdict({ kind: 'clean' }))
+    expect(rig.stub().refusals).toEqual([])
   })
 
   test('has its findings where they stand, wherever it was cut', async () => {
@@ -99,7 +166,7 @@ describe('a long text', () => {
     rig.stub().failFor('LAST', { kind: 'status', status: 500 })
     expect(await covered(input(`ann@a.org ${filler(12_000)} LAST`))).toEqual([
       ['pii/email', 'ann@a.org'],
-      ['bedrock/incomplete', undefined],
+      ['unscanned', undefined],
     ])
   })
 

@@ -1,22 +1,22 @@
 import { afterEach, beforeEach } from 'vitest'
 import { bedrock } from '../../../../src/guardrail/bedrock/bedrock.ts'
 import type { Finding, Outcome, RemoteGuardrail, ScanSubject } from '../../../../src/guardrail/guardrail.ts'
-import type { HttpClient } from '../../../../src/guardrail/http-client.ts'
-import { createHttpClient } from '../../../../src/guardrail/http-client.ts'
 import { runRemoteScan } from '../../../../src/guardrail/run-scan.ts'
 import type { BedrockStub } from '../../../support/bedrock-guardrail-stub.ts'
 import { startBedrockStub } from '../../../support/bedrock-guardrail-stub.ts'
+import type { GuardHttp } from '../../../support/guard-http.ts'
+import { openGuardHttp } from '../../../support/guard-http.ts'
 
 export const KEY = 'bedrock-api-key-1'
 
 /** A guardrail, a real HTTP client and a stub that takes KEY, anew for each test of the file that calls this. */
 export function bedrockRig() {
-  let client: HttpClient
+  let client: GuardHttp
   let stub: BedrockStub
   const faults: unknown[] = []
 
   beforeEach(async () => {
-    client = createHttpClient()
+    client = openGuardHttp()
     stub = await startBedrockStub({ auth: { apiKey: KEY } })
     faults.length = 0
   })

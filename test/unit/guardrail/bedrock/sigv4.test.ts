@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { authorization } from '../../../../src/guardrail/bedrock/authorization.ts'
+import { signatureHeaders } from '../../../../src/aws/signature.ts'
 import { signatureFault, sigV4 } from '../../../support/sigv4.ts'
 
 const SECRET = 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY'
@@ -30,11 +30,12 @@ test.each([
 ])('a request to %s is signed as the service checks it', async (_, href, token) => {
   const url = new URL(href)
   const body = '{"text":"grüße 😀"}'
-  const credentials = { access_key_id: 'AKID', secret_access_key: SECRET, session_token: token }
+  const keys = { accessKeyId: 'AKID', secretAccessKey: SECRET, sessionToken: token }
+  const post = { url, region: 'eu-west-1', service: 'bedrock', body }
   const headers = {
     host: url.host,
     'content-type': 'application/json',
-    ...(await authorization('guard', credentials, 'eu-west-1', url)(body)),
+    ...(await signatureHeaders(keys, post)),
   }
   const key = { id: 'AKID', secret: SECRET, ...(token === undefined ? {} : { token }) }
   const request = { method: 'POST', path: url.pathname, headers, body }
@@ -48,9 +49,8 @@ test.each([
 })
 
 test('no header of a signed request holds the secret', async () => {
-  const credentials = { access_key_id: 'AKID', secret_access_key: SECRET }
+  const keys = { accessKeyId: 'AKID', secretAccessKey: SECRET }
   const url = new URL('https://bedrock-runtime.eu-west-1.amazonaws.com/')
-  expect(JSON.stringify(await authorization('guard', credentials, 'eu-west-1', url)('{}'))).not.toContain(
-    SECRET,
-  )
+  const headers = await signatureHeaders(keys, { url, region: 'eu-west-1', service: 'bedrock', body: '{}' })
+  expect(JSON.stringify(headers)).not.toContain(SECRET)
 })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { occurrences, spansCoverMasks } from '../../../../src/guardrail/bedrock/spans.ts'
 
-const piece = (text: string, start = 0, segment = 0) => ({ segment, start, text })
+const piece = (text: string, start = 0, segment = 0) => ({ segment, start, role: 'user' as const, text })
 
 test('a match is found wherever it stands, in the coordinates of its segment', () => {
   expect(occurrences('ab', [piece('xababx', 100, 3), piece('none'), piece('ab', 0, 4)])).toEqual([

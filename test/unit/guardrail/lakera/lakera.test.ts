@@ -1,44 +1,12 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Outcome, ScanSubject } from '../../../../src/guardrail/guardrail.ts'
-import type { HttpClient } from '../../../../src/guardrail/http-client.ts'
-import { createHttpClient } from '../../../../src/guardrail/http-client.ts'
-import { lakera } from '../../../../src/guardrail/lakera/lakera.ts'
-import { runRemoteScan } from '../../../../src/guardrail/run-scan.ts'
-import type { LakeraStub, LakeraStubFault } from '../../../support/lakera-stub.ts'
+import { describe, expect, test } from 'vitest'
+import type { ScanSubject } from '../../../../src/guardrail/guardrail.ts'
+import type { LakeraStubFault } from '../../../support/lakera-stub.ts'
 import { flaggedNull, garbage, startLakeraStub, truncatedJson } from '../../../support/lakera-stub.ts'
 import { input, output, segment } from '../segments.ts'
+import { failure, lakeraRig, verdict } from './rig.ts'
 
-const KEY = 'lakera-key'
-
-let client: HttpClient
-let stub: LakeraStub
-
-beforeEach(async () => {
-  client = createHttpClient()
-  stub = await startLakeraStub({ apiKey: KEY, projects: ['project-1'] })
-})
-
-afterEach(async () => {
-  await client.close()
-  await stub.close()
-})
-
-function guardrail(config: object = {}) {
-  const parsed = lakera.configSchema.parse({
-    kind: 'lakera',
-    api_key: KEY,
-    lakera_endpoint: stub.url,
-    ...config,
-  })
-  return lakera.create('guard', parsed, client)
-}
-
-function scan(subject: ScanSubject, config: object = {}): Promise<Outcome> {
-  return runRemoteScan(guardrail(config), subject, new AbortController().signal, () => 0)
-}
-
-const verdict = (value: object) => ({ kind: 'verdict', verdict: value })
-const failure = (reason: string) => ({ kind: 'failure', reason })
+const rig = lakeraRig()
+const { scan } = rig
 
 describe('what is sent', () => {
   test('the whole conversation with its roles, the breakdown asked for, and the project', async () => {
@@ -55,7 +23,7 @@ describe('what is sent', () => {
       ],
     }
     expect(await scan(subject, { project_id: 'project-1' })).toMatchObject(verdict({ kind: 'clean' }))
-    expect(stub.requests).toEqual([
+    expect(rig.stub.requests).toEqual([
       {
         messages: [
           { role: 'system', content: 'Be a bank.' },
@@ -65,15 +33,28 @@ describe('what is sent', () => {
           { role: 'tool', content: '42' },
           { role: 'user', content: 'thanks' },
         ],
+        payload: true,
         breakdown: true,
         project_id: 'project-1',
       },
     ])
   })
 
-  test('no project unless one is configured', async () => {
+  test('no project and no tags unless there are any', async () => {
     await scan(input('hi'))
-    expect(Object.keys(stub.requests[0] ?? {})).toEqual(['messages', 'breakdown'])
+    expect(Object.keys(rig.stub.requests[0] ?? {})).toEqual(['messages', 'payload', 'breakdown'])
+  })
+
+  test('the exchange’s id as a tag, beside those of the config', async () => {
+    const origin = { exchangeId: 'a1b2', model: 'gpt-test' }
+    await scan({ ...input('hi'), origin })
+    await scan({ ...output('hi'), origin }, { metadata: { team: 'bank', stage: 'test' } })
+    await scan(input('hi'), { metadata: { team: 'bank' } })
+    expect(rig.stub.requests.map(({ metadata }) => metadata)).toEqual([
+      { internal_request_id: 'a1b2' },
+      { internal_request_id: 'a1b2', team: 'bank', stage: 'test' },
+      { team: 'bank' },
+    ])
   })
 
   test('of an answer one assistant message per choice', async () => {
@@ -88,7 +69,7 @@ describe('what is sent', () => {
       final: true,
     }
     expect(await scan(subject)).toMatchObject(verdict({ kind: 'clean' }))
-    expect(stub.requests[0]?.messages).toEqual([
+    expect(rig.stub.requests[0]?.messages).toEqual([
       { role: 'assistant', content: 'thinking\nanswer' },
       { role: 'assistant', content: 'other' },
     ])
@@ -102,7 +83,7 @@ describe('what is sent', () => {
       final: true,
     }
     expect(await scan(subject)).toMatchObject(verdict({ kind: 'clean' }))
-    expect(stub.requests[0]?.messages).toEqual([
+    expect(rig.stub.requests[0]?.messages).toEqual([
       { role: 'user', content: 'a question' },
       { role: 'assistant', content: 'an answer' },
     ])
@@ -110,9 +91,9 @@ describe('what is sent', () => {
 
   test('blank texts are left out, and nothing is asked when all are', async () => {
     await scan(input('', 'hi', ' \n'))
-    expect(stub.requests[0]?.messages).toEqual([{ role: 'user', content: 'hi' }])
+    expect(rig.stub.requests[0]?.messages).toEqual([{ role: 'user', content: 'hi' }])
     expect(await scan(input('', ' \n'))).toMatchObject(verdict({ kind: 'clean' }))
-    expect(stub.requests).toHaveLength(1)
+    expect(rig.stub.requests).toHaveLength(1)
   })
 
   test('no Authorization without a key, as a self-hosted service wants it', async () => {
@@ -136,6 +117,13 @@ describe('what is answered', () => {
           { detector: 'pii/email', level: 'l1_confident' },
         ],
         requestId: expect.stringMatching(/^[\da-f-]{36}$/),
+        breakdown: [
+          { detector: 'prompt_attack', detected: true, level: 'l1_confident' },
+          { detector: 'pii/email', detected: true, level: 'l1_confident' },
+          { detector: 'pii/credit_card', detected: false, level: 'l5_unlikely' },
+          { detector: 'moderated_content/profanity', detected: false, level: 'l5_unlikely' },
+          { detector: 'moderated_content/hate', detected: false, level: 'l5_unlikely' },
+        ],
       }),
     )
   })
@@ -195,8 +183,30 @@ describe('what is answered', () => {
       { findings: [{ detector: 'a', level: 'l1' }] },
     ],
   ])('%s', async (_, answer, expected) => {
-    stub.failNext({ kind: 'body', body: JSON.stringify(answer) })
+    rig.stub.failNext({ kind: 'body', body: JSON.stringify(answer) })
     expect(await scan(input('hi'))).toMatchObject(verdict(expected))
+  })
+
+  test('the breakdown has each detector once, detected before all else, then by its level', async () => {
+    const entry = (detected: boolean, result: string | null) => ({ detector_type: 'a', detected, result })
+    for (const [breakdown, expected] of [
+      [
+        [entry(false, 'l1_confident'), entry(true, 'l4_less_likely')],
+        { detected: true, level: 'l4_less_likely' },
+      ],
+      [
+        [entry(true, 'l4_less_likely'), entry(false, 'l1_confident')],
+        { detected: true, level: 'l4_less_likely' },
+      ],
+      [
+        [entry(true, 'l3_likely'), entry(true, 'l2_very_likely')],
+        { detected: true, level: 'l2_very_likely' },
+      ],
+      [[entry(false, null), entry(false, 'no_level')], { detected: false }],
+    ] as const) {
+      const answered = await rig.answered({ flagged: true, breakdown }, input('hi'))
+      expect(answered).toMatchObject(verdict({ breakdown: [{ detector: 'a', ...expected }] }))
+    }
   })
 
   test.each<[string, LakeraStubFault, string]>([
@@ -214,7 +224,7 @@ describe('what is answered', () => {
     ['a redirect', { kind: 'redirect', location: 'http://127.0.0.1:1/' }, 'bad-response'],
     ['a reset', { kind: 'reset' }, 'unreachable'],
   ])('%s is no verdict', async (_, fault, reason) => {
-    stub.failNext(fault)
+    rig.stub.failNext(fault)
     expect(await scan(input('hi'))).toMatchObject(failure(reason))
   })
 
@@ -224,63 +234,16 @@ describe('what is answered', () => {
   })
 
   test('a service that never answers is a timeout', async () => {
-    stub.failNext({ kind: 'hang' })
+    rig.stub.failNext({ kind: 'hang' })
     expect(await scan(input('hi'), { timeout: 20 })).toMatchObject(failure('timeout'))
   })
 
   test('a slow answer is waited for', async () => {
     const gate = Promise.withResolvers<void>()
-    stub.failNext({ kind: 'gate', until: gate.promise })
+    rig.stub.failNext({ kind: 'gate', until: gate.promise })
     const outcome = scan(input('FLAG-ME'))
-    await stub.waitForRequests(1)
+    await rig.stub.waitForRequests(1)
     gate.resolve()
     expect(await outcome).toMatchObject(verdict({ kind: 'flagged' }))
-  })
-})
-
-describe('the config', () => {
-  const parse = (config: object) => lakera.configSchema.safeParse({ kind: 'lakera', ...config })
-
-  test('has the service’s defaults', () => {
-    expect(parse({}).data).toEqual({
-      kind: 'lakera',
-      lakera_endpoint: 'https://api.lakera.ai/v2/guard',
-      timeout: 5000,
-      ssl_verify: true,
-    })
-    expect(guardrail({ timeout: 77 }).timeoutMs).toBe(77)
-  })
-
-  test.each<[string, object]>([
-    ['an empty key', { api_key: '' }],
-    ['a timeout of 0', { timeout: 0 }],
-    ['a timeout that no timer can hold', { timeout: 2 ** 31 }],
-    ['a fractional timeout', { timeout: 1.5 }],
-    ['an endpoint that is no URL', { lakera_endpoint: 'api.lakera.ai' }],
-    ['another protocol', { lakera_endpoint: 'ftp://api.lakera.ai/' }],
-    ['credentials in the endpoint', { lakera_endpoint: 'https://user:pass@api.lakera.ai/' }],
-    ['an unknown key', { apiKey: 'x' }],
-  ])('%s is refused', (_, config) => {
-    expect(parse(config).success).toBe(false)
-  })
-
-  test('a key that no header can carry is refused at the start, and not quoted', () => {
-    for (const key of ['secret\n', 'ключ', 'two words']) {
-      expect(() => guardrail({ api_key: key })).toThrow(expect.objectContaining({ code: 'bad-config' }))
-      expect(() => guardrail({ api_key: key })).not.toThrow(key.trim())
-    }
-  })
-
-  test('ssl_verify decides on the certificate, for this guardrail only', () => {
-    const trusts: unknown[] = []
-    for (const ssl_verify of [true, false]) {
-      const config = lakera.configSchema.parse({ kind: 'lakera', ssl_verify })
-      const postJson = async (post: { tls?: string }) => {
-        trusts.push(post.tls)
-        return { status: 200, headers: {}, json: { flagged: false } }
-      }
-      void lakera.create('guard', config, { postJson }).scan(input('hi'), new AbortController().signal)
-    }
-    expect(trusts).toEqual(['verified', 'unverified'])
   })
 })

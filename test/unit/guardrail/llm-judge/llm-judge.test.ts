@@ -1,50 +1,23 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Outcome, ScanSubject } from '../../../../src/guardrail/guardrail.ts'
-import type { HttpClient } from '../../../../src/guardrail/http-client.ts'
-import { createHttpClient } from '../../../../src/guardrail/http-client.ts'
+import { describe, expect, test } from 'vitest'
+import type { ScanSubject } from '../../../../src/guardrail/guardrail.ts'
 import { llmJudge } from '../../../../src/guardrail/llm-judge/llm-judge.ts'
-import { runRemoteScan } from '../../../../src/guardrail/run-scan.ts'
-import type { JudgingServer, StubFault } from '../../../support/judging-server.ts'
+import type { StubFault } from '../../../support/judging-server.ts'
 import { completion, judgedDocument, startLlmJudgeStub } from '../../../support/llm-judge-stub.ts'
-import { input, output, segment } from '../segments.ts'
+import { failure, type Scan, useRig, verdict } from '../rig.ts'
+import { breakdownOf, input, output, segment } from '../segments.ts'
 
 const KEY = 'judge-key'
 
-let client: HttpClient
-let stub: JudgingServer
-
-beforeEach(async () => {
-  client = createHttpClient()
-  stub = await startLlmJudgeStub(KEY)
+const rig = useRig({
+  start: () => startLlmJudgeStub(KEY),
+  create: (stub, config, client) => {
+    const endpoint = `${stub.origin}/v1/chat/completions`
+    const given = { kind: 'llm-judge', endpoint, api_key: KEY, model: 'judge-1', ...config }
+    return llmJudge.create('guard', llmJudge.configSchema.parse(given), client)
+  },
 })
-
-afterEach(async () => {
-  await client.close()
-  await stub.close()
-})
-
-function guardrail(config: object = {}) {
-  const parsed = llmJudge.configSchema.parse({
-    kind: 'llm-judge',
-    endpoint: `${stub.origin}/v1/chat/completions`,
-    api_key: KEY,
-    model: 'judge-1',
-    ...config,
-  })
-  return llmJudge.create('guard', parsed, client)
-}
-
-function scan(
-  subject: ScanSubject,
-  config: object = {},
-  signal = new AbortController().signal,
-): Promise<Outcome> {
-  return runRemoteScan(guardrail(config), subject, signal, () => 0)
-}
-
-const verdict = (value: object) => ({ kind: 'verdict', verdict: value })
-const failure = (reason: string) => ({ kind: 'failure', reason })
-const sent = () => stub.requests.map(({ json }) => judgedDocument(json))
+const scan: Scan = (...asked) => rig().scan(...asked)
+const sent = () => rig().stub.requests.map(({ json }) => judgedDocument(json))
 const messagesOf = (json: unknown) => (json as { messages: { content: string }[] }).messages
 
 describe('what is asked', () => {
@@ -64,8 +37,10 @@ describe('what is asked', () => {
         ],
       },
     ])
-    expect(messagesOf(stub.requests[0]?.json)[0]?.content).toMatch(/^Flag talk of cats\.\n\n.*out of: cats/s)
-    expect(stub.requests[0]?.json).toMatchObject({
+    expect(messagesOf(rig().stub.requests[0]?.json)[0]?.content).toMatch(
+      /^Flag talk of cats\.\n\n.*out of: cats/s,
+    )
+    expect(rig().stub.requests[0]?.json).toMatchObject({
       model: 'judge-1',
       response_format: {
         json_schema: { schema: { properties: { categories: { items: { enum: ['cats'] } } } } },
@@ -94,7 +69,7 @@ describe('what is asked', () => {
 
   test('nothing of blank texts', async () => {
     expect(await scan(input('', ' \n'))).toMatchObject(verdict({ kind: 'clean' }))
-    expect(stub.requests).toEqual([])
+    expect(rig().stub.requests).toEqual([])
   })
 
   test('a long text in several requests, all of them judged, at most twenty', async () => {
@@ -102,14 +77,14 @@ describe('what is asked', () => {
     expect(await scan(input(`${'fine. '.repeat(400)}FLAG-ME`), config)).toMatchObject(
       verdict({ kind: 'flagged' }),
     )
-    expect(stub.requests.length).toBeGreaterThan(5)
+    expect(rig().stub.requests.length).toBeGreaterThan(5)
     expect(await scan(input('fine. '.repeat(2000)), config)).toMatchObject(failure('over-limit'))
   })
 
   test('without a key, and with one in another header', async () => {
     expect(await scan(input('hi'), { api_key: undefined })).toMatchObject(failure('bad-response'))
     expect(await scan(input('hi'), { api_key_header: 'api-key' })).toMatchObject(failure('bad-response'))
-    expect(stub.requests.map(({ headers }) => [headers.authorization, headers['api-key']])).toEqual([
+    expect(rig().stub.requests.map(({ headers }) => [headers.authorization, headers['api-key']])).toEqual([
       [undefined, undefined],
       [undefined, KEY],
     ])
@@ -118,7 +93,7 @@ describe('what is asked', () => {
 
 describe('what is answered', () => {
   const says = (content: string | null, more: object = {}) =>
-    stub.failNext({ kind: 'body', body: JSON.stringify(completion(content, more)) })
+    rig().stub.failNext({ kind: 'body', body: JSON.stringify(completion(content, more)) })
 
   test('flagged with its categories, score and id', async () => {
     expect(await scan(input('hello', 'FLAG-ME'))).toMatchObject(
@@ -128,6 +103,19 @@ describe('what is answered', () => {
         requestId: 'chatcmpl-9',
       }),
     )
+  })
+
+  test('beside them, the categories that do not apply', async () => {
+    const outcome = await scan(input('FLAG-ME'), { categories: ['prompt_attack', 'hate'] })
+    expect(breakdownOf(outcome)).toEqual([
+      { detector: 'prompt_attack', detected: true, score: 0.97 },
+      { detector: 'hate', detected: false },
+    ])
+    says('{"categories":[],"score":1}')
+    expect(breakdownOf(await scan(input('hi'), { categories: ['hate'] }))).toEqual([
+      { detector: 'hate', detected: false },
+      { detector: 'llm_judge', detected: true, score: 1 },
+    ])
   })
 
   test('the threshold decides', async () => {
@@ -195,44 +183,40 @@ describe('what is answered', () => {
     ['a redirect', { kind: 'redirect', location: 'http://127.0.0.1:1/' }, 'bad-response'],
     ['a reset', { kind: 'reset' }, 'unreachable'],
   ])('%s is no verdict', async (_, fault, reason) => {
-    stub.failNext(fault)
+    rig().stub.failNext(fault)
     expect(await scan(input('hi'))).toMatchObject(failure(reason))
   })
 
   test('the least of a completion is enough', async () => {
-    stub.failNext({ kind: 'body', body: JSON.stringify({ choices: [{ message: { content: CLEAN } }] }) })
+    rig().stub.failNext({
+      kind: 'body',
+      body: JSON.stringify({ choices: [{ message: { content: CLEAN } }] }),
+    })
     expect(await scan(input('hi'))).toEqual({ kind: 'verdict', verdict: { kind: 'clean' }, ms: 0 })
   })
 
   test('no failure quotes the key, the text or the judge', async () => {
-    const thrown: unknown[] = []
     for (const content of ['my text', '{"categories":["my text"],"score":0}']) {
       says(content)
-      const { signal } = new AbortController()
-      await runRemoteScan(
-        guardrail(),
-        input('my text'),
-        signal,
-        () => 0,
-        error => thrown.push(error),
-      )
+      await scan(input('my text'))
     }
+    const thrown = rig().faults
     expect(thrown).toHaveLength(2)
     expect(thrown.map(error => `${error} ${JSON.stringify(error)}`).join()).not.toMatch(/judge-key|my text/)
   })
 
   test('an abort ends the request', async () => {
     const controller = new AbortController()
-    stub.failNext({ kind: 'hang' })
+    rig().stub.failNext({ kind: 'hang' })
     const outcome = scan(input('hi'), {}, controller.signal)
-    await stub.waitForRequests(1)
+    await rig().stub.waitForRequests(1)
     controller.abort()
     expect(await outcome).toMatchObject(failure('cancelled'))
-    await stub.hungUp
+    await rig().stub.hungUp
   })
 
   test('a judge that thinks too long is a timeout', async () => {
-    stub.failNext({ kind: 'hang' })
+    rig().stub.failNext({ kind: 'hang' })
     expect(await scan(input('hi'), { timeout: 20 })).toMatchObject(failure('timeout'))
   })
 })
@@ -248,7 +232,7 @@ describe('the config', () => {
       timeout: 5000,
       ssl_verify: true,
     })
-    expect(guardrail({ timeout: 77 }).timeoutMs).toBe(77)
+    expect(rig().guardrail({ timeout: 77 }).timeoutMs).toBe(77)
   })
 
   test.each<[string, object]>([
@@ -265,7 +249,9 @@ describe('the config', () => {
   })
 
   test('a key that no header can carry is refused at the start, and not quoted', () => {
-    expect(() => guardrail({ api_key: 'secret\n' })).toThrow(expect.objectContaining({ code: 'bad-config' }))
-    expect(() => guardrail({ api_key: 'secret\n' })).not.toThrow('secret')
+    expect(() => rig().guardrail({ api_key: 'secret\n' })).toThrow(
+      expect.objectContaining({ code: 'bad-config' }),
+    )
+    expect(() => rig().guardrail({ api_key: 'secret\n' })).not.toThrow('secret')
   })
 })

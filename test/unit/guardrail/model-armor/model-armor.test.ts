@@ -1,49 +1,23 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Outcome, ScanSubject } from '../../../../src/guardrail/guardrail.ts'
-import type { HttpClient } from '../../../../src/guardrail/http-client.ts'
-import { createHttpClient } from '../../../../src/guardrail/http-client.ts'
+import { describe, expect, test } from 'vitest'
+import type { ScanSubject } from '../../../../src/guardrail/guardrail.ts'
 import { modelArmor } from '../../../../src/guardrail/model-armor/model-armor.ts'
-import { runRemoteScan } from '../../../../src/guardrail/run-scan.ts'
-import type { ModelArmorStub, ModelArmorStubFault } from '../../../support/model-armor-stub.ts'
+import type { StubFault } from '../../../support/judging-server.ts'
 import { startModelArmorStub } from '../../../support/model-armor-stub.ts'
+import { failure, type Scan, useRig, verdict } from '../rig.ts'
 import { input, output, segment } from '../segments.ts'
 
 const TOKEN = 'ya29.model-armor-token'
 const TEMPLATE = 'projects/proj-1/locations/europe-west4/templates/strict_1'
 const CONFIG = { kind: 'model-armor', project: 'proj-1', location: 'europe-west4', template: 'strict_1' }
 
-let client: HttpClient
-let stub: ModelArmorStub
-
-beforeEach(async () => {
-  client = createHttpClient()
-  stub = await startModelArmorStub({ accessToken: TOKEN, template: TEMPLATE })
+const rig = useRig({
+  start: () => startModelArmorStub({ accessToken: TOKEN, template: TEMPLATE }),
+  create: (stub, config, client) => {
+    const given = { ...CONFIG, access_token: TOKEN, endpoint: stub.origin, ...config }
+    return modelArmor.create('armor', modelArmor.configSchema.parse(given), client)
+  },
 })
-
-afterEach(async () => {
-  await client.close()
-  await stub.close()
-})
-
-function guardrail(config: object = {}) {
-  const parsed = modelArmor.configSchema.parse({
-    ...CONFIG,
-    access_token: TOKEN,
-    endpoint: stub.url,
-    ...config,
-  })
-  return modelArmor.create('armor', parsed, client)
-}
-
-function scan(subject: ScanSubject, config: object = {}, faults: unknown[] = []): Promise<Outcome> {
-  return runRemoteScan(
-    guardrail(config),
-    subject,
-    new AbortController().signal,
-    () => 0,
-    error => faults.push(error),
-  )
-}
+const scan: Scan = (...asked) => rig().scan(...asked)
 
 /** Each finding as `detector: the text that its span covers`. */
 async function found(subject: ScanSubject): Promise<readonly string[]> {
@@ -55,22 +29,19 @@ async function found(subject: ScanSubject): Promise<readonly string[]> {
   })
 }
 
-const verdict = (value: object) => ({ kind: 'verdict', verdict: value })
-const failure = (reason: string) => ({ kind: 'failure', reason })
-
 describe('what is sent', () => {
   test('a request as a prompt, its texts together, blank ones left out', async () => {
     expect(await scan(input('one', ' ', 'two'))).toMatchObject(verdict({ kind: 'clean' }))
-    expect(stub.requests).toEqual([
+    expect(rig().stub.requests).toEqual([
       { resource: `${TEMPLATE}:sanitizeUserPrompt`, text: 'one\ntwo', userPrompt: undefined },
     ])
     expect(await scan(input('', ' \n'))).toMatchObject(verdict({ kind: 'clean' }))
-    expect(stub.requests).toHaveLength(1)
+    expect(rig().stub.requests).toHaveLength(1)
   })
 
   test('an answer as a model response', async () => {
     expect(await scan(output('one', 'two'))).toMatchObject(verdict({ kind: 'clean' }))
-    expect(stub.requests).toEqual([
+    expect(rig().stub.requests).toEqual([
       { resource: `${TEMPLATE}:sanitizeModelResponse`, text: 'one\ntwo', userPrompt: undefined },
     ])
   })
@@ -92,20 +63,20 @@ describe('what is sent', () => {
         segment('{}', { message: 3, role: 'tool' }),
       ),
     )
-    expect(stub.requests[0]?.userPrompt).toBe('What is\nsix by seven? \ufffd')
+    expect(rig().stub.requests[0]?.userPrompt).toBe('What is\nsix by seven? \ufffd')
   })
 
   test('without it when it is too long or missing', async () => {
     await scan(answering(segment('x'.repeat(60_001))))
     await scan(answering(segment('Be brief.', { role: 'system' }), segment(' ')))
-    expect(stub.requests.map(({ userPrompt }) => userPrompt)).toEqual([undefined, undefined])
+    expect(rig().stub.requests.map(({ userPrompt }) => userPrompt)).toEqual([undefined, undefined])
   })
 
   test('no Authorization without a token, as a proxy that adds one wants it', async () => {
     const proxy = await startModelArmorStub({ template: TEMPLATE })
-    const config = { access_token: undefined, endpoint: `${proxy.url}/` }
+    const config = { access_token: undefined, endpoint: `${proxy.origin}/` }
     expect(await scan(input('hi'), config)).toMatchObject(verdict({ kind: 'clean' }))
-    expect(await scan(input('hi'), { endpoint: proxy.url })).toMatchObject(failure('bad-response'))
+    expect(await scan(input('hi'), { endpoint: proxy.origin })).toMatchObject(failure('bad-response'))
     await proxy.close()
   })
 
@@ -141,10 +112,10 @@ describe('what is answered', () => {
 
   test('a lone surrogate reaches the service as a character of its own', async () => {
     expect(await found(input('\ud83d a@b.co'))).toEqual(['pii/email_address: a@b.co'])
-    expect(stub.requests[0]?.text).toBe('\ufffd a@b.co')
+    expect(rig().stub.requests[0]?.text).toBe('\ufffd a@b.co')
   })
 
-  test.each<[string, ModelArmorStubFault, string]>([
+  test.each<[string, StubFault, string]>([
     ['an empty body', { kind: 'body', body: '' }, 'bad-response'],
     ['an empty object', { kind: 'body', body: '{}' }, 'bad-response'],
     ['null', { kind: 'body', body: 'null' }, 'bad-response'],
@@ -158,7 +129,7 @@ describe('what is answered', () => {
     ['a redirect', { kind: 'redirect', location: 'http://127.0.0.1:1/' }, 'bad-response'],
     ['a reset', { kind: 'reset' }, 'unreachable'],
   ])('%s is no verdict', async (_, fault, reason) => {
-    stub.failNext(fault)
+    rig().stub.failNext(fault)
     expect(await scan(input('hi'))).toMatchObject(failure(reason))
   })
 
@@ -168,19 +139,18 @@ describe('what is answered', () => {
   })
 
   test('no error quotes the token or a text', async () => {
-    const faults: unknown[] = []
-    const bodies: ModelArmorStubFault[] = [
+    const bodies: StubFault[] = [
       { kind: 'body', body: '{"sanitizationResult":"secret-text"}' },
       { kind: 'body', body: 'secret-text' },
       { kind: 'status', status: 401 },
       { kind: 'reset' },
     ]
     for (const fault of bodies) {
-      stub.failNext(fault)
-      await scan(input('secret-text'), {}, faults)
+      rig().stub.failNext(fault)
+      await scan(input('secret-text'))
     }
-    expect(faults).toHaveLength(4)
-    expect(faults.map(String).join()).not.toMatch(/secret-text|ya29/)
+    expect(rig().faults).toHaveLength(4)
+    expect(rig().faults.map(String).join()).not.toMatch(/secret-text|ya29/)
   })
 })
 
@@ -194,8 +164,8 @@ describe('a long text', () => {
       'pii/email_address: c@d.co',
       'pii/email_address: e@f.co',
     ])
-    expect(stub.requests.length).toBeGreaterThan(1)
-    expect(Math.max(...stub.requests.map(({ text: sent }) => sent.length))).toBeLessThanOrEqual(60_000)
+    expect(rig().stub.requests.length).toBeGreaterThan(1)
+    expect(Math.max(...rig().stub.requests.map(({ text: sent }) => sent.length))).toBeLessThanOrEqual(60_000)
   })
 
   test('is flagged by what stands at its end', async () => {
@@ -207,11 +177,15 @@ describe('a long text', () => {
       const text = `${'😀'.repeat(29_997)}${'-'.repeat(shift)}a@b.co${'😀'.repeat(10_000)}`
       expect(await found(input(text))).toContain('pii/email_address: a@b.co')
     }
-    expect(stub.requests.map(({ text }) => text).join('')).not.toContain('\ufffd')
+    expect(
+      rig()
+        .stub.requests.map(({ text }) => text)
+        .join(''),
+    ).not.toContain('\ufffd')
   })
 
   test('of which a part could not be judged is a failure, unless something was found', async () => {
-    stub.failFor('zzz', { kind: 'status', status: 500 })
+    rig().stub.failWhere(({ body }) => body.includes('zzz'), { kind: 'status', status: 500 })
     expect(await scan(input(`${filler}${filler}zzz`))).toMatchObject(failure('bad-response'))
     expect(await found(input(`FLAG-ME ${filler}${filler}zzz`))).toEqual([
       'prompt_attack: undefined',
@@ -221,25 +195,25 @@ describe('a long text', () => {
 
   test('over what twenty requests take is a failure, and nothing is sent', async () => {
     expect(await scan(input('x'.repeat(1_300_000)))).toMatchObject(failure('over-limit'))
-    expect(stub.requests).toEqual([])
+    expect(rig().stub.requests).toEqual([])
   })
 })
 
 describe('time', () => {
   test('a service that never answers is a timeout', async () => {
-    stub.failNext({ kind: 'hang' })
+    rig().stub.failNext({ kind: 'hang' })
     expect(await scan(input('hi'), { timeout: 20 })).toMatchObject(failure('timeout'))
   })
 
   test('an abort ends the request', async () => {
-    stub.failNext({ kind: 'hang' })
+    rig().stub.failNext({ kind: 'hang' })
     const controller = new AbortController()
-    const rejected = expect(guardrail().scan(input('hi'), controller.signal)).rejects.toMatchObject({
+    const rejected = expect(rig().guardrail().scan(input('hi'), controller.signal)).rejects.toMatchObject({
       reason: 'cancelled',
     })
-    await stub.waitForRequests(1)
+    await rig().stub.waitForRequests(1)
     controller.abort()
     await rejected
-    await stub.waitForAborts(1)
+    await rig().stub.waitForHangUps(1)
   })
 })

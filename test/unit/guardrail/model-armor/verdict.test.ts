@@ -103,7 +103,7 @@ describe('each filter', () => {
     ['one that came later', { topicFilterResult: YES }, [{ detector: 'model-armor' }]],
   ])('%s', (_, filter, expected) => {
     expect(findings(filter)).toEqual(expected)
-    expect(judge(answer([filter]))).toEqual({ kind: 'flagged', findings: expected })
+    expect(judge(answer([filter]))).toMatchObject({ kind: 'flagged', findings: expected })
   })
 
   test.each<[string, object]>([
@@ -198,7 +198,7 @@ describe('what was not judged', () => {
     ['a skipped filter', answer({ a: csam(YES), b: uris(SKIPPED) })],
     ['a part', answer({ a: csam(YES) }, { invocationResult: 'PARTIAL' })],
   ])('beside a match, %s keeps the rest from being redacted only', (_, body) => {
-    expect(judge(body)).toEqual({
+    expect(judge(body)).toMatchObject({
       kind: 'flagged',
       findings: [{ detector: 'csam' }, { detector: 'unscanned' }],
     })
@@ -208,7 +208,7 @@ describe('what was not judged', () => {
     const body = answer({
       a: inspect({ ...YES, findings: [{ infoType: 'E' }], findingsTruncated: true }),
     })
-    expect(judge(body)).toEqual({
+    expect(judge(body)).toMatchObject({
       kind: 'flagged',
       findings: [{ detector: 'pii/e' }, { detector: 'unscanned' }],
     })
@@ -217,7 +217,7 @@ describe('what was not judged', () => {
 
 describe('states that contradict each other', () => {
   test('a match overall that no filter has', () => {
-    expect(judge(answer({ a: csam(NO) }))).toEqual({
+    expect(judge(answer({ a: csam(NO) }))).toMatchObject({
       kind: 'flagged',
       findings: [{ detector: 'model-armor' }],
     })
@@ -280,4 +280,31 @@ describe('another shape is no verdict', () => {
   test('though the like of it is one', () => {
     expect(judge(clean)).toEqual({ kind: 'clean' })
   })
+})
+
+test('beside what was found, what every filter came to is told', () => {
+  const verdict = judge(
+    answer({
+      a: csam(NO),
+      b: uris(SKIPPED),
+      c: { piAndJailbreakFilterResult: { ...YES, confidenceLevel: 'HIGH' } },
+      d: {
+        raiFilterResult: {
+          ...NO,
+          raiFilterTypeResults: {
+            dangerous: { matchState: 'NO_MATCH_FOUND', confidenceLevel: 'LOW_AND_ABOVE' },
+          },
+        },
+      },
+      e: inspect(NO),
+    }),
+  )
+  expect(verdict.kind === 'flagged' && verdict.breakdown).toEqual([
+    { detector: 'prompt_attack', detected: true, level: 'high' },
+    { detector: 'csam', detected: false },
+    { detector: 'malicious_uri', detected: false, level: 'skipped' },
+    { detector: 'rai', detected: false },
+    { detector: 'dangerous', detected: false, level: 'low_and_above' },
+    { detector: 'pii', detected: false },
+  ])
 })

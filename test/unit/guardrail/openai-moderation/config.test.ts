@@ -1,17 +1,16 @@
 import { describe, expect, test } from 'vitest'
 import { openaiModeration } from '../../../../src/guardrail/openai-moderation/openai-moderation.ts'
-import { moderationResult } from '../../../support/openai-moderation-stub.ts'
-import { input } from '../segments.ts'
-import { useRig } from './rig.ts'
+import { useRig } from '../rig.ts'
+import { moderation } from './rig.ts'
 
-const rig = useRig()
+const rig = useRig(moderation)
 
 describe('the config', () => {
   const parse = (config: object) =>
     openaiModeration.configSchema.safeParse({ kind: 'openai-moderation', ...config })
 
   test('has the service’s defaults', () => {
-    expect(parse({}).data).toEqual({
+    expect(parse({}).data).toMatchObject({
       kind: 'openai-moderation',
       endpoint: 'https://api.openai.com/v1/moderations',
       model: 'omni-moderation-latest',
@@ -44,18 +43,5 @@ describe('the config', () => {
       expect(() => rig().guardrail({ api_key: key })).toThrow(expect.objectContaining({ code: 'bad-config' }))
       expect(() => rig().guardrail({ api_key: key })).not.toThrow(key.trim())
     }
-  })
-
-  test('ssl_verify decides on the certificate', async () => {
-    const trusts: unknown[] = []
-    for (const ssl_verify of [true, false]) {
-      const config = openaiModeration.configSchema.parse({ kind: 'openai-moderation', ssl_verify })
-      const postJson = async (post: { tls?: string }) => {
-        trusts.push(post.tls)
-        return { status: 200, headers: {}, json: { results: [moderationResult()] } }
-      }
-      await openaiModeration.create('guard', config, { postJson }).scan(input('hi'), AbortSignal.any([]))
-    }
-    expect(trusts).toEqual(['verified', 'unverified'])
   })
 })

@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import type { ScanSubject } from '../../../../src/guardrail/guardrail.ts'
-import type { ModerationStubFault } from '../../../support/openai-moderation-stub.ts'
+import type { StubFault } from '../../../support/judging-server.ts'
 import { moderationResult, startModerationStub } from '../../../support/openai-moderation-stub.ts'
-import { input, output, segment } from '../segments.ts'
-import { clean, detectorsOf, failure, useRig, verdict } from './rig.ts'
+import { clean, detectorsOf, failure, useRig, verdict } from '../rig.ts'
+import { breakdownOf, input, output, segment } from '../segments.ts'
+import { moderation } from './rig.ts'
 
-const rig = useRig()
-const body = (answer: unknown): ModerationStubFault => ({ kind: 'body', body: JSON.stringify(answer) })
+const rig = useRig(moderation)
+const body = (answer: unknown): StubFault => ({ kind: 'body', body: JSON.stringify(answer) })
 
 describe('what is sent', () => {
   test('the model and one input per message, its parts together', async () => {
@@ -59,12 +60,30 @@ describe('what is sent', () => {
 
 describe('what is answered', () => {
   test('what the service flags is flagged by category, with its score and the id of the check', async () => {
-    expect(await rig().scan(input('hello', 'HATE-ME'))).toEqual({
+    expect(await rig().scan(input('hello', 'HATE-ME'))).toMatchObject({
       kind: 'verdict',
       verdict: { kind: 'flagged', findings: [{ detector: 'hate', score: 0.9 }], requestId: 'modr-0001' },
       ms: 0,
     })
     expect(await rig().scan(input('hello'))).toMatchObject(verdict({ kind: 'clean', requestId: 'modr-0001' }))
+  })
+
+  test('beside what it found, every category with its highest score is told', async () => {
+    const outcome = await rig().scan(input('hello', 'HATE-ME', 'VIOLENCE-ME'))
+    const breakdown = breakdownOf(outcome)
+    expect(breakdown).toHaveLength(13)
+    expect(breakdown).toContainEqual({ detector: 'hate', detected: true, score: 0.9 })
+    expect(breakdown).toContainEqual({ detector: 'violence', detected: false, score: 0.6 })
+    expect(breakdown).toContainEqual({ detector: 'sexual', detected: false, score: 0.0001 })
+  })
+
+  test('a category that is no name is told as the service', async () => {
+    const known = moderationResult()
+    const result = { ...known, categories: { ...known.categories, 'my card is 4111': true } }
+    rig().stub.failNext(body({ results: [result] }))
+    const told = breakdownOf(await rig().scan(input('hi')))
+    expect(told).toContainEqual({ detector: 'openai-moderation', detected: true })
+    expect(JSON.stringify(told)).not.toContain('4111')
   })
 
   test('each choice of an answer counts', async () => {
@@ -163,7 +182,7 @@ describe('what is no verdict', () => {
     expect(await rig().scan(input('hi'))).toMatchObject(failure('bad-response'))
   })
 
-  test.each<[string, ModerationStubFault, string]>([
+  test.each<[string, StubFault, string]>([
     ['truncated JSON', { kind: 'body', body: '{"results":[{"flagged":fal' }, 'bad-response'],
     ['not JSON', { kind: 'body', body: '<html>Bad gateway</html>' }, 'bad-response'],
     ['a cut answer', { kind: 'cut' }, 'bad-response'],
@@ -198,6 +217,6 @@ describe('what is no verdict', () => {
     await rig().stub.waitForRequests(1)
     abort.abort()
     expect(await outcome).toMatchObject(failure('cancelled'))
-    await rig().stub.abandoned
+    await rig().stub.hungUp
   })
 })

@@ -1,40 +1,22 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Outcome, ScanSubject } from '../../../../src/guardrail/guardrail.ts'
-import type { HttpClient } from '../../../../src/guardrail/http-client.ts'
-import { createHttpClient } from '../../../../src/guardrail/http-client.ts'
+import { describe, expect, test } from 'vitest'
+import type { ScanSubject } from '../../../../src/guardrail/guardrail.ts'
 import { presidio } from '../../../../src/guardrail/presidio/presidio.ts'
 import { runRemoteScan } from '../../../../src/guardrail/run-scan.ts'
-import type { PresidioStub, PresidioStubFault } from '../../../support/presidio-stub.ts'
+import { askService } from '../../../../src/service/ask-service.ts'
+import { guardrailDeps } from '../../../support/guard-http.ts'
+import type { StubFault } from '../../../support/judging-server.ts'
 import { startPresidioStub } from '../../../support/presidio-stub.ts'
-import { input, output, segment } from '../segments.ts'
+import { failure, type Scan, useRig, verdict } from '../rig.ts'
+import { breakdownOf, input, output, segment } from '../segments.ts'
 
-let client: HttpClient
-let stub: PresidioStub
-
-beforeEach(async () => {
-  client = createHttpClient()
-  stub = await startPresidioStub()
+const rig = useRig({
+  start: () => startPresidioStub(),
+  create: (stub, config, client) => {
+    const given = { kind: 'presidio', endpoint: stub.origin, ...config }
+    return presidio.create('pii', presidio.configSchema.parse(given), client)
+  },
 })
-
-afterEach(async () => {
-  await client.close()
-  await stub.close()
-})
-
-function guardrail(config: object = {}) {
-  const parsed = presidio.configSchema.parse({ kind: 'presidio', endpoint: stub.url, ...config })
-  return presidio.create('pii', parsed, client)
-}
-
-function scan(subject: ScanSubject, config: object = {}, faults: unknown[] = []): Promise<Outcome> {
-  return runRemoteScan(
-    guardrail(config),
-    subject,
-    new AbortController().signal,
-    () => 0,
-    error => faults.push(error),
-  )
-}
+const scan: Scan = (...asked) => rig().scan(...asked)
 
 /** Each finding as `detector: the text that its span covers`. */
 async function found(subject: ScanSubject, config: object = {}): Promise<readonly string[]> {
@@ -46,20 +28,18 @@ async function found(subject: ScanSubject, config: object = {}): Promise<readonl
   })
 }
 
-const verdict = (value: object) => ({ kind: 'verdict', verdict: value })
-const failure = (reason: string) => ({ kind: 'failure', reason })
 const PHONE = { entity_type: 'PHONE_NUMBER', start: 0, end: 2, score: 0.75 }
 
 describe('what is sent', () => {
   test('the text, the language and the threshold', async () => {
     expect(await scan(input('hi'))).toMatchObject(verdict({ kind: 'clean' }))
-    expect(stub.requests).toEqual([{ text: 'hi', language: 'en', score_threshold: 0.5 }])
+    expect(rig().stub.requests).toEqual([{ text: 'hi', language: 'en', score_threshold: 0.5 }])
   })
 
   test('the entities that are configured, and another threshold', async () => {
     const config = { entities: ['US_DRIVER_LICENSE'], score_threshold: 0.2 }
     expect(await found(input('A1234567 or a@b.co'), config)).toEqual(['pii/us_driver_license: A1234567'])
-    expect(stub.requests).toEqual([
+    expect(rig().stub.requests).toEqual([
       {
         text: 'A1234567 or a@b.co',
         language: 'en',
@@ -71,9 +51,13 @@ describe('what is sent', () => {
 
   test('a request for each text, none for blank ones', async () => {
     await scan(input('one', ' \n', 'two', ''))
-    expect(stub.requests.map(({ text }) => text).sort()).toEqual(['one', 'two'])
+    expect(
+      rig()
+        .stub.requests.map(({ text }) => text)
+        .sort(),
+    ).toEqual(['one', 'two'])
     expect(await scan(input('', ' '))).toMatchObject(verdict({ kind: 'clean' }))
-    expect(stub.requests).toHaveLength(2)
+    expect(rig().stub.requests).toHaveLength(2)
   })
 
   test('an answer without what was asked', async () => {
@@ -84,22 +68,35 @@ describe('what is sent', () => {
       final: true,
     }
     expect(await scan(subject)).toMatchObject(verdict({ kind: 'clean' }))
-    expect(stub.requests.map(({ text }) => text)).toEqual(['fine'])
+    expect(rig().stub.requests.map(({ text }) => text)).toEqual(['fine'])
   })
 
   test.each(['', '/', '/analyze', '/analyze/'])('the endpoint may end in %j', async end => {
-    expect(await scan(input('hi'), { endpoint: stub.url + end })).toMatchObject(verdict({ kind: 'clean' }))
+    expect(await scan(input('hi'), { endpoint: rig().stub.origin + end })).toMatchObject(
+      verdict({ kind: 'clean' }),
+    )
   })
 
-  test('eight at once, the others after them', async () => {
-    const gate = Promise.withResolvers<void>()
-    for (let i = 0; i < 8; i++) stub.failNext({ kind: 'gate', until: gate.promise })
-    const outcome = scan(input(...Array.from({ length: 20 }, (_, index) => `text ${index}`)))
-    await stub.waitForRequests(8)
-    gate.resolve()
-    expect(await outcome).toMatchObject(verdict({ kind: 'clean' }))
-    expect(stub.requests).toHaveLength(20)
-    expect(stub.mostAtOnce).toBe(8)
+  test.each([
+    [8, {}],
+    [3, { max_concurrent: 3 }],
+  ])('%i at once with config %j, the others after them', async (most, more) => {
+    const subject = input(...Array.from({ length: 20 }, (_, index) => `text ${index}`))
+    const given = { kind: 'presidio', endpoint: rig().stub.origin, ...more }
+    const config = presidio.configSchema.parse(given)
+    let [atOnce, mostAtOnce] = [0, 0]
+    const deps = guardrailDeps(() => async post => {
+      atOnce += 1
+      mostAtOnce = Math.max(mostAtOnce, atOnce)
+      const answer = await rig().client.postJson(post)
+      atOnce -= 1
+      return answer
+    })
+    const served = askService('pii', config, deps, postJson => presidio.create('pii', config, { postJson }))
+    const outcome = await runRemoteScan(served, subject, new AbortController().signal, () => 0)
+    expect(outcome).toMatchObject(verdict({ kind: 'clean' }))
+    expect(rig().stub.requests).toHaveLength(20)
+    expect(mostAtOnce).toBe(most)
   })
 })
 
@@ -116,6 +113,20 @@ describe('what is answered', () => {
     )
   })
 
+  test('beside them, the entities that were looked for and not found', async () => {
+    const entities = ['PHONE_NUMBER', 'EMAIL_ADDRESS', 'US_DRIVER_LICENSE']
+    const outcome = await scan(input('or a@b.co', 'call 212-555-1234'), { entities })
+    const told = [...breakdownOf(outcome)].sort((a, b) => a.detector.localeCompare(b.detector))
+    expect(told).toEqual([
+      { detector: 'pii/email_address', detected: true, score: 1 },
+      { detector: 'pii/phone_number', detected: true, score: 0.75 },
+      { detector: 'pii/us_driver_license', detected: false },
+    ])
+    expect(breakdownOf(await scan(input('a@b.co')))).toEqual([
+      { detector: 'pii/email_address', detected: true, score: 1 },
+    ])
+  })
+
   test('places are the text’s own after characters of two units', async () => {
     expect(await found(input('😀 a@b.co 👩🏽‍🚀 212-555-1234'))).toEqual([
       'pii/email_address: a@b.co',
@@ -125,7 +136,7 @@ describe('what is answered', () => {
 
   test('a lone surrogate reaches the service as a character of its own', async () => {
     expect(await found(input('\ud83d a@b.co'))).toEqual(['pii/email_address: a@b.co'])
-    expect(stub.requests[0]?.text).toBe('\ufffd a@b.co')
+    expect(rig().stub.requests[0]?.text).toBe('\ufffd a@b.co')
   })
 
   test('choices of an answer', async () => {
@@ -134,7 +145,7 @@ describe('what is answered', () => {
 
   test('results that overlap are all kept, the same one once', async () => {
     const overlapping = [PHONE, { ...PHONE, start: 1, end: 4 }, { ...PHONE, score: 0.4 }]
-    stub.failNext({ kind: 'body', body: JSON.stringify(overlapping) })
+    rig().stub.failNext({ kind: 'body', body: JSON.stringify(overlapping) })
     expect(await scan(input('12345'))).toMatchObject(
       verdict({
         findings: [
@@ -151,16 +162,16 @@ describe('what is answered', () => {
     ['is empty', { start: 2 }],
     ['is turned around', { start: 3 }],
   ])('a finding whose place %s has none', async (_, wrong) => {
-    stub.failNext({ kind: 'body', body: JSON.stringify([{ ...PHONE, ...wrong }]) })
+    rig().stub.failNext({ kind: 'body', body: JSON.stringify([{ ...PHONE, ...wrong }]) })
     expect(await scan(input('12345'))).toMatchObject(
       verdict({ kind: 'flagged', findings: [{ detector: 'pii/phone_number', score: 0.75 }] }),
     )
-    stub.failNext({ kind: 'body', body: JSON.stringify([{ ...PHONE, ...wrong }]) })
+    rig().stub.failNext({ kind: 'body', body: JSON.stringify([{ ...PHONE, ...wrong }]) })
     expect(await found(input('12345'))).toEqual(['pii/phone_number: undefined'])
   })
 
   test('an entity that is no name does not become one', async () => {
-    stub.failNext({
+    rig().stub.failNext({
       kind: 'body',
       body: JSON.stringify([{ ...PHONE, entity_type: 'my number is 1' }]),
     })
@@ -185,11 +196,11 @@ describe('what is answered', () => {
     ['a score over 1', [{ ...PHONE, score: 1.1 }]],
     ['one good result and a bad one', [PHONE, { entity_type: 'X' }]],
   ])('%s is no verdict', async (_, answer) => {
-    stub.failNext({ kind: 'body', body: JSON.stringify(answer) })
+    rig().stub.failNext({ kind: 'body', body: JSON.stringify(answer) })
     expect(await scan(input('12345'))).toMatchObject(failure('bad-response'))
   })
 
-  test.each<[string, PresidioStubFault, string]>([
+  test.each<[string, StubFault, string]>([
     ['an empty body', { kind: 'body', body: '' }, 'bad-response'],
     ['not JSON', { kind: 'body', body: '<html>' }, 'bad-response'],
     ['truncated JSON', { kind: 'body', body: '[{"entity_type":"PH' }, 'bad-response'],
@@ -200,7 +211,7 @@ describe('what is answered', () => {
     ['a redirect', { kind: 'redirect', location: 'http://127.0.0.1:1/' }, 'bad-response'],
     ['a reset', { kind: 'reset' }, 'unreachable'],
   ])('%s is no verdict', async (_, fault, reason) => {
-    stub.failNext(fault)
+    rig().stub.failNext(fault)
     expect(await scan(input('hi'))).toMatchObject(failure(reason))
   })
 
@@ -209,23 +220,22 @@ describe('what is answered', () => {
   })
 
   test('one text that could not be judged is a failure, whatever the others are', async () => {
-    stub.failFor('bad', { kind: 'status', status: 500 })
+    rig().stub.failWhere(({ body }) => body.includes('bad'), { kind: 'status', status: 500 })
     expect(await scan(input('good', 'bad', 'good too'))).toMatchObject(failure('bad-response'))
   })
 
   test('what was found counts beside a failure, and says that not all was judged', async () => {
-    stub.failFor('bad', { kind: 'status', status: 500 })
+    rig().stub.failWhere(({ body }) => body.includes('bad'), { kind: 'status', status: 500 })
     expect(await found(input('bad', 'a@b.co'))).toEqual(['pii/email_address: a@b.co', 'unscanned: undefined'])
   })
 
   test('no error quotes a text', async () => {
-    const faults: unknown[] = []
     for (const body of ['{"text":"secret-text"}', '"secret-text"', '[{"entity_type":"secret-text"}]']) {
-      stub.failNext({ kind: 'body', body })
-      await scan(input('secret-text'), {}, faults)
+      rig().stub.failNext({ kind: 'body', body })
+      await scan(input('secret-text'))
     }
-    expect(faults).toHaveLength(3)
-    expect(faults.map(String).join()).not.toContain('secret-text')
+    expect(rig().faults).toHaveLength(3)
+    expect(rig().faults.map(String).join()).not.toContain('secret-text')
   })
 })
 
@@ -241,7 +251,7 @@ describe('a long text', () => {
       'pii/email_address: c@d.co',
       'pii/phone_number: 212-555-1234',
     ])
-    const long = stub.requests.filter(({ text: sent }) => sent !== 'x')
+    const long = rig().stub.requests.filter(({ text: sent }) => sent !== 'x')
     expect(long.length).toBeGreaterThan(1)
     expect(Math.max(...long.map(({ text: sent }) => sent.length))).toBeLessThanOrEqual(100_000)
     expect(long.map(({ text: sent }) => sent.at(-1))).toContain('\n')
@@ -253,12 +263,16 @@ describe('a long text', () => {
       const text = `${'😀'.repeat(49_994)}${'x'.repeat(shift)}${phone}${'😀'.repeat(30_000)}`
       expect(await found(input(text))).toContain(`pii/phone_number: ${phone}`)
     }
-    expect(stub.requests.map(({ text }) => text).join('')).not.toContain('\ufffd')
+    expect(
+      rig()
+        .stub.requests.map(({ text }) => text)
+        .join(''),
+    ).not.toContain('\ufffd')
   })
 
   test('over what twenty requests take is a failure, and nothing is sent', async () => {
     expect(await scan(input('x'.repeat(2_100_000)))).toMatchObject(failure('over-limit'))
-    expect(stub.requests).toEqual([])
+    expect(rig().stub.requests).toEqual([])
   })
 })
 
@@ -267,32 +281,33 @@ describe('a long conversation', () => {
     const texts = Array.from({ length: 300 }, (_, index) => `😀 turn ${index}: user${index}@b.co`)
     const findings = await found(input(...texts))
     expect(findings).toEqual(texts.map((_, index) => `pii/email_address: user${index}@b.co`))
-    expect(stub.requests.length).toBeLessThanOrEqual(20)
+    expect(rig().stub.requests.length).toBeLessThanOrEqual(20)
   })
 
   test('of long turns stays within twenty requests', async () => {
     const texts = Array.from({ length: 40 }, (_, index) => `${'word '.repeat(6000)} u${index}@b.co`)
     expect(await found(input(...texts))).toHaveLength(40)
-    expect(stub.requests.length).toBeLessThanOrEqual(20)
+    expect(rig().stub.requests.length).toBeLessThanOrEqual(20)
   })
 })
 
 describe('time', () => {
   test('a service that never answers is a timeout', async () => {
-    stub.failNext({ kind: 'hang' })
+    rig().stub.failNext({ kind: 'hang' })
     expect(await scan(input('hi'), { timeout: 20 })).toMatchObject(failure('timeout'))
   })
 
-  test('an abort ends what is under way and sends nothing more', async () => {
-    for (let i = 0; i < 20; i++) stub.failNext({ kind: 'hang' })
+  test('an abort ends all that is under way', async () => {
+    for (let i = 0; i < 20; i++) rig().stub.failNext({ kind: 'hang' })
     const controller = new AbortController()
     const texts = Array.from({ length: 20 }, (_, index) => `text ${index}`)
-    const asked = guardrail().scan(input(...texts), controller.signal)
+    const asked = rig()
+      .guardrail()
+      .scan(input(...texts), controller.signal)
     const rejected = expect(asked).rejects.toMatchObject({ reason: 'cancelled' })
-    await stub.waitForRequests(8)
+    await rig().stub.waitForRequests(20)
     controller.abort()
     await rejected
-    await stub.waitForAborts(8)
-    expect(stub.requests).toHaveLength(8)
+    await rig().stub.waitForHangUps(20)
   })
 })

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { ScanSubject } from '../../../../src/guardrail/guardrail.ts'
 import { input, output } from '../segments.ts'
 import { ANSWER, at, CONVERSATION, clean, failure, speaking, unplaced, verdict } from './speaking.ts'
 
@@ -188,5 +189,32 @@ describe('portkey', () => {
     await using guard = await speaking('portkey')
     guard.stub.failNext({ kind: 'body', body: JSON.stringify(answer) })
     expect(await guard.scan(input('hi'))).toMatchObject(expected)
+  })
+})
+
+describe('the model that the request asks for', () => {
+  const from = (model: string | undefined): ScanSubject => ({
+    ...input('hi'),
+    origin: { exchangeId: 'exchange-1', model },
+  })
+
+  test.each(['generic', 'litellm'] as const)('is told by %s, on both sides', async dialect => {
+    await using guard = await speaking(dialect)
+    expect(await guard.scan(from('gpt-5'))).toMatchObject(clean)
+    expect(
+      await guard.scan({ ...ANSWER, origin: { exchangeId: 'exchange-1', model: 'gpt-5' } }),
+    ).toMatchObject(clean)
+    expect(guard.stub.requests.map(({ json }) => json)).toEqual([
+      expect.objectContaining({ model: 'gpt-5' }),
+      expect.objectContaining({ model: 'gpt-5' }),
+    ])
+  })
+
+  test.each([undefined, '', 'm'.repeat(257)])('is left out where it is no name: %s', async model => {
+    for (const dialect of ['generic', 'litellm'] as const) {
+      await using guard = await speaking(dialect)
+      expect(await guard.scan(from(model))).toMatchObject(clean)
+      expect(guard.stub.requests[0]?.json).not.toHaveProperty('model')
+    }
   })
 })

@@ -1,8 +1,8 @@
 import { expect } from 'vitest'
 import type { Outcome, ScanSubject } from '../../../../src/guardrail/guardrail.ts'
-import { createHttpClient } from '../../../../src/guardrail/http-client.ts'
 import { runRemoteScan } from '../../../../src/guardrail/run-scan.ts'
 import { webhook } from '../../../../src/guardrail/webhook/webhook.ts'
+import { openGuardHttp } from '../../../support/guard-http.ts'
 import type { JudgingServer } from '../../../support/judging-server.ts'
 import { type StubDialect, startWebhookStub, type WebhookStubOptions } from '../../../support/webhook-stub.ts'
 import { output, segment } from '../segments.ts'
@@ -46,7 +46,7 @@ export async function speaking(
   config: object = {},
   { path = PATHS[dialect], ...options }: Partial<WebhookStubOptions> & { readonly path?: string } = {},
 ): Promise<Speaking> {
-  const client = createHttpClient()
+  const client = openGuardHttp()
   const stub = await startWebhookStub({ dialect, ...options })
   const parsed = webhook.configSchema.parse({
     kind: 'webhook',

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { createHttpClient } from '../../../../src/guardrail/http-client.ts'
 import { runRemoteScan } from '../../../../src/guardrail/run-scan.ts'
 import { webhook } from '../../../../src/guardrail/webhook/webhook.ts'
+import { openGuardHttp } from '../../../support/guard-http.ts'
 import type { StubFault } from '../../../support/judging-server.ts'
 import type { StubDialect } from '../../../support/webhook-stub.ts'
 import { input, output } from '../segments.ts'
@@ -86,10 +86,34 @@ describe('key, time and config', () => {
     expect(await other.scan(input('hi'))).toMatchObject(clean)
   })
 
+  test('more headers are sent beside the key, and those that nobody can send are refused unquoted', async () => {
+    const headers = { 'x-tenant': 'team a', authorization: 'Basic dGVhbTprZXk=' }
+    await using guard = await speaking(
+      'generic',
+      { headers },
+      { key: { header: 'x-tenant', value: 'team a' } },
+    )
+    expect(await guard.scan(input('hi'))).toMatchObject(clean)
+    expect(guard.stub.requests[0]?.headers).toMatchObject({ ...headers, 'content-type': 'application/json' })
+    const parsed = webhook.configSchema.parse({
+      kind: 'webhook',
+      dialect: 'generic',
+      url: 'https://guard.example/',
+      headers: { 'x-a': 'fine', 'x-b': 'secret\nx-evil: 1' },
+    })
+    const create = () => webhook.create('guard', parsed, NO_NETWORK)
+    expect(create).toThrow(
+      expect.objectContaining({
+        code: 'bad-config',
+        problems: [{ path: 'guardrails.guard.headers.x-b', message: expect.not.stringContaining('secret') }],
+      }),
+    )
+  })
+
   test('no failure quotes the key or the text', async () => {
     const thrown: unknown[] = []
     await using guard = await speaking('generic')
-    const client = createHttpClient()
+    const client = openGuardHttp()
     const config = { kind: 'webhook', dialect: 'generic', url: `${guard.stub.origin}/judge`, api_key: KEY }
     const guardrail = webhook.create('guard', webhook.configSchema.parse(config), client)
     const faults: readonly StubFault[] = [
@@ -145,20 +169,6 @@ describe('key, time and config', () => {
     await guard.stub.hungUp
   })
 
-  test('ssl_verify decides on the certificate', async () => {
-    const trusts: unknown[] = []
-    for (const ssl_verify of [true, false]) {
-      const config = { kind: 'webhook', dialect: 'generic', url: 'https://guard.example/', ssl_verify }
-      const postJson = async (post: { tls?: string }) => {
-        trusts.push(post.tls)
-        return { status: 200, headers: {}, json: { allowed: true } }
-      }
-      const guardrail = webhook.create('guard', webhook.configSchema.parse(config), { postJson })
-      await guardrail.scan(input('hi'), new AbortController().signal)
-    }
-    expect(trusts).toEqual(['verified', 'unverified'])
-  })
-
   const { request, response } = CUSTOM
   const base = { kind: 'webhook', dialect: 'generic', url: 'https://guard.example/' }
   const templated = { ...base, dialect: 'template', request, response }
@@ -168,6 +178,9 @@ describe('key, time and config', () => {
     ['another protocol', { ...base, url: 'ftp://guard.example/' }],
     ['credentials in the URL', { ...base, url: 'https://user:pass@guard.example/' }],
     ['an unknown key', { ...base, apiKey: 'x' }],
+    ['a header of the connection', { ...base, headers: { upgrade: 'h2c' } }],
+    ['an empty header', { ...base, headers: { 'x-a': '' } }],
+    ['the header of the key', { ...base, api_key: 'k', headers: { authorization: 'k' } }],
     ['a header of the client’s own', { ...base, api_key_header: 'content-type' }],
     ['a header in capitals', { ...base, api_key_header: 'X-Key' }],
     ['a request without template', { ...base, request }],

@@ -1,5 +1,5 @@
-import type { Span } from '../guardrail.ts'
-import type { Piece } from '../pieces.ts'
+import type { Span } from './guardrail.ts'
+import type { Piece } from './pieces.ts'
 
 /** One unit, as `batchesOf` counts; no name, number or address runs over it. */
 const SEPARATOR = '\n'
