@@ -19,6 +19,11 @@ export interface WeirServer {
    */
   start(): Promise<{ readonly listen: string; readonly admin: string }>
   /**
+   * Exchanges that begin from now on get this snapshot; those under way keep theirs. Its listeners and the sizes of its
+   * bodies are those of the one that the server was made with: they are set at the start.
+   */
+  use(snapshot: Snapshot): void
+  /**
    * Readiness goes off, running exchanges go on; after `deadlineMs` what is left is ended as UNAVAILABLE, never OK.
    * Resolves when all is over and the listeners are closed.
    */
@@ -28,11 +33,12 @@ export interface WeirServer {
 /** Joins a snapshot, the gRPC room and the admin listener. */
 export function createServer(snapshot: Snapshot, deps: { readonly telemetry: Telemetry }): WeirServer {
   const { telemetry } = deps
+  let inUse = snapshot
   let state: 'starting' | 'serving' | 'draining' = 'starting'
   const service = createExtProcService(
     {
       telemetry,
-      policies: () => snapshot.policySet,
+      policies: () => inUse.policySet,
       codings: contentCodings,
       shadows: new ShadowScans(MAX_SHADOW_SCANS),
       clock: () => performance.now(),
@@ -44,7 +50,7 @@ export function createServer(snapshot: Snapshot, deps: { readonly telemetry: Tel
   const admin = createAdminServer({
     readiness: (): Readiness => (state === 'serving' ? { ready: true } : { ready: false, why: state }),
     metrics: telemetry.metrics,
-    maskedConfig: () => snapshot.masked,
+    maskedConfig: () => inUse.masked,
     log: telemetry.log,
   })
   return {
@@ -58,6 +64,10 @@ export function createServer(snapshot: Snapshot, deps: { readonly telemetry: Tel
         await admin.close()
         throw error
       }
+    },
+    use(next) {
+      inUse = next
+      telemetry.metrics.snapshot(next.version)
     },
     async drain(deadlineMs) {
       state = 'draining'

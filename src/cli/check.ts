@@ -12,7 +12,7 @@ Reads a config as \`weir serve\` would, secrets included, and prints "ok" with i
 ${EXIT_CODES}`,
   async run(args, io) {
     const { positionals } = readArguments(args, { options: [], fewest: 1, most: 1 })
-    const snapshot = openSnapshot({ file: positionals[0], env: io.env })
+    const { snapshot } = await openSnapshot({ file: positionals[0], env: io.env })
     try {
       io.stdout(['ok', ...snapshot.warnings.map(warning => `warning: ${warning}`), ''].join('\n'))
       return 0

@@ -1,12 +1,18 @@
+import { isDeepStrictEqual } from 'node:util'
 import { ADDRESS_FORM, parseListenAddress } from '../config/address.ts'
-import { compile } from '../config/compile.ts'
+import { type CompileDeps, compile } from '../config/compile.ts'
 import { DEFAULT_CONFIG } from '../config/default-config.ts'
 import type { Environment } from '../config/environment.ts'
 import { readConfigFile, readSecretFile } from '../config/files.ts'
-import { loadConfig } from '../config/load.ts'
+import { type LoadedConfig, loadConfig, referencesIn } from '../config/load.ts'
 import type { ServerConfig } from '../config/schema.ts'
+import type { SecretReference } from '../config/secret-reference.ts'
+import { type SecretOrigins, seeFiles } from '../config/secret-watch.ts'
 import type { Snapshot } from '../config/snapshot.ts'
-import { createHttpClient } from '../guardrail/http-client.ts'
+import { readVault } from '../config/vault.ts'
+import { createHttpClient } from '../service/http-client.ts'
+import type { ReportServiceEvent } from '../service/service-events.ts'
+import { openVerdictCaches, type ReportCacheState } from '../verdict-cache/verdict-caches.ts'
 import { usage } from './arguments.ts'
 
 export interface SnapshotSource {
@@ -16,23 +22,87 @@ export interface SnapshotSource {
   /** Addresses from the command line, which win over the file's. */
   readonly listen?: string | undefined
   readonly admin?: string | undefined
+  /** Hears how asking the guard services goes. */
+  readonly report?: ReportServiceEvent
+  /** Hears of the connection to the server of the verdict cache. */
+  readonly reportCache?: ReportCacheState
+}
+
+/** A config in use, and how it comes to the secrets of today. */
+export interface OpenedSnapshot {
+  readonly snapshot: Snapshot
+  readonly origins: SecretOrigins
+  /**
+   * Compiles the same text with its secrets as they are now; undefined where none has changed. `learn` is told all their
+   * values before anything is done with one.
+   *
+   * @throws WeirError `bad-config` when one of them is missing or cannot be used
+   */
+  reopen(learn: (secretValues: readonly string[]) => void): Promise<Snapshot | undefined>
 }
 
 /**
- * Reads, checks and compiles a config.
+ * Reads, checks and compiles a config. Its snapshots share one HTTP client and one cache, which closing the first of them ends.
  *
  * @throws WeirError `bad-config` with every problem, `bad-usage` for an address that is none
  */
-export function openSnapshot(source: SnapshotSource): Snapshot {
+export async function openSnapshot(source: SnapshotSource): Promise<OpenedSnapshot> {
   const addresses = readAddresses(source)
   const text = source.file === undefined ? DEFAULT_CONFIG : readConfigFile(source.file)
-  const { config, secrets } = loadConfig(text, { env: source.env, readFile: readSecretFile })
+  const references = referencesIn(text)
+  const origins = originsOf(references)
+  const load = async (): Promise<LoadedConfig> => {
+    const { config, ...loaded } = await loadWithVault(text, references, source.env)
+    return { config: { ...config, server: { ...config.server, ...addresses } }, ...loaded }
+  }
+  let inUse = await load()
   const http = createHttpClient()
-  const server = { ...config.server, ...addresses }
-  return compile(
-    { config: { ...config, server }, secrets },
-    { guardrails: { postJson: http.postJson }, close: http.close },
+  const caches = openVerdictCaches(source.reportCache ?? (() => {}))
+  const deps: CompileDeps = {
+    guardrails: {
+      connect: http.connect,
+      clock: () => performance.now(),
+      random: Math.random,
+      report: source.report ?? (() => {}),
+    },
+    caches,
+    close: async () => {
+      await Promise.all([http.close(), caches.close()])
+    },
+  }
+  return {
+    snapshot: compile(inUse, deps),
+    origins,
+    async reopen(learn) {
+      const loaded = await load()
+      learn(loaded.secretValues)
+      if (isDeepStrictEqual(loaded.secrets, inUse.secrets)) return undefined
+      const snapshot = compile(loaded, deps)
+      inUse = loaded
+      return snapshot
+    },
+  }
+}
+
+/** Looked at before it is read: what changes in between is then seen as changed. */
+function originsOf(references: readonly SecretReference[]): SecretOrigins {
+  const paths = references.flatMap(reference => (reference.kind === 'file' ? [reference.path] : []))
+  const asksVault = references.some(({ kind }) => kind === 'vault')
+  return { files: seeFiles([...new Set(paths)]), vault: asksVault ? 'asked' : 'unused' }
+}
+
+async function loadWithVault(
+  text: string,
+  references: readonly SecretReference[],
+  env: Environment,
+): Promise<LoadedConfig> {
+  const sources = { env, readFile: readSecretFile }
+  const vault = await readVault(
+    references.filter(reference => reference.kind === 'vault'),
+    sources,
   )
+  const loaded = loadConfig(text, { ...sources, vault: vault.find })
+  return { ...loaded, secretValues: [...loaded.secretValues, ...vault.credentials] }
 }
 
 function readAddresses({ listen, admin }: SnapshotSource): Partial<Pick<ServerConfig, 'listen' | 'admin'>> {

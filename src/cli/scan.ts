@@ -41,7 +41,7 @@ Exit codes:
     const side = oneOf('side', options.side ?? 'input', ['input', 'output'])
     const rawPath = options.path ?? (side === 'input' ? DEFAULT_PATH : undefined)
     const place = rawPath === undefined ? undefined : placeOf(rawPath)
-    const snapshot = openSnapshot({ file: options.config, env: io.env })
+    const { snapshot } = await openSnapshot({ file: options.config, env: io.env })
     try {
       const question = { file: positionals[0]!, side, place, contentType: options['content-type'] }
       const report = await judgeFile(question, snapshot, options.policy, io)

@@ -1,22 +1,37 @@
+import { renderGuardrailGuide } from '../config/guardrail-guide.ts'
 import { configJsonSchema } from '../config/json-schema.ts'
 import { renderConfigReference } from '../config/reference.ts'
+import { assertNever } from '../errors.ts'
 import { oneOf, readArguments } from './arguments.ts'
 import { type Command, EXIT_CODES } from './command.ts'
 
-/** `weir schema`: the config's JSON Schema for editors, and the text of docs/config.md. */
+/** `weir schema`: the config's JSON Schema for editors, and the texts of docs/config.md and docs/guardrails.md. */
 export const schema: Command = {
   name: 'schema',
-  summary: "print the config's JSON Schema or reference page",
-  help: `Usage: weir schema [--format json|markdown]
+  summary: "print the config's JSON Schema or a reference page",
+  help: `Usage: weir schema [--format json|markdown|guardrails]
 
-Prints the JSON Schema of a config file (json, the default; for editors), or docs/config.md (markdown).
+Prints the JSON Schema of a config file (json, the default; for editors), docs/config.md (markdown), or
+docs/guardrails.md (guardrails).
 ${EXIT_CODES}`,
   async run(args, io) {
     const { options } = readArguments(args, { options: ['format'], fewest: 0, most: 0 })
-    const format = oneOf('format', options.format ?? 'json', ['json', 'markdown'])
-    io.stdout(
-      format === 'json' ? `${JSON.stringify(configJsonSchema(), undefined, 2)}\n` : renderConfigReference(),
-    )
+    io.stdout(rendered(oneOf('format', options.format ?? 'json', FORMATS)))
     return 0
   },
+}
+
+const FORMATS = ['json', 'markdown', 'guardrails'] as const
+
+function rendered(format: (typeof FORMATS)[number]): string {
+  switch (format) {
+    case 'json':
+      return `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`
+    case 'markdown':
+      return renderConfigReference()
+    case 'guardrails':
+      return renderGuardrailGuide()
+    default:
+      return assertNever(format)
+  }
 }

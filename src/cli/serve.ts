@@ -1,12 +1,13 @@
-import type { Snapshot } from '../config/snapshot.ts'
+import { type WatchTimes, watchSecrets, watchTimes } from '../config/secret-watch.ts'
 import { createServer } from '../server.ts'
 import { createLog } from '../telemetry/log.ts'
 import { createMetrics } from '../telemetry/metrics.ts'
-import { createScrubber } from '../telemetry/scrub.ts'
+import { createScrubber, type Scrubber } from '../telemetry/scrub.ts'
 import { createTelemetry, type Telemetry } from '../telemetry/telemetry.ts'
 import { readArguments } from './arguments.ts'
 import { type Command, type CommandIo, EXIT_CODES } from './command.ts'
-import { openSnapshot } from './open-snapshot.ts'
+import { type OpenedSnapshot, openSnapshot } from './open-snapshot.ts'
+import { secretRenewal } from './renew-secrets.ts'
 
 /** Below the 30 s that Kubernetes grants by default, so that the last exchanges are ended by us and not by a kill. */
 const DRAIN_DEADLINE_MS = 25_000
@@ -30,14 +31,26 @@ ${EXIT_CODES}`,
   async run(args, io) {
     const { options } = readArguments(args, { options: ['config', 'listen', 'admin'], fewest: 0, most: 0 })
     const { config: file, listen, admin } = options
-    const snapshot = openSnapshot({ file, env: io.env, listen, admin })
+    const times = watchTimes(io.env)
+    // The log's level stands in the config, so that the snapshot is made before what listens to its guardrails.
+    const heard: { telemetry?: Telemetry } = {}
+    const opened = await openSnapshot({
+      file,
+      env: io.env,
+      listen,
+      admin,
+      report: (guardrail, event) => heard.telemetry?.serviceEvent(guardrail, event),
+      reportCache: (state, cause) => heard.telemetry?.cacheState(state, cause),
+    })
+    const { snapshot } = opened
     const scrubber = createScrubber()
     scrubber.add(snapshot.secretValues())
     const log = createLog({ level: snapshot.server.log.level, scrubber })
     const metrics = createMetrics()
     metrics.snapshot(snapshot.version)
+    heard.telemetry = createTelemetry(log, metrics)
     try {
-      await serveUntilStopped(snapshot, createTelemetry(log, metrics), io)
+      await serveUntilStopped({ opened, times, scrubber, telemetry: heard.telemetry }, io)
       return 0
     } finally {
       metrics.close()
@@ -46,8 +59,19 @@ ${EXIT_CODES}`,
   },
 }
 
+interface Serving {
+  readonly opened: OpenedSnapshot
+  readonly times: WatchTimes
+  readonly scrubber: Scrubber
+  readonly telemetry: Telemetry
+}
+
 /** Starts, waits for a signal and drains. Rejects when a listener cannot be bound. */
-async function serveUntilStopped(snapshot: Snapshot, telemetry: Telemetry, io: CommandIo): Promise<void> {
+async function serveUntilStopped(
+  { opened, times, scrubber, telemetry }: Serving,
+  io: CommandIo,
+): Promise<void> {
+  const { snapshot } = opened
   const { log } = telemetry
   const stop = Promise.withResolvers<string>()
   let signals = 0
@@ -66,7 +90,10 @@ async function serveUntilStopped(snapshot: Snapshot, telemetry: Telemetry, io: C
     const { listen, admin } = await server.start()
     for (const warning of snapshot.warnings) log.warn('config warning', { warning })
     log.info('serving', { listen, admin, snapshot: snapshot.version })
+    const renew = secretRenewal({ opened, use: server.use, scrubber, log })
+    const watch = watchSecrets(opened.origins, times, renew)
     const signal = await stop.promise
+    watch.close()
     log.info('draining', { signal, deadlineMs: DRAIN_DEADLINE_MS })
     await server.drain(DRAIN_DEADLINE_MS)
     log.info('stopped')

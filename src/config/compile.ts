@@ -2,15 +2,22 @@ import { createHash, createHmac, randomBytes } from 'node:crypto'
 import type { ConfigProblem } from '../errors.ts'
 import { assertNever, WeirError } from '../errors.ts'
 import type { Guardrail } from '../guardrail/guardrail.ts'
-import { createGuardrail, type GuardrailDeps } from '../guardrail/registry.ts'
+import { createGuardrail, type GuardrailConfig } from '../guardrail/registry.ts'
 import { formatNamed } from '../llm/formats.ts'
 import type { Match, Policy, PolicySet, Rule } from '../policy/policy.ts'
 import type { RedactStyle } from '../policy/redaction.ts'
 import type { View } from '../policy/view.ts'
-import { badConfig, type LoadedConfig, type ResolvedSecrets, redactPlace } from './load.ts'
-import { maskConfig } from './mask.ts'
+import type { GuardrailDeps } from '../service/ask-service.ts'
+import { cached } from '../verdict-cache/cached.ts'
+import { redisUrlProblem } from '../verdict-cache/redis-store.ts'
+import type { VerdictCaches } from '../verdict-cache/verdict-caches.ts'
+import type { CacheConfig } from './cache-schema.ts'
+import { badConfig, type LoadedConfig, type ResolvedSecrets } from './load.ts'
+import { maskConfig, maskGuardrail } from './mask.ts'
 import type { PolicyConfig, UseConfig } from './policy-schema.ts'
 import type { Config } from './schema.ts'
+import { CACHE_PLACE, redactPlace, secretKeysOf } from './secret-keys.ts'
+import { mapSecrets } from './secret-paths.ts'
 import { type Sides, sidesOf } from './sides.ts'
 import type { Snapshot } from './snapshot.ts'
 import { warningsOf } from './warnings.ts'
@@ -18,6 +25,7 @@ import { warningsOf } from './warnings.ts'
 /** What guardrails need from outside, and how to give it back. */
 export interface CompileDeps {
   readonly guardrails: GuardrailDeps
+  readonly caches: VerdictCaches
   readonly close: () => Promise<void>
 }
 
@@ -27,9 +35,9 @@ export interface CompileDeps {
  * @throws WeirError `bad-config` when something that would be unsafe to ignore is not built yet, or a guardrail
  * cannot be made of its config
  */
-export function compile({ config, secrets }: LoadedConfig, deps: CompileDeps): Snapshot {
+export function compile({ config, secrets, secretValues }: LoadedConfig, deps: CompileDeps): Snapshot {
   refuseUnbuilt(config)
-  const guardrails = createGuardrails(config, secrets, deps.guardrails)
+  const guardrails = createGuardrails(config, secrets, deps)
   const policies = config.policies.map((policy, index) =>
     compilePolicy(
       policy,
@@ -38,7 +46,6 @@ export function compile({ config, secrets }: LoadedConfig, deps: CompileDeps): S
     ),
   )
   const masked = maskConfig(config)
-  const values = [...secrets.values()].flatMap(byKey => [...byKey.values()])
   return {
     version: versionOf(masked),
     server: config.server,
@@ -46,7 +53,7 @@ export function compile({ config, secrets }: LoadedConfig, deps: CompileDeps): S
     guardrails,
     warnings: warningsOf(config),
     masked,
-    secretValues: () => values,
+    secretValues: () => secretValues,
     close: deps.close,
   }
 }
@@ -62,14 +69,21 @@ function refuseUnbuilt({ server }: Config): void {
 function createGuardrails(
   config: Config,
   secrets: ResolvedSecrets,
-  deps: GuardrailDeps,
+  deps: CompileDeps,
 ): ReadonlyMap<string, Guardrail> {
   const guardrails = new Map<string, Guardrail>()
+  const remember = openCache(config.cache, secrets.get(CACHE_PLACE), deps)
   const problems: ConfigProblem[] = []
   for (const [name, guardrail] of Object.entries(config.guardrails)) {
-    const values = Object.fromEntries(secrets.get(name) ?? [])
+    const values = secrets.get(name)
+    const filled = mapSecrets(
+      guardrail,
+      secretKeysOf(guardrail.kind),
+      (path, given) => values?.get(path.join('.')) ?? given,
+    )
     try {
-      guardrails.set(name, createGuardrail(name, { ...guardrail, ...values }, deps))
+      const created = createGuardrail(name, { ...guardrail, ...filled }, deps.guardrails)
+      guardrails.set(name, remember(created, guardrail))
     } catch (error) {
       if (!(error instanceof WeirError)) throw error
       const path = `guardrails.${name}`
@@ -78,6 +92,33 @@ function createGuardrails(
   }
   if (problems.length > 0) throw badConfig(problems)
   return guardrails
+}
+
+/** Puts the cache in front of the guardrails whose service it spares. */
+function openCache(
+  cache: CacheConfig | undefined,
+  secrets: ReadonlyMap<string, string> | undefined,
+  { caches, guardrails: { report } }: CompileDeps,
+): (guardrail: Guardrail, config: GuardrailConfig) => Guardrail {
+  if (cache === undefined) return guardrail => guardrail
+  const url = secrets?.get('url')
+  const problem = url === undefined ? undefined : redisUrlProblem(url)
+  if (problem !== undefined) throw badConfig([{ path: 'cache.url', message: problem }])
+  const { store, digest } = caches.open({
+    url,
+    key: secrets?.get('key'),
+    ttlMs: cache.ttl_ms,
+    maxEntries: cache.max_entries,
+  })
+  return (guardrail, config) => {
+    if (guardrail.locality === 'local' || !('cache' in config) || !config.cache) return guardrail
+    return cached(guardrail, {
+      store,
+      digest,
+      configVersion: versionOf(maskGuardrail(config)),
+      report: event => report(guardrail.name, `cache-${event}`),
+    })
+  }
 }
 
 function ownPath({ path, format: name }: Config['formats'][number]): PolicySet['formats'] {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { ConfigProblem } from '../errors.ts'
+import { endpointProblem } from '../service/egress.ts'
 import { closestWord } from './hints.ts'
 
 /**
@@ -64,10 +65,27 @@ export function crossCheck(raw: unknown): ConfigProblem[] {
   const { guardrails, policies } = view.data
   const names = Object.keys(guardrails)
   return [
+    ...Object.entries(guardrails).flatMap(([name, guardrail]) =>
+      checkEndpoints(guardrail, `guardrails.${name}`),
+    ),
     ...duplicateNames(policies),
     ...unreachable(policies),
     ...policies.flatMap((policy, index) => checkPolicy(policy, `policies.${index}`, names)),
   ]
+}
+
+/** Keys that hold the URL of a service, in every kind. */
+const ENDPOINT_KEY = /(?:^|_)(?:endpoint|url)$/
+
+/** What never could be connected to, as far as it shows before a name is resolved. */
+function checkEndpoints(guardrail: unknown, path: string): ConfigProblem[] {
+  if (typeof guardrail !== 'object' || guardrail === null) return []
+  const allowPlaintext = 'allow_plaintext' in guardrail && guardrail.allow_plaintext === true
+  return Object.entries(guardrail).flatMap(([key, value]) => {
+    if (!ENDPOINT_KEY.test(key) || typeof value !== 'string') return []
+    const message = endpointProblem(value, allowPlaintext)
+    return message === undefined ? [] : [{ path: `${path}.${key}`, message }]
+  })
 }
 
 function duplicateNames(policies: readonly PolicyView[]): ConfigProblem[] {

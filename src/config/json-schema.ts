@@ -3,6 +3,7 @@ import { configSchema } from './schema.ts'
 
 /** The part of JSON Schema that zod writes for a config. */
 export interface JsonSchema {
+  readonly title?: string
   readonly type?: string
   readonly description?: string
   readonly default?: unknown
@@ -23,10 +24,12 @@ const TITLE = 'Weir config'
 
 /** The JSON Schema (draft 2020-12) of a config file: for editors, for docs/config.md and for hints. */
 export function configJsonSchema(): JsonSchema {
-  const schema: unknown = {
-    title: TITLE,
-    ...z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }),
-  }
+  return { title: TITLE, ...jsonSchemaOf(configSchema) }
+}
+
+/** A part of the config as it is written, defaults not filled in. */
+export function jsonSchemaOf(part: z.ZodType): JsonSchema {
+  const schema: unknown = z.toJSONSchema(part, { io: 'input', unrepresentable: 'any' })
   if (!isSchema(schema)) throw new TypeError('a schema is an object')
   return schema
 }

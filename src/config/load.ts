@@ -3,17 +3,39 @@ import { crossCheck } from './cross-checks.ts'
 import { knownKeysIn } from './json-schema.ts'
 import { dottedPath, problemsFrom } from './problems.ts'
 import { type Config, configSchema } from './schema.ts'
-import { secretKeysOf } from './secret-keys.ts'
-import { isReference, resolveSecret, type SecretSources } from './secrets.ts'
+import { type SecretBlock, secretBlocksOf } from './secret-keys.ts'
+import { textsIn } from './secret-paths.ts'
+import { isReference, parseReference, type SecretReference } from './secret-reference.ts'
+import { resolveSecret, type SecretSources } from './secrets.ts'
 import { parseYaml } from './yaml.ts'
 
-/** Values of secret keys, references resolved: by the guardrail's name (or a use's `redactPlace`), then by key. */
+/**
+ * Values of secret keys, references resolved: by the place of their block (a guardrail's name, or `redactPlace`), then
+ * by their path in it, keys joined by dots.
+ */
 export type ResolvedSecrets = ReadonlyMap<string, ReadonlyMap<string, string>>
 
 /** A valid config. Its secret keys still hold what the file says; the values stand apart, in `secrets` only. */
 export interface LoadedConfig {
   readonly config: Config
   readonly secrets: ResolvedSecrets
+  /** What no log line may hold. */
+  readonly secretValues: readonly string[]
+}
+
+/**
+ * What the secret keys of a config refer to, each reference as often as it stands there: for what has to be asked
+ * before the config is loaded.
+ *
+ * @throws WeirError `bad-config` for a text that is not YAML
+ */
+export function referencesIn(text: string): readonly SecretReference[] {
+  return secretBlocksOf(parseYaml(text)).flatMap(({ block, patterns }) =>
+    textsIn(block, patterns).flatMap(({ text: given, is }) => {
+      const reference = is === 'secret' ? parseReference(given) : undefined
+      return reference === undefined || reference.kind === 'problem' ? [] : [reference]
+    }),
+  )
 }
 
 /**
@@ -25,14 +47,14 @@ export function loadConfig(text: string, sources: SecretSources): LoadedConfig {
   const raw = parseYaml(text)
   if (raw === null || raw === undefined) throw badConfig([{ path: '', message: 'the config is empty' }])
   const parsed = configSchema.safeParse(raw, { reportInput: true })
-  const { secrets, problems: secretProblems } = resolveSecrets(raw, sources)
+  const { secrets, secretValues, problems: secretProblems } = resolveSecrets(raw, sources)
   const problems = [
     ...(parsed.success ? [] : problemsFrom(parsed.error.issues, path => knownKeysIn(raw, path))),
     ...crossCheck(raw),
     ...secretProblems,
   ]
   if (!parsed.success || problems.length > 0) throw badConfig(problems)
-  return { config: parsed.data, secrets }
+  return { config: parsed.data, secrets, secretValues }
 }
 
 /** The error that lists all problems of a config. */
@@ -43,68 +65,68 @@ export function badConfig(problems: readonly ConfigProblem[]): WeirError {
 
 interface Resolution {
   readonly secrets: ResolvedSecrets
+  readonly secretValues: readonly string[]
   readonly problems: readonly ConfigProblem[]
 }
 
 /** Works on the raw config, so that its problems show beside those of the schema. */
 function resolveSecrets(raw: unknown, sources: SecretSources): Resolution {
-  const secrets = new Map<string, ReadonlyMap<string, string>>()
-  const problems: ConfigProblem[] = []
-  const config = isRecord(raw) ? raw : {}
-  const resolve = (place: string, path: string, block: unknown, secretKeys: readonly string[]): void => {
-    const resolved = resolveBlock(path, block, secretKeys, sources)
-    secrets.set(place, resolved.values)
-    problems.push(...resolved.problems)
+  const blocks = secretBlocksOf(raw).map(block => ({ place: block.place, ...resolveBlock(block, sources) }))
+  return {
+    secrets: new Map(blocks.map(({ place, values }) => [place, values])),
+    secretValues: blocks.flatMap(({ scrubbed }) => scrubbed),
+    problems: blocks.flatMap(({ problems }) => problems),
   }
-  for (const [name, guardrail] of entriesOf(config.guardrails)) {
-    const secretKeys = secretKeysOf(isRecord(guardrail) ? guardrail.kind : undefined)
-    resolve(name, dottedPath(['guardrails', name]), guardrail, secretKeys)
-  }
-  for (const [index, policy] of listOf(config.policies).entries()) {
-    for (const [position, use] of listOf(isRecord(policy) ? policy.guardrails : undefined).entries()) {
-      const path = dottedPath(['policies', index, 'guardrails', position, 'redact'])
-      resolve(redactPlace(index, position), path, isRecord(use) ? use.redact : undefined, ['hash_key'])
-    }
-  }
-  return { secrets, problems }
 }
 
-/** Under which name the secrets of a use's `redact` stand. No guardrail is called so: names hold no blank. */
-export function redactPlace(policy: number, use: number): string {
-  return `redact of policy ${policy} use ${use}`
+interface ResolvedBlock {
+  readonly values: ReadonlyMap<string, string>
+  readonly scrubbed: readonly string[]
+  readonly problems: readonly ConfigProblem[]
 }
 
-function resolveBlock(
-  path: string,
-  block: unknown,
-  secretKeys: readonly string[],
-  sources: SecretSources,
-): { readonly values: ReadonlyMap<string, string>; readonly problems: readonly ConfigProblem[] } {
+function resolveBlock({ path, block, patterns }: SecretBlock, sources: SecretSources): ResolvedBlock {
   const values = new Map<string, string>()
+  const scrubbed: string[] = []
   const problems: ConfigProblem[] = []
-  for (const [key, text] of entriesOf(block)) {
-    if (typeof text !== 'string' || text === '') continue
-    const keyPath = `${path}.${dottedPath([key])}`
-    if (!secretKeys.includes(key)) {
-      if (isReference(text))
-        problems.push({ path: keyPath, message: 'is not a secret key: a reference cannot stand here' })
+  for (const { path: inside, text, is } of textsIn(block, patterns)) {
+    // The schema says of an empty text that it is empty.
+    if (text === '') continue
+    const problem = (message: string) => problems.push({ path: dottedPath([...path, ...inside]), message })
+    if (is === 'plain') {
+      if (isReference(text)) problem('is not a secret key: a reference cannot stand here')
       continue
     }
     const resolution = resolveSecret(text, sources)
-    if (resolution.kind === 'value') values.set(key, resolution.value)
-    else problems.push({ path: keyPath, message: resolution.message })
+    if (resolution.kind === 'problem') {
+      problem(resolution.message)
+      continue
+    }
+    values.set(inside.join('.'), resolution.value)
+    scrubbed.push(
+      ...scrubbedOf(resolution.value, isReference(text) || inside.length === 1 ? 'secret' : 'maybe'),
+    )
   }
-  return { values, problems }
+  return { values, scrubbed, problems }
 }
 
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : []
+/** A plain value beside secrets, such as a header's, may be a word that the log needs: a shorter one stays there. */
+const MIN_MAYBE_SECRET = 8
+
+/** A header's value may be a scheme and a key, a URL may hold a password, and these alone would tell as much. */
+function scrubbedOf(value: string, is: 'secret' | 'maybe'): readonly string[] {
+  if (is === 'maybe' && value.length < MIN_MAYBE_SECRET) return []
+  const credentials = /^[A-Za-z-]+ +(\S{8,})$/.exec(value)?.[1]
+  return [value, ...(credentials === undefined ? [] : [credentials]), ...passwordIn(value)]
 }
 
-function entriesOf(value: unknown): [string, unknown][] {
-  return isRecord(value) ? Object.entries(value) : []
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+/** As it is written there, and as the server gets it. */
+function passwordIn(value: string): readonly string[] {
+  const password = URL.parse(value)?.password ?? ''
+  if (password === '') return []
+  try {
+    return [...new Set([password, decodeURIComponent(password)])]
+  } catch {
+    return [password]
+  }
 }

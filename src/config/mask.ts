@@ -1,35 +1,36 @@
-import type { UseConfig } from './policy-schema.ts'
+import type { GuardrailConfig } from '../guardrail/registry.ts'
 import type { Config } from './schema.ts'
-import { secretKeysOf } from './secret-keys.ts'
+import { CACHE_SECRETS, REDACT_SECRETS, secretKeysOf } from './secret-keys.ts'
+import { mapSecrets } from './secret-paths.ts'
 
 const MASK = '***'
 
 /**
- * The config as plain data that may be shown: secret keys, and blocks whose keys Weir does not know yet, are masked
- * whole; credentials inside of a URL too.
+ * The config as plain data that may be shown: what stands at secret keys is masked whole; credentials inside of a URL
+ * too.
  */
 export function maskConfig(config: Config): unknown {
-  const guardrails = Object.entries(config.guardrails).map(([name, guardrail]) => {
-    const secretKeys = secretKeysOf(guardrail.kind)
-    const shown = Object.entries(guardrail).map(([key, value]) => [
-      key,
-      secretKeys.includes(key) ? MASK : value,
-    ])
-    return [name, Object.fromEntries(shown)]
-  })
+  const guardrails = Object.entries(config.guardrails).map(([name, guardrail]) => [
+    name,
+    maskGuardrail(guardrail),
+  ])
   return maskCredentials({
     ...config,
     guardrails: Object.fromEntries(guardrails),
     policies: config.policies.map(policy => ({
       ...policy,
-      guardrails: policy.guardrails.map(use => ({ ...use, redact: maskRedact(use.redact) })),
+      guardrails: policy.guardrails.map(use => ({
+        ...use,
+        redact: mapSecrets(use.redact, REDACT_SECRETS, () => MASK),
+      })),
     })),
-    ...(config.cache === undefined ? {} : { cache: MASK }),
+    ...(config.cache === undefined ? {} : { cache: mapSecrets(config.cache, CACHE_SECRETS, () => MASK) }),
   })
 }
 
-function maskRedact(redact: UseConfig['redact']): UseConfig['redact'] {
-  return redact.hash_key === undefined ? redact : { ...redact, hash_key: MASK }
+/** One guardrail's config, its secrets masked. */
+export function maskGuardrail(guardrail: GuardrailConfig): Readonly<Record<string, unknown>> {
+  return mapSecrets(guardrail, secretKeysOf(guardrail.kind), () => MASK)
 }
 
 function maskCredentials(value: unknown): unknown {

@@ -1,5 +1,7 @@
 import { configJsonSchema, type JsonSchema } from './json-schema.ts'
-import { secretKeysOf } from './secret-keys.ts'
+import { kindSchemas, ownTable, serviceTable } from './kind-tables.ts'
+import { markSecrets, type Row, rowsOf, table } from './schema-table.ts'
+import { CACHE_SECRETS, REDACT_SECRETS } from './secret-keys.ts'
 
 const INTRO = `# Config reference
 
@@ -18,23 +20,30 @@ A secret key takes the value itself or, better, a reference. The value never sho
 |---|---|
 | \`$env://NAME\` | The environment variable. |
 | \`$secret://file/<path>\` | The file at \`/<path>\`, without the line end after it. |
-| \`$secret://vault/<mount>/<path>/<key>\` | Not built yet: loading such a config fails. |
+| \`$secret://vault/<mount>/<path>/<key>\` | The key of a secret in Vault or OpenBao (KV version 2). The mount is one segment. |
 
-A reference to something empty or missing is an error.
+A reference to something empty or missing is an error. \`weir serve\` looks every \`WEIR_SECRET_POLL_MS\` (5000 when
+left out) whether a file has changed, and asks Vault again every \`VAULT_REFRESH_MS\`. Exchanges that begin after a
+change use the new value, those under way keep theirs; nothing is restarted. Where the new value is missing or cannot be
+used, the old one stays in use, and the log says so.
+
+Vault is asked with these environment variables:
+
+| Variable | Meaning |
+|---|---|
+| \`VAULT_ADDR\` | Its URL. \`https\`, unless its address is loopback or private, or \`VAULT_ALLOW_PLAINTEXT=true\`. |
+| \`VAULT_TOKEN\`, \`VAULT_TOKEN_FILE\` | The token, or the path of a file with it. |
+| \`VAULT_K8S_ROLE\` | Without a token: the role to log in as by Kubernetes auth. |
+| \`VAULT_K8S_MOUNT\` | Where Kubernetes auth is mounted; \`kubernetes\` when left out. |
+| \`VAULT_K8S_TOKEN_FILE\` | The service account's token; \`/var/run/secrets/kubernetes.io/serviceaccount/token\` when left out. |
+| \`VAULT_NAMESPACE\` | The namespace. |
+| \`VAULT_CACERT\` | Path of the CA to trust instead of the system's, PEM. |
+| \`VAULT_REFRESH_MS\` | Milliseconds after which it is asked again; 300000 when left out. |
 
 ## Addresses
 
 \`host:port\`, \`[ipv6]:port\` or \`unix:///absolute/path\`. Port 0 lets the system choose.
 `
-
-const TABLE_HEAD = '| Key | Type | Default | Meaning |\n|---|---|---|---|'
-
-interface Row {
-  readonly key: string
-  readonly schema: JsonSchema
-  readonly required: boolean
-  readonly secret?: boolean
-}
 
 /** The text of docs/config.md, made from the schema. */
 export function renderConfigReference(): string {
@@ -42,108 +51,40 @@ export function renderConfigReference(): string {
   const properties = root.properties ?? {}
   const { server, guardrails, policies, ...others } = properties
   const sections = [
-    section('Top level', rowsOf({ ...root, properties: others }, '')),
+    section(
+      'Top level',
+      markSecrets(
+        rowsOf({ ...root, properties: others }, ''),
+        CACHE_SECRETS.map(pattern => `cache.${pattern}`),
+      ),
+    ),
     section('`server`', rowsOf(server ?? {}, ''), server?.description),
-    section('`policies[]`', rowsOf(policies?.items ?? {}, ''), policies?.description),
+    section(
+      '`policies[]`',
+      markSecrets(
+        rowsOf(policies?.items ?? {}, ''),
+        REDACT_SECRETS.map(pattern => `guardrails[].redact.${pattern}`),
+      ),
+      policies?.description,
+    ),
     '## `guardrails.<name>`',
     guardrails?.description ?? '',
-    ...kindsOf(guardrails).map(kind => subsection(kind)),
+    '[guardrails.md](guardrails.md) says what each kind does, with an example.',
+    '### Every kind with a service',
+    serviceTable(),
+    ...kindSchemas().map(subsection),
   ]
   return `${[INTRO.trim(), ...sections].join('\n\n')}\n`
-}
-
-function kindsOf(guardrails: JsonSchema | undefined): readonly JsonSchema[] {
-  const { additionalProperties } = guardrails ?? {}
-  return typeof additionalProperties === 'object' ? (additionalProperties.oneOf ?? []) : []
 }
 
 function section(title: string, rows: readonly Row[], text?: string): string {
   return [`## ${title}`, ...(text === undefined ? [] : [text]), table(rows)].join('\n\n')
 }
 
-function subsection(kind: JsonSchema): string {
-  const name = String(kind.properties?.kind?.const)
+function subsection([name, schema]: readonly [string, JsonSchema]): string {
   return [
     `### \`kind: ${name}\``,
-    ...(kind.description ? [kind.description] : []),
-    table(markSecrets(rowsOf(kind, ''), secretKeysOf(name))),
+    ...(schema.description ? [schema.description] : []),
+    ownTable(name, schema),
   ].join('\n\n')
-}
-
-function markSecrets(rows: readonly Row[], secretKeys: readonly string[]): readonly Row[] {
-  return rows.map(row => ({ ...row, secret: secretKeys.includes(row.key) }))
-}
-
-function table(rows: readonly Row[]): string {
-  return [TABLE_HEAD, ...rows.map(line)].join('\n')
-}
-
-/** Nested mappings and lists of mappings follow their own key, each with its whole path. */
-function rowsOf(schema: JsonSchema, prefix: string): readonly Row[] {
-  const required = new Set(schema.required)
-  return Object.entries(schema.properties ?? {}).flatMap(([name, child]) => {
-    const key = `${prefix}${name}`
-    const row = { key, schema: child, required: required.has(name) }
-    if (child.items?.properties !== undefined) return [row, ...rowsOf(child.items, `${key}[].`)]
-    return [row, ...rowsOf(child, `${key}.`)]
-  })
-}
-
-function line({ key, schema, required, secret }: Row): string {
-  const cells = [
-    `\`${key}\``,
-    secret ? 'secret' : typeOf(schema),
-    required ? 'required' : defaultOf(schema),
-    schema.description ?? '',
-  ]
-  return `| ${cells.map(escapeCell).join(' | ')} |`
-}
-
-function defaultOf({ default: value, properties }: JsonSchema): string {
-  // The defaults of a mapping stand in the rows of its keys.
-  return value === undefined || properties !== undefined ? '' : `\`${JSON.stringify(value)}\``
-}
-
-function typeOf(schema: JsonSchema): string {
-  if (schema.const !== undefined) return code(schema.const)
-  if (schema.enum !== undefined) return schema.enum.map(code).join(', ')
-  if (schema.anyOf !== undefined) return schema.anyOf.map(typeOf).join(', or ')
-  switch (schema.type) {
-    case 'array':
-      return `list of ${schema.items?.properties === undefined ? typeOf(schema.items ?? {}) : 'mappings'}`
-    case 'object':
-      return 'mapping'
-    case 'integer':
-    case 'number':
-      return `${schema.type === 'integer' ? 'whole number' : 'number'}${range(schema)}`
-    case 'boolean':
-      return '`true`, `false`'
-    case 'string':
-      return 'text'
-    default:
-      return 'any'
-  }
-}
-
-function range({ minimum, maximum, exclusiveMinimum }: JsonSchema): string {
-  if (exclusiveMinimum !== undefined)
-    return `, above ${exclusiveMinimum}${maximum === undefined ? '' : `, up to ${maximum}`}`
-  const low = isBound(minimum) ? minimum : undefined
-  const high = isBound(maximum) ? maximum : undefined
-  if (low !== undefined && high !== undefined) return `, ${low} to ${high}`
-  if (low !== undefined) return `, from ${low}`
-  return high === undefined ? '' : `, up to ${high}`
-}
-
-/** Zod gives every whole number the bounds of a safe integer; they say nothing. */
-function isBound(value: number | undefined): boolean {
-  return value !== undefined && Math.abs(value) !== Number.MAX_SAFE_INTEGER
-}
-
-function code(value: unknown): string {
-  return `\`${String(value)}\``
-}
-
-function escapeCell(text: string): string {
-  return text.replaceAll('|', '\\|').replaceAll('\n', ' ')
 }

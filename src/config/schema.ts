@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { guardrailConfigSchema } from '../guardrail/registry.ts'
 import { FORMAT_NAMES } from '../llm/formats.ts'
 import { ADDRESS_FORM, parseListenAddress } from './address.ts'
+import { cacheSchema } from './cache-schema.ts'
 import { nameSchema } from './name-schema.ts'
 import { policySchema } from './policy-schema.ts'
 
@@ -80,7 +81,11 @@ export const configSchema = z.strictObject({
     .array(formatPathSchema)
     .default([])
     .describe("Paths of your own, for base paths and gateways' prefixes; they go before those of the APIs."),
-  cache: z.record(z.string(), z.unknown()).optional().describe('A cache of verdicts. Not built yet.'),
+  cache: cacheSchema
+    .optional()
+    .describe(
+      'Remembers verdicts of guard services, so that the same text is not paid for twice. Never text.',
+    ),
 })
 
 /** A config whose every value is present and in range. */

@@ -1,7 +1,62 @@
 import { guardrailKinds } from '../guardrail/registry.ts'
+import type { SecretPattern } from './secret-paths.ts'
 
-/** The keys of a kind that take a secret; none for a kind that is not known. */
-export function secretKeysOf(kind: unknown): readonly string[] {
+/** A mapping of the config in which secrets may stand. */
+export interface SecretBlock {
+  /** The name under which its values are kept. */
+  readonly place: string
+  /** Where it stands in the config. */
+  readonly path: readonly PropertyKey[]
+  readonly block: unknown
+  readonly patterns: readonly SecretPattern[]
+}
+
+/** Secrets of a use's `redact`. */
+export const REDACT_SECRETS: readonly SecretPattern[] = ['hash_key']
+
+/** Secrets of the `cache`; a URL may hold a password. */
+export const CACHE_SECRETS: readonly SecretPattern[] = ['url', 'key']
+
+/** Under which name they stand. No guardrail is called so: names hold no blank. */
+export const CACHE_PLACE = 'the cache'
+
+/** The secrets of a kind; none for a kind that is not known. */
+export function secretKeysOf(kind: unknown): readonly SecretPattern[] {
   const entry = Object.entries(guardrailKinds).find(([name]) => name === kind)
   return entry?.[1].secretKeys ?? []
+}
+
+/** All blocks of a config that may hold secrets. It takes a raw config, of whatever shape. */
+export function secretBlocksOf(config: unknown): readonly SecretBlock[] {
+  const { guardrails, policies, cache } = isRecord(config) ? config : {}
+  return [
+    { place: CACHE_PLACE, path: ['cache'], block: cache, patterns: CACHE_SECRETS },
+    ...Object.entries(isRecord(guardrails) ? guardrails : {}).map(([name, block]) => ({
+      place: name,
+      path: ['guardrails', name],
+      block,
+      patterns: secretKeysOf(isRecord(block) ? block.kind : undefined),
+    })),
+    ...listOf(policies).flatMap((policy, index) =>
+      listOf(isRecord(policy) ? policy.guardrails : undefined).map((use, position) => ({
+        place: redactPlace(index, position),
+        path: ['policies', index, 'guardrails', position, 'redact'],
+        block: isRecord(use) ? use.redact : undefined,
+        patterns: REDACT_SECRETS,
+      })),
+    ),
+  ]
+}
+
+/** Under which name the secrets of a use's `redact` stand. No guardrail is called so: names hold no blank. */
+export function redactPlace(policy: number, use: number): string {
+  return `redact of policy ${policy} use ${use}`
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

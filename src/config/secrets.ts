@@ -1,9 +1,13 @@
+import { assertNever } from '../errors.ts'
 import type { Environment } from './environment.ts'
+import { parseReference, type SecretReference, type VaultReference } from './secret-reference.ts'
 
 /** Where references are looked up. `readFile` returns at most MAX_SECRET_BYTES and throws what `fs` throws. */
 export interface SecretSources {
   readonly env: Environment
   readonly readFile: (path: string) => string
+  /** What Vault answered when it was asked beforehand; without it a reference to Vault is a problem. */
+  readonly vault?: (reference: VaultReference) => SecretResolution
 }
 
 /** A key's value, or why there is none. A message never holds the value, nor any part of it. */
@@ -14,55 +18,37 @@ export type SecretResolution =
 /** No key of a service is longer; a larger file is most likely the wrong one. */
 export const MAX_SECRET_BYTES = 65_536
 
-const REFERENCE = /^\$([A-Za-z]+):\/\/(.*)$/s
-
-/** Whether a text has the form of a reference, known or not. */
-export function isReference(text: string): boolean {
-  return REFERENCE.test(text)
-}
-
 /**
- * The value of a secret key: the text itself, or what it refers to by `$env://NAME` or `$secret://file/<path>`
- * (the path is absolute). Line ends after the value are dropped, since files and variables tend to carry one.
+ * The value of a secret key: the text itself, or what it refers to. Line ends after the value are dropped, since files
+ * and variables tend to carry one.
  */
 export function resolveSecret(text: string, sources: SecretSources): SecretResolution {
-  const reference = REFERENCE.exec(text)
-  const found = reference === null ? value(text) : lookUp(reference[1]!, reference[2]!, sources)
-  return found.kind === 'value' ? checkValue(found.value.replace(/[\r\n]+$/, '')) : found
+  const reference = parseReference(text)
+  if (reference?.kind === 'problem') return reference
+  const found = reference === undefined ? value(text) : lookUp(reference, sources)
+  return found.kind === 'value' ? checkValue(found.value) : found
 }
 
-function lookUp(scheme: string, rest: string, sources: SecretSources): SecretResolution {
-  switch (scheme) {
+function lookUp(reference: SecretReference, sources: SecretSources): SecretResolution {
+  switch (reference.kind) {
     case 'env':
-      return fromEnvironment(rest, sources.env)
-    case 'secret':
-      return fromSecret(rest, sources)
+      return fromEnvironment(reference.name, sources.env)
+    case 'file':
+      return fromFile(reference.path, sources)
+    case 'vault':
+      return sources.vault?.(reference) ?? problem('Vault was not asked')
     default:
-      return problem('is an unknown kind of reference; use $env://NAME or $secret://file/<path>')
+      return assertNever(reference)
   }
 }
 
 function fromEnvironment(name: string, env: Environment): SecretResolution {
-  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
-    return problem('$env:// must be followed by the name of a variable')
   const found = Object.hasOwn(env, name) ? env[name] : undefined
   if (found === undefined) return problem(`the environment variable ${name} is not set`)
   return found === '' ? problem(`the environment variable ${name} is empty`) : value(found)
 }
 
-function fromSecret(rest: string, sources: SecretSources): SecretResolution {
-  if (rest.startsWith('vault/')) {
-    return /^vault\/[^/]+\/.+\/[^/]+$/.test(rest)
-      ? problem('$secret://vault/ is not built yet; use $env://NAME or $secret://file/<path>')
-      : problem('$secret://vault/ must be followed by <mount>/<path>/<key>')
-  }
-  if (!rest.startsWith('file/'))
-    return problem('$secret:// must be followed by file/<path> or vault/<mount>/<path>/<key>')
-  const path = `/${rest.slice('file/'.length).replace(/^\/+/, '')}`
-  return path === '/' ? problem('$secret://file/ must be followed by a path') : fromFile(path, sources)
-}
-
-function fromFile(path: string, sources: SecretSources): SecretResolution {
+function fromFile(path: string, sources: Pick<SecretSources, 'readFile'>): SecretResolution {
   try {
     return value(sources.readFile(path))
   } catch (error) {
@@ -75,7 +61,8 @@ function failureCode(error: unknown): string {
 }
 
 /** Keys travel in HTTP headers. What cannot stand there would fail on every call, with the key in the error. */
-function checkValue(text: string): SecretResolution {
+export function checkValue(raw: string): SecretResolution {
+  const text = raw.replace(/[\r\n]+$/, '')
   if (text === '') return problem('the secret is empty')
   if (!/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text)) {
     return problem(
@@ -83,6 +70,12 @@ function checkValue(text: string): SecretResolution {
     )
   }
   return value(text)
+}
+
+/** A secret that a setting of ours names by its file, such as VAULT_TOKEN_FILE. */
+export function secretFromFile(path: string, sources: Pick<SecretSources, 'readFile'>): SecretResolution {
+  const found = fromFile(path, sources)
+  return found.kind === 'value' ? checkValue(found.value) : found
 }
 
 function value(text: string): SecretResolution {

@@ -7,7 +7,6 @@ import { sidesOf } from './sides.ts'
 export function warningsOf(config: Config): string[] {
   const warnings = [
     ...serverWarnings(config.server),
-    ...blockWarnings(config),
     ...guardrailWarnings(config),
     ...policyOrderWarnings(config.policies),
     ...config.policies.flatMap(policyWarnings),
@@ -23,10 +22,6 @@ function serverWarnings({ workers, max_exchanges, max_bytes }: ServerConfig): st
   ]
 }
 
-function blockWarnings({ cache }: Config): string[] {
-  return [...(cache === undefined ? [] : ['cache is not built yet: it has no effect'])]
-}
-
 function guardrailWarnings({ guardrails, policies }: Config): string[] {
   const used = new Set(policies.flatMap(policy => policy.guardrails.map(({ use }) => use)))
   return Object.entries(guardrails).flatMap(([name, guardrail]) => [
@@ -34,6 +29,11 @@ function guardrailWarnings({ guardrails, policies }: Config): string[] {
     ...('ssl_verify' in guardrail && guardrail.ssl_verify === false
       ? [
           `guardrail ${name}: ssl_verify is false, so anyone on the way can read what is sent and forge verdicts`,
+        ]
+      : []),
+    ...('allow_plaintext' in guardrail && guardrail.allow_plaintext === true
+      ? [
+          `guardrail ${name}: allow_plaintext is true, so texts and keys may cross public networks for anyone to read`,
         ]
       : []),
   ])

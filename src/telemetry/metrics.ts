@@ -2,6 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Counted } from '../exchange/events.ts'
 import type { DecisionRecord, RuleRecord } from '../exchange/record.ts'
+import { type ServiceMetrics, serviceMetrics } from './service-metrics.ts'
 
 /**
  * How an exchange came to its end: all was done; Envoy closed the call; Envoy's config hides what a policy must see;
@@ -10,7 +11,7 @@ import type { DecisionRecord, RuleRecord } from '../exchange/record.ts'
 export type ExchangeEnd = 'done' | 'closed-by-envoy' | 'refused' | 'failed' | 'drained'
 
 /** Labels take values from the config and from closed unions only: no host, path, model or detector. */
-export interface Metrics {
+export interface Metrics extends ServiceMetrics {
   decision(record: DecisionRecord, ms: number): void
   exchangeOpened(): void
   exchangeEnded(how: ExchangeEnd): void
@@ -47,6 +48,7 @@ export function createMetrics(): Metrics {
   return {
     ...decisions,
     ...exchanges,
+    ...serviceMetrics(registry),
     eventLoopLagSec: lag.read,
     render: () => registry.metrics(),
     contentType: registry.contentType,
@@ -74,8 +76,8 @@ function decisionMetrics(registry: Registry): Pick<Metrics, 'decision'> {
   })
   const outcomes = new Counter({
     name: 'weir_guardrail_outcomes_total',
-    help: 'Outcomes of guardrails; reason is that of a failure, else none.',
-    labelNames: ['policy', 'guardrail', 'phase', 'outcome', 'reason'],
+    help: 'Outcomes of guardrails; reason and detail are those of a failure, else none.',
+    labelNames: ['policy', 'guardrail', 'phase', 'outcome', 'reason', 'detail'],
     registers,
   })
   const scanSec = new Histogram({
@@ -92,8 +94,8 @@ function decisionMetrics(registry: Registry): Pick<Metrics, 'decision'> {
     registers,
   })
   const countRule = (policy: string, phase: string, rule: RuleRecord) => {
-    const { guardrail, outcome, reason = NONE } = rule
-    outcomes.inc({ policy, guardrail, phase, outcome, reason })
+    const { guardrail, outcome, reason = NONE, detail = NONE } = rule
+    outcomes.inc({ policy, guardrail, phase, outcome, reason, detail })
     scanSec.observe({ guardrail, phase }, rule.ms / 1000)
   }
   return {

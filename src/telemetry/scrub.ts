@@ -1,7 +1,7 @@
 /** Shorter values stand in too many harmless words: scrubbing them would garble the log and protect nothing. */
 const MIN_SCRUBBED_LENGTH = 4
 
-/** Keys rotate; past this many the oldest value is no longer scrubbed. */
+/** Keys rotate; past this many the value that was told longest ago is no longer scrubbed. */
 const MAX_VALUES = 1024
 
 /** Takes known secret values out of what is about to be written. */
@@ -25,7 +25,12 @@ export function createScrubber(): Scrubber {
 
   return {
     add(values) {
-      for (const value of values) if (value.length >= MIN_SCRUBBED_LENGTH) known.add(value)
+      for (const value of values) {
+        if (value.length < MIN_SCRUBBED_LENGTH) continue
+        // Anew, at the end: one that is still in use is not the oldest.
+        known.delete(value)
+        known.add(value)
+      }
       for (const oldest of known) {
         if (known.size <= MAX_VALUES) break
         known.delete(oldest)

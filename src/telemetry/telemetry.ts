@@ -1,6 +1,7 @@
 import type { Counted } from '../exchange/events.ts'
 import type { DecisionRecord } from '../exchange/record.ts'
 import { GuardrailFailure } from '../guardrail/guardrail.ts'
+import type { ReportServiceEvent } from '../service/service-events.ts'
 import { logDecision } from './decision-log.ts'
 import type { Log } from './log.ts'
 import type { ExchangeEnd, Metrics } from './metrics.ts'
@@ -19,6 +20,10 @@ export interface Telemetry {
   refused(why: string): void
   /** Envoy runs the filter in observability_mode under a policy that would deny or change what passes. */
   unenforced(policy: string): void
+  /** How asking a guard service goes. */
+  readonly serviceEvent: ReportServiceEvent
+  /** The connection to the server of the verdict cache. `cause`: a code. */
+  cacheState(state: 'connected' | 'lost', cause?: string): void
   /** A bug, or the cause of a guardrail's failure. */
   fault(error: unknown, exchangeId: string): void
   readonly log: Log
@@ -51,11 +56,27 @@ export function createTelemetry(log: Log, metrics: Metrics): Telemetry {
       warned.add(policy)
       log.warn('policy not enforced: Envoy runs the filter in observability_mode', { policy })
     },
+    serviceEvent(guardrail, event) {
+      metrics.serviceEvent(guardrail, event)
+      if (event === 'circuit-open') log.warn('circuit opened: the guard service is not asked', { guardrail })
+      else if (event === 'circuit-closed')
+        log.info('circuit closed: the guard service answers', { guardrail })
+    },
+    cacheState(state, cause) {
+      metrics.cacheState(state)
+      if (state === 'lost') log.warn('verdict cache lost: every lookup is a miss', { cause })
+      else log.info('verdict cache connected')
+    },
     fault(error, exchangeId) {
       metrics.fault()
       // A guard service that is down is no bug of ours; each of its scans tells.
       if (error instanceof GuardrailFailure)
-        log.warn('guardrail failed', { exchangeId, reason: error.reason, err: error })
+        log.warn('guardrail failed', {
+          exchangeId,
+          reason: error.reason,
+          detail: error.detail,
+          err: error,
+        })
       else log.error('fault', { exchangeId, err: error })
     },
   }

@@ -25,3 +25,9 @@ test('the filter of the README is the one of the bootstrap, in short', () => {
 test('the list of APIs in the README is the one of the code', () => {
   expect(readme).toContain(`\n\n${formatTable()}\n\n`)
 })
+
+test('the README says nothing twice', () => {
+  const headings = readme.match(/^#+ .*$/gm) ?? []
+  expect(headings.length).toBeGreaterThan(5)
+  expect(new Set(headings).size).toBe(headings.length)
+})

@@ -39,7 +39,11 @@ describe('a command line that does not hold', () => {
       '--listen must be host:port or unix:///absolute/path',
     ],
     ['a side that is none', ['scan', '-', '--side', 'both'], '--side must be one of input, output'],
-    ['a format that is none', ['schema', '--format', 'xml'], '--format must be one of json, markdown'],
+    [
+      'a format that is none',
+      ['schema', '--format', 'xml'],
+      '--format must be one of json, markdown, guardrails',
+    ],
     ['no mode', ['envoy'], '--mode is missing: one of full-duplex, streamed, buffered'],
     [
       'a mode that is none',
@@ -127,6 +131,16 @@ describe('weir schema', () => {
     expect([code, JSON.parse(out)]).toEqual([
       0,
       expect.objectContaining({ type: 'object', additionalProperties: false }),
+    ])
+  })
+
+  it('prints the reference pages', async () => {
+    const pages = await Promise.all(
+      ['markdown', 'guardrails'].map(format => weir(['schema', '--format', format])),
+    )
+    expect(pages.map(({ code, out }) => [code, out.split('\n')[0]])).toEqual([
+      [0, '# Config reference'],
+      [0, '# Guardrails'],
     ])
   })
 })

@@ -118,7 +118,7 @@ describe('compile', () => {
 
   it('keeps rules in the order of the file', () => {
     const text = `
-guardrails: { r: { kind: lakera }, l: { kind: local-pii }, k: { kind: keywords, words: [a] } }
+guardrails: { r: { kind: lakera, api_key: k }, l: { kind: local-pii }, k: { kind: keywords, words: [a] } }
 policies: [{ name: p, guardrails: [{ use: r }, { use: l }, { use: k }] }]`
     expect(onlyPolicy(text)?.inputRules.map(rule => rule.guardrail.name)).toEqual(['r', 'l', 'k'])
   })
@@ -176,7 +176,7 @@ describe('warnings', () => {
     ['policies: [{ name: p }]', 'policy p: has no guardrails: its traffic passes unscanned'],
     [`${WITH_G}policies: []`, 'guardrail g: no policy uses it'],
     [
-      'guardrails: { l: { kind: lakera, ssl_verify: false } }\npolicies: []',
+      'guardrails: { l: { kind: lakera, api_key: k, ssl_verify: false } }\npolicies: []',
       'guardrail l: ssl_verify is false',
     ],
     ['server: { workers: 2 }\npolicies: []', 'server.workers is not built yet: one process serves'],
@@ -184,7 +184,6 @@ describe('warnings', () => {
       'policies: [{ name: a }, { name: b, match: { paths: [/] } }]',
       'policy b: stands after a, which takes everything; only x-weir-policy reaches it',
     ],
-    ['cache: {}\npolicies: []', 'cache is not built yet: it has no effect'],
   ])('of %s', (text, warning) => {
     expect(snapshotOf(text).warnings).toContainEqual(expect.stringContaining(warning))
   })

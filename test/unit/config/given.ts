@@ -3,6 +3,8 @@ import { loadConfig } from '../../../src/config/load.ts'
 import type { SecretSources } from '../../../src/config/secrets.ts'
 import type { Snapshot } from '../../../src/config/snapshot.ts'
 import { type ConfigProblem, WeirError } from '../../../src/errors.ts'
+import { openVerdictCaches } from '../../../src/verdict-cache/verdict-caches.ts'
+import { guardrailDeps } from '../../support/guard-http.ts'
 
 /** No environment and no files, unless given. */
 export function sources(given: Partial<SecretSources> = {}): SecretSources {
@@ -14,9 +16,11 @@ export function sources(given: Partial<SecretSources> = {}): SecretSources {
 
 /** A snapshot whose guardrails have no network. */
 export function snapshotOf(text: string, given?: Partial<SecretSources>): Snapshot {
+  const caches = openVerdictCaches(() => {})
   return compile(loadConfig(text, sources(given)), {
-    guardrails: { postJson: () => Promise.reject(new Error('no network here')) },
-    close: async () => {},
+    guardrails: guardrailDeps(() => () => Promise.reject(new Error('no network here'))),
+    caches,
+    close: () => caches.close(),
   })
 }
 

@@ -57,18 +57,19 @@ describe('a key in the config', () => {
     expect(snapshot.secretValues()).toEqual([CANARY])
   })
 
-  it('is masked when it stands there itself, in blocks that are not known, and in URLs', () => {
-    const { masked, secretValues } = snapshotOf(`
+  it('is masked when it stands there itself, in the cache, and in URLs', async () => {
+    const { masked, secretValues, close } = snapshotOf(`
 guardrails: { l: { kind: lakera, api_key: ${CANARY} } }
 policies: [{ name: p, request_failure_message: "see https://u:${CANARY}@example.com/x" }]
-cache: { url: "redis://:${CANARY}@h", password: ${CANARY} }
+cache: { url: "redis://:${CANARY}@127.0.0.1:1", key: ${CANARY} }
 `)
     expect(JSON.stringify(masked)).not.toContain(CANARY)
-    expect(secretValues()).toEqual([CANARY])
+    expect(new Set(secretValues())).toEqual(new Set([CANARY, `redis://:${CANARY}@127.0.0.1:1`]))
+    await close()
   })
 
   it('is resolved in secret keys only', () => {
-    const text = 'guardrails: { l: { kind: lakera, project_id: $env://PROJECT } }\npolicies: []'
+    const text = 'guardrails: { l: { kind: lakera, api_key: k, project_id: $env://PROJECT } }\npolicies: []'
     const { problems } = errorOf(() => snapshotOf(text, { env: { PROJECT: CANARY } }))
     expect(problems).toEqual([
       { path: 'guardrails.l.project_id', message: 'is not a secret key: a reference cannot stand here' },

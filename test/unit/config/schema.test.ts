@@ -67,11 +67,11 @@ policies:
     canonicalize: true
     deny_format: guardrail_violation
 formats: [{ path: /mine, format: openai-chat }]
-cache: { kind: memory }
+cache: { ttl_ms: 1000 }
 `)
     expect(server.tls?.client_ca).toBe('ca.pem')
     expect(policies[0]?.guardrails[1]?.mode).toEqual(['pre_call', 'post_call'])
-    expect(cache).toEqual({ kind: 'memory' })
+    expect(cache).toEqual({ ttl_ms: 1000, max_entries: 10_000 })
   })
 
   it.each([200, 400, 403, 418, 422, 499])('may deny with %i', status => {
@@ -113,18 +113,18 @@ describe('a config that does not hold', () => {
     ['a key like no other', inPolicy('zzz: 1'), 'policies.0.zzz: unknown key'],
     [
       'an unknown key of a kind',
-      'guardrails: { g: { kind: lakera, projectid: x } }\npolicies: []',
+      'guardrails: { g: { kind: lakera, api_key: k, projectid: x } }\npolicies: []',
       'guardrails.g.projectid: unknown key; did you mean project_id?',
     ],
     [
       'an unknown kind',
       'guardrails: { g: { kind: nope } }\npolicies: []',
-      'guardrails.g.kind: must be lakera, bedrock, openai-moderation, azure-content-safety, model-armor, presidio, webhook, llm-judge, keywords, regex, local-pii or local-prompt-attack',
+      'guardrails.g.kind: must be lakera, bedrock, bedrock-checks, openai-moderation, azure-content-safety, model-armor, presidio, webhook, llm-judge, keywords, regex, local-pii or local-prompt-attack',
     ],
     [
       'no kind',
       'guardrails: { g: {} }\npolicies: []',
-      'guardrails.g.kind: is required and must be lakera, bedrock, openai-moderation, azure-content-safety, model-armor, presidio, webhook, llm-judge, keywords, regex, local-pii or local-prompt-attack',
+      'guardrails.g.kind: is required and must be lakera, bedrock, bedrock-checks, openai-moderation, azure-content-safety, model-armor, presidio, webhook, llm-judge, keywords, regex, local-pii or local-prompt-attack',
     ],
     [
       'an empty key',
@@ -149,7 +149,7 @@ describe('a config that does not hold', () => {
     ],
     [
       'a misspelt use',
-      'guardrails: { lakera: { kind: lakera } }\npolicies: [{ name: p, guardrails: [{ use: lakra }] }]',
+      'guardrails: { lakera: { kind: lakera, api_key: k } }\npolicies: [{ name: p, guardrails: [{ use: lakra }] }]',
       'policies.0.guardrails.0.use: names no guardrail under guardrails; did you mean lakera?',
     ],
     [

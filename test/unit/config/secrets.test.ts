@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { VaultReference } from '../../../src/config/secret-reference.ts'
 import { resolveSecret } from '../../../src/config/secrets.ts'
 import { sources } from './given.ts'
 
@@ -47,8 +48,15 @@ describe('resolveSecret', () => {
     ['$secret://file/run/empty', 'the secret is empty'],
     ['$secret://file/run/two-lines', 'the secret holds'],
     ['$secret://file/', '$secret://file/ must be followed by a path'],
-    ['$secret://vault/kv/team/lakera/key', '$secret://vault/ is not built yet'],
+    ['$secret://vault/kv/team/lakera/key', 'Vault was not asked'],
     ['$secret://vault/kv', '$secret://vault/ must be followed by'],
+    ['$secret://vault/kv/key', '$secret://vault/ must be followed by'],
+    ['$secret://vault//team/key', '$secret://vault/ must be followed by'],
+    ['$secret://vault/kv/team//key', '$secret://vault/ must be followed by'],
+    ['$secret://vault/kv/team/', '$secret://vault/ must be followed by'],
+    ['$secret://vault/kv/../../sys/key', '$secret://vault/ must be followed by'],
+    ['$secret://vault/kv/./a/key', '$secret://vault/ must be followed by'],
+    ['$secret://vault/kv/a\nb/key', '$secret://vault/ must be followed by'],
     ['$secret://aws/x', '$secret:// must be followed by'],
     ['$vault://x', 'is an unknown kind of reference'],
     ['$ENV://KEY', 'is an unknown kind of reference'],
@@ -56,5 +64,25 @@ describe('resolveSecret', () => {
     const resolution = resolveSecret(text, given)
     expect(resolution).toEqual({ kind: 'problem', message: expect.stringContaining(message) })
     expect(JSON.stringify(resolution)).not.toContain(CANARY)
+  })
+})
+
+describe('a reference to Vault', () => {
+  it('is what Vault answered, checked like any other value', () => {
+    const answers = new Map([
+      ['kv team/lakera key', `${CANARY}\n`],
+      ['kv team/lakera two', `${CANARY}\n${CANARY}`],
+    ])
+    const vault = ({ mount, path, key }: VaultReference) => ({
+      kind: 'value' as const,
+      value: answers.get(`${mount} ${path} ${key}`) ?? '',
+    })
+    const at = (text: string) => resolveSecret(text, { ...given, vault })
+    expect(at('$secret://vault/kv/team/lakera/key')).toEqual({ kind: 'value', value: CANARY })
+    expect(at('$secret://vault/kv/team/lakera/two')).toMatchObject({ kind: 'problem' })
+    expect(at('$secret://vault/kv/team/lakera/none')).toEqual({
+      kind: 'problem',
+      message: 'the secret is empty',
+    })
   })
 })

@@ -24,16 +24,25 @@ async function weirLines(metrics: Metrics): Promise<string[]> {
 }
 
 describe('a decision', () => {
-  it('is one line with its facts', () => {
+  it('is one line with its facts, and one for each guardrail that flagged', () => {
     const { telemetry, lines } = given()
     const rule = {
       guardrail: 'lakera',
       action: 'block',
       outcome: 'flagged',
       detectors: ['prompt_attack'],
+      guardRequestId: 'u1',
       ms: 12.34567,
     } as const
-    telemetry.decision(recordOf({ effective: 'denied', because: 'flagged', rules: [rule] }), 20.00049)
+    const breakdown = [
+      { detector: 'prompt_attack', detected: true, level: 'l1_confident' },
+      { detector: 'pii/email', detected: false, level: 'l5_unlikely' },
+    ]
+    telemetry.decision(
+      recordOf({ effective: 'denied', because: 'flagged', rules: [{ ...rule, breakdown }] }),
+      20.00049,
+    )
+    const { exchangeId, policy, phase, format } = recordOf()
     expect(lines()).toEqual([
       {
         level: 'warn',
@@ -42,6 +51,19 @@ describe('a decision', () => {
         ...recordOf({ effective: 'denied', because: 'flagged' }),
         rules: [{ ...rule, ms: 12.346 }],
         ms: 20,
+      },
+      {
+        level: 'warn',
+        time: expect.any(String),
+        msg: 'flagged',
+        ...{ exchangeId, policy, phase, format },
+        guardrail: 'lakera',
+        action: 'block',
+        effective: 'denied',
+        because: 'flagged',
+        breakdown,
+        guardRequestId: 'u1',
+        ms: 12.346,
       },
     ])
   })
@@ -65,10 +87,15 @@ describe('a decision', () => {
   it('bounds what a guard service names', () => {
     const { telemetry, lines } = given()
     const detectors = Array.from({ length: 40 }, (_, index) => `${index}-${'x'.repeat(500)}`)
-    const rule = { guardrail: 'g', action: 'alert', outcome: 'flagged', detectors, ms: 1 } as const
+    const breakdown = detectors.map(detector => ({ detector, detected: true }))
+    const rule = { guardrail: 'g', action: 'alert', outcome: 'flagged', detectors, breakdown, ms: 1 } as const
     telemetry.decision(recordOf({ rules: [rule] }), 1)
     const shown = detectors.slice(0, 32).map(name => name.slice(0, 128))
     expect(lines()[0]).toMatchObject({ rules: [{ detectors: shown, detectorsLeftOut: 8 }] })
+    expect(lines()[1]).toMatchObject({
+      breakdown: shown.map(detector => ({ detector, detected: true })),
+      detectorsLeftOut: 8,
+    })
   })
 
   it('is counted by what reached the client, each rule by what it came to', async () => {
@@ -79,6 +106,7 @@ describe('a decision', () => {
       action: 'block',
       outcome: 'failure',
       reason: 'timeout',
+      detail: 'timeout-first-byte',
       detectors: [],
       ms: 5000,
     } as const
@@ -97,14 +125,50 @@ describe('a decision', () => {
       expect.arrayContaining([
         'weir_decisions_total{policy="chat",phase="request",effective="denied",reason="failed-closed"} 1',
         'weir_decisions_total{policy="none",phase="request",effective="released",reason="unmatched"} 1',
-        'weir_guardrail_outcomes_total{policy="chat",guardrail="pii",phase="request",outcome="clean",reason="none"} 1',
-        'weir_guardrail_outcomes_total{policy="chat",guardrail="lakera",phase="request",outcome="failure",reason="timeout"} 1',
+        'weir_guardrail_outcomes_total{policy="chat",guardrail="pii",phase="request",outcome="clean",reason="none",detail="none"} 1',
+        'weir_guardrail_outcomes_total{policy="chat",guardrail="lakera",phase="request",outcome="failure",reason="timeout",detail="timeout-first-byte"} 1',
         'weir_guardrail_duration_seconds_sum{guardrail="lakera",phase="request"} 5',
         'weir_decision_duration_seconds_count{phase="request"} 2',
         'weir_decision_bytes_total{phase="request",fate="released"} 10',
         'weir_decision_bytes_total{phase="request",fate="discarded"} 7',
       ]),
     )
+  })
+})
+
+describe('asking a guard service', () => {
+  it('is counted, and a circuit that opens or closes is told', async () => {
+    const { telemetry, metrics, lines } = given()
+    const events = [
+      'retry',
+      'hedge',
+      'queue-full',
+      'paused',
+      'cache-hit',
+      'cache-miss',
+      'cache-miss',
+    ] as const
+    for (const event of events) telemetry.serviceEvent('lakera', event)
+    telemetry.serviceEvent('lakera', 'circuit-open')
+    expect(await weirLines(metrics)).toEqual(
+      expect.arrayContaining([
+        'weir_guardrail_retries_total{guardrail="lakera"} 1',
+        'weir_guardrail_hedges_total{guardrail="lakera"} 1',
+        'weir_guardrail_refused_total{guardrail="lakera",why="queue-full"} 1',
+        'weir_guardrail_refused_total{guardrail="lakera",why="paused"} 1',
+        'weir_guardrail_circuit_state{guardrail="lakera"} 2',
+        'weir_verdict_cache_lookups_total{guardrail="lakera",result="hit"} 1',
+        'weir_verdict_cache_lookups_total{guardrail="lakera",result="miss"} 2',
+      ]),
+    )
+    telemetry.serviceEvent('lakera', 'circuit-half-open')
+    expect(await weirLines(metrics)).toContain('weir_guardrail_circuit_state{guardrail="lakera"} 1')
+    telemetry.serviceEvent('lakera', 'circuit-closed')
+    expect(await weirLines(metrics)).toContain('weir_guardrail_circuit_state{guardrail="lakera"} 0')
+    expect(lines().map(({ level, guardrail }) => `${level} ${guardrail}`)).toEqual([
+      'warn lakera',
+      'info lakera',
+    ])
   })
 })
 

@@ -1,0 +1,208 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { type SecretWatch, seeFiles, watchSecrets, watchTimes } from '../../../src/config/secret-watch.ts'
+import { errorOf } from './given.ts'
+
+const TIMES = { pollMs: 5, vaultRefreshMs: 300_000 }
+
+let folder: string
+let watch: SecretWatch | undefined
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'weir-watch-'))
+})
+afterEach(() => {
+  watch?.close()
+  watch = undefined
+  vi.useRealTimers()
+  rmSync(folder, { recursive: true })
+})
+
+function fileOf(name: string, text: string): string {
+  const path = join(folder, name)
+  writeFileSync(path, text)
+  return path
+}
+
+/** In one step: no look in between can see half of it. */
+function put(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text)
+  renameSync(`${path}.new`, path)
+}
+
+/** Watches, and keeps what all files said at each renewal; `renewed` resolves once that is this. */
+function watching(paths: readonly string[], outcomes: ('done' | 'failed')[] = []) {
+  const renewals: string[] = []
+  const waiting = new Set<() => void>()
+  const files = seeFiles(paths)
+  const begin = () => {
+    watch = watchSecrets({ files, vault: 'unused' }, TIMES, async () => {
+      renewals.push(paths.map(path => (existsSync(path) ? readFileSync(path, 'utf8') : 'none')).join(' '))
+      for (const look of [...waiting]) look()
+      return outcomes.shift() ?? 'done'
+    })
+  }
+  const renewed = (...expected: readonly string[]): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const look = () => {
+        if (renewals.length < expected.length) return
+        waiting.delete(look)
+        if (renewals.join() === expected.join()) resolve()
+        else reject(new Error(`renewed with ${renewals.join()}`))
+      }
+      waiting.add(look)
+      look()
+    })
+  return { begin, renewed }
+}
+
+/** Resolves when another watch, which looks as often, has looked ten times. */
+async function manyLooks(): Promise<void> {
+  const looked = Promise.withResolvers<void>()
+  let left = 10
+  const path = fileOf('other', '')
+  const other = watchSecrets({ files: new Map([[path, 'never seen']]), vault: 'unused' }, TIMES, async () => {
+    left -= 1
+    if (left === 0) looked.resolve()
+    return 'failed'
+  })
+  await looked.promise
+  other.close()
+}
+
+describe('watchSecrets', () => {
+  it('calls once for a change, and again for the next', async () => {
+    const path = fileOf('key', 'one')
+    const { begin, renewed } = watching([path])
+    begin()
+    put(path, 'two')
+    await renewed('two')
+    await manyLooks()
+    put(path, 'three')
+    await renewed('two', 'three')
+  })
+
+  it('sees a link that is turned to another directory, as Kubernetes turns it', async () => {
+    for (const [version, key] of [
+      ['v1', 'one'],
+      ['v2', 'two'],
+    ] as const) {
+      mkdirSync(join(folder, version))
+      writeFileSync(join(folder, version, 'key'), key)
+    }
+    symlinkSync('v1', join(folder, '..data'))
+    symlinkSync('..data/key', join(folder, 'key'))
+    const { begin, renewed } = watching([join(folder, 'key')])
+    begin()
+    symlinkSync('v2', join(folder, '..data_tmp'))
+    renameSync(join(folder, '..data_tmp'), join(folder, '..data'))
+    await renewed('two')
+  })
+
+  it('sees a file go and come back', async () => {
+    const path = fileOf('key', 'one')
+    const { begin, renewed } = watching([path])
+    begin()
+    unlinkSync(path)
+    await renewed('none')
+    put(path, 'one')
+    await renewed('none', 'one')
+  })
+
+  it('sees what changed between the first look and the start', async () => {
+    const path = fileOf('key', 'one')
+    const { begin, renewed } = watching([path])
+    put(path, 'two')
+    begin()
+    await renewed('two')
+  })
+
+  it('calls once for files that changed together', async () => {
+    const paths = [fileOf('a', 'one'), fileOf('b', 'one')]
+    const { begin, renewed } = watching(paths)
+    for (const path of paths) put(path, 'two')
+    begin()
+    await renewed('two two')
+    put(paths[0]!, 'three')
+    await renewed('two two', 'three two')
+  })
+
+  it('calls again until a renewal has not failed', async () => {
+    const path = fileOf('key', 'one')
+    const { begin, renewed } = watching([path], ['failed', 'failed', 'done'])
+    begin()
+    put(path, 'two')
+    await renewed('two', 'two', 'two')
+    put(path, 'three')
+    await renewed('two', 'two', 'two', 'three')
+  })
+})
+
+describe('watchSecrets over time', () => {
+  const VAULT = { files: new Map<string, string>(), vault: 'asked' as const }
+  const times = { pollMs: 1000, vaultRefreshMs: 10_000 }
+
+  it('has Vault asked again when it is due, one renewal at a time', async () => {
+    vi.useFakeTimers()
+    const running: PromiseWithResolvers<'done'>[] = []
+    watch = watchSecrets(VAULT, times, () => {
+      running.push(Promise.withResolvers())
+      return running.at(-1)!.promise
+    })
+    await vi.advanceTimersByTimeAsync(9_999)
+    expect(running).toHaveLength(0)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(running).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(running).toHaveLength(1)
+    running[0]!.resolve('done')
+    await vi.advanceTimersByTimeAsync(9_999)
+    expect(running).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(1_001)
+    expect(running).toHaveLength(2)
+  })
+
+  it('begins nothing after it was closed', async () => {
+    vi.useFakeTimers()
+    const renew = vi.fn(async () => 'failed' as const)
+    watch = watchSecrets(VAULT, times, renew)
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(renew).toHaveBeenCalledTimes(1)
+    watch.close()
+    await vi.advanceTimersByTimeAsync(100_000)
+    expect(renew).toHaveBeenCalledTimes(1)
+  })
+
+  it('sets no timer where nothing can change', () => {
+    vi.useFakeTimers()
+    watch = watchSecrets({ files: new Map(), vault: 'unused' }, times, async () => 'done')
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
+describe('watchTimes', () => {
+  it('has its times from the environment, or its own', () => {
+    expect(watchTimes({})).toEqual({ pollMs: 5000, vaultRefreshMs: 300_000 })
+    expect(watchTimes({ WEIR_SECRET_POLL_MS: '50', VAULT_REFRESH_MS: '1000' })).toEqual({
+      pollMs: 50,
+      vaultRefreshMs: 1000,
+    })
+  })
+
+  it.each(['0', '-1', '1.5', 'soon', '2147483648', '1e3'])('refuses %s', text => {
+    expect(errorOf(() => watchTimes({ VAULT_REFRESH_MS: text })).problems).toEqual([
+      { path: '', message: 'VAULT_REFRESH_MS must be a whole number from 1 to 2147483647' },
+    ])
+  })
+})

@@ -1,0 +1,14 @@
+import { describe, expect, it } from 'vitest'
+import { createScrubber } from '../../../src/telemetry/scrub.ts'
+
+describe('a scrubber', () => {
+  it('keeps a value that is told again, however often others were rotated since', () => {
+    const scrubber = createScrubber()
+    scrubber.add(['key-in-use', 'key-of-old'])
+    for (let rotation = 0; rotation < 2000; rotation++)
+      scrubber.add(['key-in-use', `rotated-${rotation}-key`])
+    expect(scrubber.text('key-in-use, rotated-1999-key')).toBe('***, ***')
+    // Its number of values is bounded: what nobody has told for long goes first.
+    expect(scrubber.text('key-of-old')).toBe('key-of-old')
+  })
+})
