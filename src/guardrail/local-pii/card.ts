@@ -1,13 +1,11 @@
-import type { Candidate, Reader } from './candidate.ts'
-import type { DigitGroup } from './digit-runs.ts'
-import { findDigitRuns, SEPARATORS } from './digit-runs.ts'
-import type { Extent } from './open-tail.ts'
-import { openTail } from './open-tail.ts'
+import type { Anchor, Matcher } from './anchor.ts'
+import type { DigitGroup } from './digit-groups.ts'
+import { endsNumber, MAX_GROUPS, startsNumber } from './digit-groups.ts'
+import type { EntitySettings } from './entity.ts'
+import { candidateOf } from './entity.ts'
 
 const MIN_DIGITS = 13
-const DIGITS = '0123456789'
-/** The longest has 19 digits and 18 separators; behind it, a dot or comma and what it joins are looked at. */
-const EXTENT: Extent = { starts: DIGITS, holds: `${DIGITS}${SEPARATORS}.,`, reach: 39 }
+const MAX_DIGITS = 19
 
 /** A range of the first four digits and the lengths its network issues, from the networks' published prefixes. */
 interface Brand {
@@ -40,73 +38,79 @@ const BRANDS: readonly Brand[] = [
   { from: 6759, to: 6763, lengths: MAESTRO },
 ]
 
+const SURE = 0.9
+const LIKELY = 0.7
+/** Grouped as no card is, or longer than nearly all of them: it takes a word beside it. */
+const UNUSUAL = 0.3
+
+const WORDS =
+  'card,credit card,creditcard,debit card,card number,card no,cc,visa,mastercard,amex,american express,maestro,discover,unionpay,jcb,diners,kreditkarte,kartennummer,carte bancaire,tarjeta,carta di credito'.split(
+    ',',
+  )
+/** One in ten numbers with a network's prefix passes for a card by chance. */
+const OTHERS =
+  'serial,serial number,barcode,snowflake,tracking,order,order number,invoice,imei,ean,gtin,upc,timestamp,transaction'.split(
+    ',',
+  )
+
 /**
  * Payment card numbers: a network's prefix and length, and the check digit (Luhn). A number starts and ends where a
- * group of digits does, so that one cannot be cut out of a longer id, while `4111 1111 1111 1111 12/29` still counts.
+ * group of digits does, so that one cannot be cut out of a longer id, while `4111 1111 1111 1111 12/29` still counts. The
+ * first group has four digits or more: rows of small numbers have none.
  */
-export const readCards: Reader = (text, from, textEnd) => {
-  const tail = textEnd === 'closed' ? text.length : openTail(text, EXTENT)
-  const found: Candidate[] = []
-  for (const { groups } of findDigitRuns(text, from)) {
-    for (const card of findCardsInRun(text, groups)) {
-      if (card.start < tail) found.push(card)
-    }
+export function cardMatcher(settings: EntitySettings): Matcher {
+  return ({ view, at, digitsEnd, groups }, emit) => {
+    if (digitsEnd - at < 4 || !hasPrefix(view.text, at) || !startsNumber(view, at)) return
+    const card = longestCard(groups)
+    if (card === undefined || !endsNumber(view, card.end)) return
+    const base = card.usual ? SURE : card.groups === 1 && card.digits <= 16 ? LIKELY : UNUSUAL
+    emit(candidateOf(view, settings, at, card.end, { base, words: WORDS, others: OTHERS }))
   }
-  // Cards do not overlap: the next one starts behind the last that is decided.
-  const openFrom = Math.max(tail, found.at(-1)?.end ?? from)
-  return { found, openFrom, resumeAt: openFrom }
 }
 
-function findCardsInRun(text: string, groups: readonly DigitGroup[]): Candidate[] {
-  const first = groups[0]
-  const last = groups.at(-1)
-  if (first === undefined || last === undefined || last.end - first.start < MIN_DIGITS) return []
-  const digits = groups.map(({ start, end }) => text.slice(start, end)).join('')
-  const endOfGroup = groupEnds(groups, digits.length)
-  const found: Candidate[] = []
-  let at = 0
-  let cardEnd = 0
-  for (const { start, end } of groups) {
-    const length = at < cardEnd ? 0 : cardLength(digits, at, endOfGroup)
-    if (length > 0) {
-      cardEnd = at + length
-      found.push({ start, end: endOfGroup[cardEnd] ?? end, score: 0.99 })
-    }
-    at += end - start
-  }
-  return found
-}
-
-/** By number of digits read: where in the text the group ends that ends there; 0 within a group. */
-function groupEnds(groups: readonly DigitGroup[], digitCount: number): Uint32Array {
-  const ends = new Uint32Array(digitCount + 1)
-  let read = 0
-  for (const { start, end } of groups) {
-    read += end - start
-    ends[read] = end
-  }
-  return ends
-}
-
-/** How many digits from `at` are the longest card number there, or 0. Reads 19 digits at most. */
-function cardLength(digits: string, at: number, endOfGroup: Uint32Array): number {
-  if (digits.length - at < MIN_DIGITS) return 0
-  const prefix = Number(digits.slice(at, at + 4))
-  let longest = 0
-  for (const { from, to, lengths } of BRANDS) {
-    if (prefix < from || prefix > to) continue
-    for (const length of lengths) {
-      const endsWithGroup = length > longest && at + length <= digits.length && endOfGroup[at + length] !== 0
-      if (endsWithGroup && passesLuhn(digits, at, at + length)) longest = length
-    }
+/** Where the longest card number ends that starts with these groups. */
+function longestCard(groups: Anchor['groups']) {
+  let digits = ''
+  let longest: { end: number; digits: number; groups: number; usual: boolean } | undefined
+  const lengths: number[] = []
+  for (let index = 0; index < MAX_GROUPS; index++) {
+    const group: DigitGroup | undefined = groups.at(index)
+    if (group === undefined || group.letter || (index > 0 && group.joint !== ' ' && group.joint !== '-'))
+      break
+    const text = groups.text(index)
+    digits += text
+    lengths.push(text.length)
+    if (digits.length > MAX_DIGITS) break
+    if (digits.length < MIN_DIGITS || !lengthsOf(digits).includes(digits.length)) continue
+    if (passesLuhn(digits))
+      longest = { end: group.end, digits: digits.length, groups: lengths.length, usual: isUsual(lengths) }
   }
   return longest
 }
 
-/** ISO/IEC 7812-1, annex B: the check digit of digits[start, end). */
-function passesLuhn(digits: string, start: number, end: number): boolean {
+/** The digits grouped as they are on cards. */
+function isUsual(lengths: readonly number[]): boolean {
+  const grouping = lengths.join('-')
+  return grouping.startsWith('4-4-4-4') || grouping === '4-6-5' || grouping === '4-6-4'
+}
+
+/** By the first four digits: the lengths of numbers that begin so. */
+const LENGTHS: readonly (readonly number[])[] = Array.from({ length: 10_000 }, (_, prefix) =>
+  BRANDS.filter(({ from, to }) => prefix >= from && prefix <= to).flatMap(({ lengths }) => lengths),
+)
+
+function lengthsOf(digits: string): readonly number[] {
+  return LENGTHS[Number(digits.slice(0, 4))] ?? []
+}
+
+function hasPrefix(text: string, at: number): boolean {
+  return lengthsOf(text.slice(at, at + 4)).length > 0
+}
+
+/** ISO/IEC 7812-1, annex B: the check digit. */
+function passesLuhn(digits: string): boolean {
   let sum = 0
-  for (let i = end - 1, doubled = 0; i >= start; i--, doubled ^= 1) {
+  for (let i = digits.length - 1, doubled = 0; i >= 0; i--, doubled ^= 1) {
     const weighted = (digits.charCodeAt(i) - 48) << doubled
     sum += weighted > 9 ? weighted - 9 : weighted
   }

@@ -43,8 +43,8 @@ const SPACE = /[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u2800\u115f\u1160\u3
 const DASH = /[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]/
 /** Not the raised, lowered, circled and Roman ones, which are numbers of their own kind. */
 const COMPATIBLE = /[\p{Nd}\p{Lu}\p{Ll}\p{P}\p{S}]/u
-/** What entities are made of, and what names one. Other signs, such as a Chinese comma, only stand around them. */
-const PART_OF_ENTITY = /^[A-Za-z0-9@.+()/_%':=-]$/
+/** What entities are made of, and what names one. Other signs only stand around them. */
+const PART_OF_ENTITY = /^[A-Za-z0-9@.,+()/_%"':=-]$/
 
 function readAs(character: string): string {
   const tagged = asciiOfTag(character.codePointAt(0) ?? 0)

@@ -1,4 +1,5 @@
 import type { Candidate, Reader } from './candidate.ts'
+import type { EntitySettings } from './entity.ts'
 
 // RFC 5321: 64 octets before the at sign, 255 after it.
 const MAX_LOCAL = 64
@@ -15,25 +16,30 @@ const FILE_ENDINGS = new Set(
   ),
 )
 
+const SCORE = 0.95
+
 /**
  * E-mail addresses, from each at sign outwards: at most 64 and 255 units are read around one, so that text full of
  * almost-addresses costs no more than its length. The longest has 320 units, and is decided by the one behind it.
  */
-export const readEmails: Reader = (text, from, textEnd) => {
-  const found: Candidate[] = []
-  let previousEnd = from
-  for (let at = text.indexOf('@', from); at !== -1; at = text.indexOf('@', at + 1)) {
-    const start = localStart(text, at, previousEnd)
-    if (start === at) continue
-    const runEnd = domainRunEnd(text, at + 1)
-    if (textEnd === 'open' && isUndecided(text, runEnd)) return { found, openFrom: start, resumeAt: start }
-    const end = domainEnd(text, at + 1, runEnd)
-    if (end === -1 || isScpRemote(text, start, at, end)) continue
-    found.push({ start, end, score: 0.95 })
-    previousEnd = end
+export function emailReader({ detector, rank, minScore, allows }: EntitySettings): Reader {
+  return (text, from, textEnd) => {
+    const found: Candidate[] = []
+    let previousEnd = from
+    for (let at = text.indexOf('@', from); at !== -1; at = text.indexOf('@', at + 1)) {
+      const start = localStart(text, at, previousEnd)
+      if (start === at) continue
+      const runEnd = domainRunEnd(text, at + 1)
+      if (textEnd === 'open' && isUndecided(text, runEnd)) return { found, openFrom: start, resumeAt: start }
+      const end = domainEnd(text, at + 1, runEnd)
+      if (end === -1 || isScpRemote(text, start, at, end)) continue
+      const allowed = allows(text.slice(start, end))
+      if (SCORE >= minScore) found.push({ detector, rank, start, end, score: SCORE, allowed })
+      previousEnd = end
+    }
+    const openFrom = textEnd === 'closed' ? text.length : localRunStart(text, text.length, previousEnd)
+    return { found, openFrom, resumeAt: openFrom }
   }
-  const openFrom = textEnd === 'closed' ? text.length : localRunStart(text, text.length, previousEnd)
-  return { found, openFrom, resumeAt: openFrom }
 }
 
 /** Whether more text can lengthen the domain, or show that what it ends at is a path. */

@@ -1,5 +1,8 @@
-import type { Candidate, Reader } from './candidate.ts'
-import { isSeparator } from './digit-runs.ts'
+import type { Matcher } from './anchor.ts'
+import { jointOf } from './digit-groups.ts'
+import type { EntitySettings } from './entity.ts'
+import { candidateOf } from './entity.ts'
+import { isAlphanumeric, isLetter, type TextView } from './text-view.ts'
 
 /** Length of an IBAN by country: the SWIFT registry of ISO 13616. */
 const LENGTHS: ReadonlyMap<string, number> = new Map(
@@ -13,44 +16,37 @@ const LENGTHS: ReadonlyMap<string, number> = new Map(
     .map((entry): [string, number] => [entry.slice(0, 2), Number(entry.slice(2))]),
 )
 
-/** Two letters and two digits only: the rest has a length that the country decides, so it is read by hand. */
-const BEGINNING = /(?<![\p{L}\p{N}])[a-z]{2}\d{2}/giu
-const CUT_BEGINNING = /(?<![\p{L}\p{N}])(?:[a-z]|[a-z]{2}\d?)$/giu
+/** In groups of four, or in none. */
+const AS_PRINTED = /^(?:[A-Za-z0-9]{15,34}|(?:[A-Za-z0-9]{4} ){3,8}[A-Za-z0-9]{1,4})$/
 
 /**
  * IBANs, with or without single spaces or dashes: country, its length (33 characters at most, 62 units), and the check
  * digits (mod 97).
  */
-export const readIbans: Reader = (text, from, textEnd) => {
-  const found: Candidate[] = []
-  BEGINNING.lastIndex = from
-  for (let match = BEGINNING.exec(text); match !== null; match = BEGINNING.exec(text)) {
-    const start = match.index
-    const length = LENGTHS.get(text.slice(start, start + 2).toUpperCase())
-    if (length === undefined) continue
-    const { characters, end } = readAlphanumerics(text, start, length)
-    if (textEnd === 'open' && end === text.length) return { found, openFrom: start, resumeAt: start }
-    const isWhole = characters.length === length && !/[\p{L}\p{N}]/u.test(text.charAt(end))
-    if (isWhole && passesMod97(characters)) found.push({ start, end, score: 0.99 })
+export function ibanMatcher(settings: EntitySettings): Matcher {
+  return ({ view, at, start, digitsEnd }, emit) => {
+    if (at - start !== 2 || digitsEnd - at < 2) return
+    const length = LENGTHS.get(view.text.slice(start, at).toUpperCase())
+    if (length === undefined) return
+    const { characters, end } = readAlphanumerics(view, start, length)
+    if (characters.length !== length || !view.endsWord(end)) return
+    const found = candidateOf(view, settings, start, end, { base: 0.98, words: [] })
+    if (found === undefined || passesMod97(characters)) emit(found)
+    // With a wrong check it is nothing, and so are the digits in it.
+    else if (AS_PRINTED.test(view.text.slice(start, end))) emit({ ...found, allowed: true })
   }
-  CUT_BEGINNING.lastIndex = Math.max(from, text.length - 3)
-  const cut = textEnd === 'open' ? CUT_BEGINNING.exec(text)?.index : undefined
-  const openFrom = cut ?? text.length
-  return { found, openFrom, resumeAt: openFrom }
 }
 
-/**
- * Up to `count` letters and digits from `start`, single separators left out. `end` is where reading stopped: behind the
- * last one, or at what is none.
- */
-function readAlphanumerics(text: string, start: number, count: number) {
+/** Up to `count` letters and digits from `start`, single separators left out, and where they end. */
+function readAlphanumerics(view: TextView, start: number, count: number) {
   let characters = ''
   let end = start
   while (characters.length < count) {
-    if (characters !== '' && isSeparator(text[end])) end++
-    const character = text[end] ?? ''
-    if (!/[a-z0-9]/i.test(character)) break
-    characters += character.toUpperCase()
+    const joint = characters === '' ? '' : jointOf(view.text[end])
+    if (joint === ' ' || joint === '-') end++
+    const code = view.code(end)
+    if (!isAlphanumeric(code)) break
+    characters += view.text.charAt(end).toUpperCase()
     end++
   }
   return { characters, end }
@@ -59,9 +55,10 @@ function readAlphanumerics(text: string, start: number, count: number) {
 /** ISO 7064 mod 97-10: the first four go to the end, letters count from A = 10, and the remainder is 1. */
 function passesMod97(iban: string): boolean {
   let remainder = 0
-  for (const character of iban.slice(4) + iban.slice(0, 4)) {
-    const value = Number.parseInt(character, 36)
-    remainder = (remainder * (value > 9 ? 100 : 10) + value) % 97
+  const rotated = iban.slice(4) + iban.slice(0, 4)
+  for (let at = 0; at < rotated.length; at++) {
+    const code = rotated.charCodeAt(at)
+    remainder = isLetter(code) ? (remainder * 100 + code - 55) % 97 : (remainder * 10 + code - 48) % 97
   }
   return remainder === 1
 }

@@ -1,20 +1,20 @@
 import type { Finding, IncrementalScan, ScanProgress } from '../guardrail.ts'
 import { endsInHalfCharacter } from '../incremental.ts'
-import type { TextEnd } from './candidate.ts'
+import type { Candidate, Reader, TextEnd } from './candidate.ts'
 import { isDisguised } from './disguise.ts'
 import { settleOverlaps } from './overlaps.ts'
-import type { EntityCandidate, EntityReader, ReadingTrack } from './reading-track.ts'
+import type { ReadingTrack } from './reading-track.ts'
 import { openPlainTrack, openUndisguisedTrack } from './reading-track.ts'
 
 /**
  * Everything in a text that is complete. Of readings that tie, the one of the reader named first counts, and the text
  * as it came before the text without its disguises.
  */
-export function readWhole(readers: readonly EntityReader[], text: string, segment: number): Finding[] {
+export function readWhole(readers: readonly Reader[], text: string, segment: number): Finding[] {
   const plain = openPlainTrack(readers)
   const undisguised = isDisguised(text) ? openUndisguisedTrack(readers, plain.state()) : undefined
   const candidates = [...plain.read(text, 'closed').found, ...(undisguised?.read(text, 'closed').found ?? [])]
-  return settleOverlaps(candidates, text.length).kept.map(candidate => toFinding(candidate, segment))
+  return findingsOf(settleOverlaps(candidates, text.length).kept, segment)
 }
 
 /**
@@ -22,13 +22,13 @@ export function readWhole(readers: readonly EntityReader[], text: string, segmen
  * under way. In prose that is the last word; an e-mail address reaches back furthest, 321 units. From the first
  * disguise on the text is read without them as well, and hidden characters lengthen what they stand in.
  */
-export function openPiiScan(readers: readonly EntityReader[]): IncrementalScan {
+export function openPiiScan(readers: readonly Reader[]): IncrementalScan {
   const plain = openPlainTrack(readers)
   let undisguised: ReadingTrack | undefined
   /** A first half of a character, which nothing reads before it is known what it is half of; at most one unit. */
   let half = ''
   /** Complete, but a longer one that overlaps it may be under way. Offsets count from the text's start. */
-  let undecided: readonly EntityCandidate[] = []
+  let undecided: readonly Candidate[] = []
 
   const advance = (piece: string, textEnd: TextEnd): ScanProgress => {
     const known = half === '' ? piece : half + piece
@@ -44,7 +44,7 @@ export function openPiiScan(readers: readonly EntityReader[]): IncrementalScan {
     const settled = settleOverlaps([...undecided, ...found], openFrom)
     undecided = settled.undecided
     return {
-      findings: settled.kept.map(candidate => toFinding(candidate, 0)),
+      findings: findingsOf(settled.kept, 0),
       safeTo: undecided.reduce((least, { start }) => Math.min(least, start), openFrom),
     }
   }
@@ -52,6 +52,8 @@ export function openPiiScan(readers: readonly EntityReader[]): IncrementalScan {
   return { push: piece => advance(piece, 'open'), end: () => advance('', 'closed') }
 }
 
-function toFinding({ detector, score, start, end }: EntityCandidate, segment: number): Finding {
-  return { detector, score, span: { segment, start, end } }
+function findingsOf(kept: readonly Candidate[], segment: number): Finding[] {
+  return kept.flatMap(({ detector, score, start, end, allowed }) =>
+    allowed ? [] : [{ detector, score, span: { segment, start, end } }],
+  )
 }

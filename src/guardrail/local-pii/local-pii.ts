@@ -1,24 +1,11 @@
 import { z } from 'zod'
 import type { LocalGuardrail } from '../guardrail.ts'
 import type { Reader } from './candidate.ts'
-import { readCards } from './card.ts'
-import { readEmails } from './email.ts'
+import type { EntitySettings } from './entity.ts'
 import { guide } from './guide.ts'
-import { readIbans } from './iban.ts'
 import { openPiiScan, readWhole } from './incremental.ts'
-import { phoneReaders } from './phone.ts'
-import { ssnReaders } from './us-ssn.ts'
-
-const ENTITIES = ['email', 'phone', 'card', 'iban', 'us_ssn'] as const
-type Entity = (typeof ENTITIES)[number]
-
-const READERS: Readonly<Record<Entity, readonly Reader[]>> = {
-  email: [readEmails],
-  phone: phoneReaders,
-  card: [readCards],
-  iban: [readIbans],
-  us_ssn: ssnReaders,
-}
+import { readersFor } from './readers.ts'
+import { compileSettings, ENTITIES, type Entity, settingsSchema } from './settings.ts'
 
 const configSchema = z.strictObject({
   kind: z.literal('local-pii'),
@@ -26,15 +13,36 @@ const configSchema = z.strictObject({
     .array(z.enum(ENTITIES))
     .min(1)
     .default([...ENTITIES])
-    .describe('What to look for.'),
+    .describe(
+      'What to look for. Of readings that are as long and as sure, that of the entity named first counts.',
+    ),
+  settings: settingsSchema.describe('Of each entity on its own.'),
 })
 
 export type LocalPiiConfig = z.output<typeof configSchema>
 
+/** What the config looks for. */
+export function readersOf({ entities, settings }: LocalPiiConfig): readonly Reader[] {
+  const named = new Set<Entity>(entities)
+  const wanted = [
+    ...named,
+    ...ENTITIES.filter(entity => !named.has(entity) && settings[entity].enabled === true),
+  ]
+  const compiled = wanted
+    .filter(entity => settings[entity].enabled !== false)
+    .map((entity, rank): [Entity, EntitySettings] => [
+      entity,
+      compileSettings(entity, rank, settings[entity]),
+    ])
+  return readersFor({
+    entities: new Map(compiled),
+    regions: settings.phone.regions,
+    nationalIds: settings.national_id.kinds,
+  })
+}
+
 function create(name: string, config: LocalPiiConfig): LocalGuardrail {
-  const readers = [...new Set(config.entities)].flatMap(entity =>
-    READERS[entity].map(read => ({ detector: `pii/${entity}`, read })),
-  )
+  const readers = readersOf(config)
   return {
     name,
     locality: 'local',

@@ -1,10 +1,5 @@
 import type { Candidate } from './candidate.ts'
 
-/** A candidate with its place among equals: the lower `rank` is the reading that counts. */
-export interface RankedCandidate extends Candidate {
-  readonly rank: number
-}
-
 const KEPT = 1
 const UNDECIDED = 2
 /** So few are compared with each other, whatever they reach over: hidden characters can make one very long. */
@@ -16,9 +11,9 @@ const FEW = 32
  * may. Each link of such a chain goes before the one to its left, mostly by length, so there are few. `kept` is in text
  * order.
  */
-export function settleOverlaps<T extends RankedCandidate>(candidates: readonly T[], openFrom: number) {
-  const kept: T[] = []
-  const undecided: T[] = []
+export function settleOverlaps(candidates: readonly Candidate[], openFrom: number) {
+  const kept: Candidate[] = []
+  const undecided: Candidate[] = []
   const taken = candidates.length > FEW ? markUnits(candidates) : comparePairs(kept, undecided)
   for (const candidate of candidates.toSorted(byPrecedence)) {
     if (taken.has(candidate, KEPT)) continue
@@ -56,6 +51,6 @@ function markUnits(candidates: readonly Candidate[]): Taken {
   }
 }
 
-function byPrecedence(a: RankedCandidate, b: RankedCandidate): number {
+function byPrecedence(a: Candidate, b: Candidate): number {
   return b.end - b.start - (a.end - a.start) || b.score - a.score || a.rank - b.rank || a.start - b.start
 }

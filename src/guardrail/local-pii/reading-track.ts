@@ -1,23 +1,11 @@
 import { openOffsetMap } from '../offset-map.ts'
-import type { Reader, TextEnd } from './candidate.ts'
+import type { Candidate, Reader, TextEnd } from './candidate.ts'
 import { CONTEXT_UNITS } from './candidate.ts'
 import { undisguise } from './disguise.ts'
-import type { RankedCandidate } from './overlaps.ts'
-
-/** A reader and the category of what it finds. */
-export interface EntityReader {
-  readonly detector: string
-  readonly read: Reader
-}
-
-/** A candidate of some reader; offsets count from the start of the running text. */
-export interface EntityCandidate extends RankedCandidate {
-  readonly detector: string
-}
 
 /** What all readers make of a piece. */
 export interface TrackReading {
-  readonly found: readonly EntityCandidate[]
+  readonly found: readonly Candidate[]
   /** Everything found later starts here or after. */
   readonly openFrom: number
 }
@@ -29,7 +17,7 @@ export interface ReadingTrack {
 
 /** Where the readers of a track are. */
 interface TrackState {
-  /** The text from `base` on. Between pieces 323 units of it at most: the longest entity under way and its context. */
+  /** The text from `base` on. Between pieces some 900 units of it at most: the longest entity under way and its context. */
   readonly tail: string
   readonly base: number
   /** By reader. */
@@ -41,25 +29,23 @@ export interface PlainTrack extends ReadingTrack {
   readonly state: () => TrackState
 }
 
-export function openPlainTrack(readers: readonly EntityReader[], from?: TrackState): PlainTrack {
+export function openPlainTrack(readers: readonly Reader[], from?: TrackState): PlainTrack {
   let tail = from?.tail ?? ''
   let base = from?.base ?? 0
-  const cursors = readers.map(({ detector, read }, rank) => ({
-    detector,
-    read,
-    rank,
-    resumeAt: from?.resumeAt[rank] ?? 0,
-  }))
+  const cursors = readers.map((read, index) => ({ read, resumeAt: from?.resumeAt[index] ?? 0 }))
   return {
     read(piece, textEnd) {
       tail += piece
-      const found: EntityCandidate[] = []
+      const found: Candidate[] = []
       let openFrom = base + tail.length
       for (const cursor of cursors) {
-        const { detector, rank } = cursor
         const reading = cursor.read(tail, cursor.resumeAt - base, textEnd)
-        for (const { start, end, score } of reading.found) {
-          found.push({ start: start + base, end: end + base, score, detector, rank })
+        for (const candidate of reading.found) {
+          found.push(
+            base === 0
+              ? candidate
+              : { ...candidate, start: candidate.start + base, end: candidate.end + base },
+          )
         }
         cursor.resumeAt = base + reading.resumeAt
         openFrom = Math.min(openFrom, base + reading.openFrom)
@@ -77,7 +63,7 @@ export function openPlainTrack(readers: readonly EntityReader[], from?: TrackSta
  * A track over the text without its disguises. It begins where a plain track stands whose text had none so far: the
  * two have read the same until then. It takes whole characters only.
  */
-export function openUndisguisedTrack(readers: readonly EntityReader[], from: TrackState): ReadingTrack {
+export function openUndisguisedTrack(readers: readonly Reader[], from: TrackState): ReadingTrack {
   /** Units of the original, and of what was read instead. */
   let length = from.base + from.tail.length
   let readLength = length
