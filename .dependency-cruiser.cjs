@@ -36,11 +36,15 @@ module.exports = {
     door(
       'guardrail',
       FORMAT,
-      '^src/service/(http-client|service-config|ask-service)\\.ts$',
+      '^src/service/(http-client|service-config|ask-service|address-class)\\.ts$',
       '^src/aws/(config|bedrock-runtime)\\.ts$',
     ),
     door('service', '^src/guardrail/(guardrail|run-scan)\\.ts$'),
-    door('aws', GUARDRAIL_TYPES, '^src/service/(http-client|http-failure|service-config|single-flight)\\.ts$'),
+    door(
+      'aws',
+      GUARDRAIL_TYPES,
+      '^src/service/(http-client|http-failure|service-config|single-flight)\\.ts$',
+    ),
     door(
       'exchange',
       '^src/llm/(format|detect|json-body|response-shape)\\.ts$',

@@ -1,0 +1,49 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { checkSync } from 'recheck'
+import ts from 'typescript'
+import { describe, expect, test } from 'vitest'
+
+const ROOT = new URL('../../../src/guardrail/', import.meta.url)
+
+/** Every regular expression that stands in a file, as `[source, flags]`. */
+function patternsIn(path: string): readonly (readonly [string, string])[] {
+  const file = ts.createSourceFile(
+    path,
+    readFileSync(new URL(path, ROOT), 'utf8'),
+    ts.ScriptTarget.Latest,
+    true,
+  )
+  const found: (readonly [string, string])[] = []
+  const visit = (node: ts.Node): void => {
+    if (ts.isRegularExpressionLiteral(node)) {
+      const end = node.text.lastIndexOf('/')
+      found.push([node.text.slice(1, end), node.text.slice(end + 1)])
+    }
+    ts.forEachChild(node, visit)
+  }
+  visit(file)
+  return found
+}
+
+const FILES = ['local-secrets', 'local-links'].flatMap(kind =>
+  readdirSync(new URL(kind, ROOT)).map(name => `${kind}/${name}`),
+)
+const PATTERNS = [...FILES, 'plain-view.ts', 'open-reading.ts'].flatMap(path =>
+  patternsIn(path).map(([source, flags]) => [path, source, flags] as const),
+)
+
+describe('no pattern goes back over what it has read', () => {
+  test('the patterns are found', () => expect(PATTERNS.length).toBeGreaterThan(40))
+
+  test.each(PATTERNS)('%s: /%s/%s', (_, source, flags) => {
+    // A sticky one is tried at one place only.
+    const checked = flags.includes('y')
+      ? checkSync(`^(?:${source})`, flags.replace('y', ''))
+      : checkSync(source, flags)
+    expect(checked.status).toBe('safe')
+  })
+
+  test('one that does would be told', () => {
+    expect(checkSync('^(a+)+$', '').status).toBe('vulnerable')
+  })
+})
