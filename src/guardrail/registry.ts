@@ -11,8 +11,10 @@ import { keywords } from './keywords/keywords.ts'
 import type { KindGuide } from './kind-guide.ts'
 import { lakera } from './lakera/lakera.ts'
 import { llmJudge } from './llm-judge/llm-judge.ts'
+import { localLinks } from './local-links/local-links.ts'
 import { localPii } from './local-pii/local-pii.ts'
 import { localPromptAttack } from './local-prompt-attack/local-prompt-attack.ts'
+import { localSecrets } from './local-secrets/local-secrets.ts'
 import { modelArmor } from './model-armor/model-armor.ts'
 import { openaiModeration } from './openai-moderation/openai-moderation.ts'
 import { presidio } from './presidio/presidio.ts'
@@ -46,7 +48,9 @@ export const guardrailConfigSchema = z.discriminatedUnion('kind', [
   keywords.configSchema,
   regex.configSchema,
   localPii.configSchema,
+  localSecrets.configSchema,
   localPromptAttack.configSchema,
+  localLinks.configSchema,
 ])
 
 /** Parsed, its defaults filled in. */
@@ -66,7 +70,9 @@ export const guardrailKinds: Readonly<Record<GuardrailConfig['kind'], GuardrailK
   keywords,
   regex,
   'local-pii': localPii,
+  'local-secrets': localSecrets,
   'local-prompt-attack': localPromptAttack,
+  'local-links': localLinks,
 }
 
 /**
@@ -116,8 +122,12 @@ function createLocal(name: string, config: LocalConfig): LocalGuardrail {
       return regex.create(name, config)
     case 'local-pii':
       return localPii.create(name, config)
+    case 'local-secrets':
+      return localSecrets.create(name, config)
     case 'local-prompt-attack':
       return localPromptAttack.create(name, config)
+    case 'local-links':
+      return localLinks.create(name, config)
     default:
       return assertNever(config)
   }

@@ -1,109 +1,112 @@
 import { z } from 'zod'
 import type { TextSegment } from '../../llm/format.ts'
-import { openBase64Runs } from '../base64-runs.ts'
-import type { Finding, IncrementalScan, LocalGuardrail } from '../guardrail.ts'
-import type { NormalisedText } from '../normalise.ts'
-import { normalise } from '../normalise.ts'
+import type { Finding, IncrementalScan, LocalGuardrail, ScanProgress, ScanSubject } from '../guardrail.ts'
+import { ENCODINGS, type Encoding } from './encodings.ts'
+import type { Channel } from './features.ts'
 import { guide } from './guide.ts'
-import type { Rule } from './rule.ts'
-import { RULES } from './rules.ts'
+import { judgePage } from './judge.ts'
+import { type Model, shippedModel } from './model.ts'
+import { INPUT_PAGES, OUTPUT_PAGES, openPages, type PageSize } from './pages.ts'
 
 const DETECTOR = 'prompt_attack'
-/** Signs of one rule in one text. Past it the rest of the text counts as one sign, so that redaction misses nothing. */
-const MAX_SIGNS_PER_RULE = 100
+
+const score = () => z.number().gt(0).max(1)
 
 const configSchema = z.strictObject({
   kind: z.literal('local-prompt-attack'),
-  threshold: z
-    .number()
-    .gt(0)
-    .max(1)
+  threshold: score()
     .default(0.5)
     .describe(
-      'The score, 0 to 1, from which a text is flagged. Higher means fewer false alarms and more misses.',
+      'The score, 0 to 1, from which a text is flagged. Higher means fewer false alarms and more misses; docs/detection.md has the figures.',
     ),
-  decode_base64: z
-    .boolean()
-    .default(false)
+  operator_threshold: score()
+    .default(0.95)
     .describe(
-      'Also read what runs of at least 16 base64 characters say, up to 64 KiB a text; a finding is the whole run.',
+      'The same for texts of the roles `system` and `developer`, which say by right what would be an attack elsewhere. At 1 they are not judged: for callers who cannot choose the role of a text.',
+    ),
+  decode: z
+    .array(z.enum(ENCODINGS))
+    .default([...ENCODINGS])
+    .describe(
+      'Which encodings are undone, so that what they hide is judged as well. Look-alike, full-width, invisible and tag characters are always read as what they stand for.',
     ),
 })
 
 export type LocalPromptAttackConfig = z.output<typeof configSchema>
 
+/** A config, and what it needs, made once. */
+interface Judge {
+  readonly model: Model
+  readonly encodings: ReadonlySet<Encoding>
+  readonly config: LocalPromptAttackConfig
+}
+
+/** Throws WeirError `bug` when the model is missing or damaged. */
 function create(name: string, config: LocalPromptAttackConfig): LocalGuardrail {
+  const judge: Judge = { model: shippedModel(), encodings: new Set(config.decode), config }
   return {
     name,
     locality: 'local',
     scan(subject) {
-      // An answer attacks nobody, and one that discusses attacks reads like one.
-      if (subject.side === 'output') return { kind: 'clean' }
+      const pages = subject.side === 'input' ? INPUT_PAGES : OUTPUT_PAGES
       const findings = subject.segments.flatMap((segment, index) =>
-        isUntrusted(segment) ? findAttack(segment.text, index, config) : [],
+        findAttack(judge, segment, index, subject, pages),
       )
       return findings.length === 0 ? { kind: 'clean' } : { kind: 'flagged', findings }
     },
-    openScan,
+    openScan: () => openScan(judge),
   }
 }
 
-/** Of an answer nothing is looked at, so nothing has to wait. */
-function openScan(): IncrementalScan {
-  let length = 0
-  return {
-    push(text) {
-      length += text.length
-      return { findings: [], safeTo: length }
-    },
-    end: () => ({ findings: [], safeTo: length }),
+function findAttack(
+  judge: Judge,
+  segment: TextSegment,
+  index: number,
+  { side }: ScanSubject,
+  pages: PageSize,
+): readonly Finding[] {
+  const threshold = side === 'input' ? thresholdFor(segment, judge.config) : judge.config.threshold
+  const scan = openAttackScan(judge, pages, channelOf(segment), threshold, index)
+  return [...scan.push(segment.text).findings, ...scan.end().findings]
+}
+
+function thresholdFor({ role }: TextSegment, config: LocalPromptAttackConfig): number {
+  return role === 'system' || role === 'developer' ? config.operator_threshold : config.threshold
+}
+
+function channelOf({ role, kind }: TextSegment): Channel {
+  return role === 'tool' || kind === 'tool-result' ? 'tool' : 'user'
+}
+
+function openScan(judge: Judge): IncrementalScan {
+  return openAttackScan(judge, OUTPUT_PAGES, 'user', judge.config.threshold, 0)
+}
+
+/** Judges page by page; what no page that is still to come reaches is safe. */
+function openAttackScan(
+  { model, encodings }: Judge,
+  size: PageSize,
+  channel: Channel,
+  threshold: number,
+  segment: number,
+): IncrementalScan {
+  const pages = openPages(size)
+  /** Where the last finding ends: pages overlap, and what two of them show is told once. */
+  let told = 0
+  const judgeAll = (ready: ReturnType<typeof pages.push>): ScanProgress => {
+    const findings: Finding[] = []
+    for (const { text, start } of ready.pages) {
+      for (const evidence of judgePage(model, text, channel, encodings, threshold)) {
+        const span = { segment, start: start + evidence.start, end: start + evidence.end }
+        if (span.end <= told) continue
+        findings.push({ detector: DETECTOR, score: evidence.score, span })
+      }
+      for (const { span } of findings) told = Math.max(told, span?.end ?? 0)
+    }
+    return { findings, safeTo: ready.safeTo }
   }
+  return { push: text => judgeAll(pages.push(text)), end: () => judgeAll(pages.end()) }
 }
 
-/** System and developer texts are the operator's own, and full of phrases that would be an attack elsewhere. */
-function isUntrusted({ role, kind }: TextSegment): boolean {
-  if (role === 'system' || role === 'developer') return false
-  return role === 'user' || role === 'tool' || kind === 'tool-result'
-}
-
-/** Where a rule matched, in UTF-16 offsets of the original text. */
-interface Sign {
-  readonly start: number
-  readonly end: number
-}
-
-function findAttack(text: string, segment: number, config: LocalPromptAttackConfig): Finding[] {
-  const normalised = normalise(text)
-  const runs = config.decode_base64 ? decodeRuns(text) : []
-  const signs: Sign[] = []
-  // Chance that none of the signs is an attack, each rule counted once however often it matched.
-  let innocence = 1
-  for (const rule of RULES) {
-    const before = signs.length
-    signs.push(...signsOf(rule, normalised), ...runs.filter(run => run.text.search(rule.pattern) !== -1))
-    if (signs.length > before) innocence *= 1 - rule.weight
-  }
-  const score = Math.round((1 - innocence) * 1000) / 1000
-  if (signs.length === 0 || score < config.threshold) return []
-  return signs.map(({ start, end }) => ({ detector: DETECTOR, score, span: { segment, start, end } }))
-}
-
-/** What base64 in the text says, as rules read it, and where it stands. */
-function decodeRuns(text: string): readonly (Sign & { readonly text: string })[] {
-  const open = openBase64Runs()
-  const runs = [...open.push(text).runs, ...open.end().runs]
-  return runs.map(({ start, end, text: decoded }) => ({ start, end, text: normalise(decoded).text }))
-}
-
-function signsOf(rule: Rule, { text, originalRange }: NormalisedText): Sign[] {
-  const signs: Sign[] = []
-  for (const match of text.matchAll(rule.pattern)) {
-    const isLast = signs.length === MAX_SIGNS_PER_RULE - 1
-    signs.push(originalRange(match.index, isLast ? text.length : match.index + match[0].length))
-    if (isLast) break
-  }
-  return signs
-}
-
-/** Prompt attacks by their usual phrasing, in this process. It catches the plain ones, not a determined author. */
+/** Prompt attacks by a small trained classifier, in this process. It catches what is like the known ones, not a determined author. */
 export const localPromptAttack = { configSchema, secretKeys: [], locality: 'local', guide, create } as const

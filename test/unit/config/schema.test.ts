@@ -119,12 +119,12 @@ describe('a config that does not hold', () => {
     [
       'an unknown kind',
       'guardrails: { g: { kind: nope } }\npolicies: []',
-      'guardrails.g.kind: must be lakera, bedrock, bedrock-checks, openai-moderation, azure-content-safety, model-armor, presidio, webhook, llm-judge, keywords, regex, local-pii or local-prompt-attack',
+      'guardrails.g.kind: must be lakera, bedrock, bedrock-checks, openai-moderation, azure-content-safety, model-armor, presidio, webhook, llm-judge, keywords, regex, local-pii, local-secrets, local-prompt-attack or local-links',
     ],
     [
       'no kind',
       'guardrails: { g: {} }\npolicies: []',
-      'guardrails.g.kind: is required and must be lakera, bedrock, bedrock-checks, openai-moderation, azure-content-safety, model-armor, presidio, webhook, llm-judge, keywords, regex, local-pii or local-prompt-attack',
+      'guardrails.g.kind: is required and must be lakera, bedrock, bedrock-checks, openai-moderation, azure-content-safety, model-armor, presidio, webhook, llm-judge, keywords, regex, local-pii, local-secrets, local-prompt-attack or local-links',
     ],
     [
       'an empty key',

@@ -20,6 +20,8 @@ const LEAST: Readonly<Record<keyof typeof guardrailKinds, object>> = {
   keywords: { words: ['a'] },
   regex: { patterns: [{ name: 'n', pattern: 'a' }] },
   'local-pii': {},
+  'local-secrets': {},
+  'local-links': {},
   'local-prompt-attack': {},
 }
 
