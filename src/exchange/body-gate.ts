@@ -2,7 +2,9 @@ import { concatBytes } from './bytes.ts'
 
 /** A chunk under this is copied into a shared block: an object of its own would cost more than it holds. */
 const SMALL_CHUNK_BYTES = 1024
-const BLOCK_BYTES = 65_536
+/** Blocks double from one to the other: most bodies need none or a small one. */
+const FIRST_BLOCK_BYTES = 4096
+const LARGEST_BLOCK_BYTES = 65_536
 
 /**
  * Gathers a whole body before anyone may see it. Holds at most `maxBytes` and the chunk that went past it: the caller
@@ -15,6 +17,7 @@ export class BodyGate {
   /** Small chunks in order; they come after all of `#chunks`. */
   #block: Uint8Array | undefined
   #blockLength = 0
+  #nextBlockBytes = FIRST_BLOCK_BYTES
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes
@@ -25,11 +28,12 @@ export class BodyGate {
   }
 
   push(chunk: Uint8Array): 'held' | 'over-limit' {
+    if (chunk.byteLength === 0) return 'held'
     this.#bytes += chunk.byteLength
     // The first chunk stays itself: a body that comes in one piece goes on as that piece.
     const isFirst = this.#bytes === chunk.byteLength
     if (chunk.byteLength < SMALL_CHUNK_BYTES && !isFirst) this.#pushSmall(chunk)
-    else if (chunk.byteLength > 0) {
+    else {
       this.#closeBlock()
       this.#chunks.push(chunk)
     }
@@ -53,9 +57,10 @@ export class BodyGate {
   }
 
   #pushSmall(chunk: Uint8Array): void {
-    if (this.#block === undefined || this.#blockLength + chunk.byteLength > BLOCK_BYTES) {
+    if (this.#block === undefined || this.#blockLength + chunk.byteLength > this.#block.byteLength) {
       this.#closeBlock()
-      this.#block = new Uint8Array(BLOCK_BYTES)
+      this.#block = new Uint8Array(this.#nextBlockBytes)
+      this.#nextBlockBytes = Math.min(this.#nextBlockBytes * 2, LARGEST_BLOCK_BYTES)
     }
     this.#block.set(chunk, this.#blockLength)
     this.#blockLength += chunk.byteLength
