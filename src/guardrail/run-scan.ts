@@ -44,7 +44,8 @@ function failure(error: unknown, ms: number): Outcome {
 /**
  * Asks the service and waits at most `guardrail.timeoutMs`, also for a guardrail that ignores its signal. Never
  * rejects. The first of answer, deadline (`timeout`) and `parentSignal` (`cancelled`) is the outcome; what comes later
- * is dropped. The guardrail's own signal aborts on deadline and cancellation.
+ * is dropped, but for what the deadline's abort makes the guardrail say at once: how far it had come, or what it has
+ * found so far (flagged, with `incomplete`). The guardrail's own signal aborts on deadline and cancellation.
  */
 export function runRemoteScan(
   guardrail: RemoteGuardrail,
@@ -62,7 +63,8 @@ export function runRemoteScan(
   const onDeadline = (): void => {
     const late = new GuardrailFailure('timeout', 'the guardrail took too long', { detail: 'timeout-total' })
     controller.abort(late)
-    // The abort makes the guardrail fail, which tells how far it had come; one that ignores its signal is not waited for.
+    // The abort ends the guardrail, which tells what it knows; one that ignores its signal is not waited for. Promises
+    // that need nothing from outside are all settled by then.
     setImmediate(() => resolve(failure(late, clock() - startedMs)))
   }
   const timer = setTimeout(onDeadline, guardrail.timeoutMs)
@@ -74,8 +76,9 @@ export function runRemoteScan(
   parentSignal.addEventListener('abort', onParentAbort, { once: true })
 
   ask(guardrail, subject, controller.signal).then(
-    verdict => {
-      if (!controller.signal.aborted) resolve({ kind: 'verdict', verdict, ms: clock() - startedMs })
+    answer => {
+      const verdict = controller.signal.aborted ? knownInTime(answer) : answer
+      if (verdict !== undefined) resolve({ kind: 'verdict', verdict, ms: clock() - startedMs })
     },
     error => {
       if (!controller.signal.aborted) report(onFault, error)
@@ -88,6 +91,15 @@ export function runRemoteScan(
     clearTimeout(timer)
     parentSignal.removeEventListener('abort', onParentAbort)
   })
+}
+
+/**
+ * What a verdict that the deadline brought about is worth: a guardrail that was still waiting for a part tells what it
+ * knows of the rest, and what is known to be bad stays so. That all is clean it cannot know any more.
+ */
+function knownInTime(verdict: Verdict): Verdict | undefined {
+  if (verdict.kind === 'clean') return undefined
+  return { ...verdict, incomplete: verdict.incomplete ?? 'timeout' }
 }
 
 /** An async function, so that a guardrail that throws before its first await rejects like any other. */

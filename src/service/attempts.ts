@@ -3,6 +3,7 @@ import type { FailureDetail } from '../guardrail/guardrail.ts'
 import { GuardrailFailure } from '../guardrail/guardrail.ts'
 import type { Clock } from '../guardrail/run-scan.ts'
 import type { JsonAnswer, JsonPost, PostJson } from './http-client.ts'
+import { abortFailure } from './http-failure.ts'
 import { LatencyWindow } from './latency-window.ts'
 
 export interface AttemptOptions {
@@ -23,7 +24,7 @@ const LONGEST_RETRY_AFTER_MS = 1000
 
 /**
  * Sends at most two requests for one: a retry, or a hedge, never both. All of them under the one signal, and so the
- * one deadline. Scans change nothing at the service, so that asking twice is safe.
+ * one deadline; none for a scan that is over. Scans change nothing at the service, so that asking twice is safe.
  */
 export function withAttempts(postJson: PostJson, options: AttemptOptions): PostJson {
   const latencies = new LatencyWindow()
@@ -33,17 +34,25 @@ export function withAttempts(postJson: PostJson, options: AttemptOptions): PostJ
     latencies.add(options.clock() - startedMs)
     return answer
   }
-  return post => {
+  return async post => {
+    // Behind a full queue it would outlive its scan.
+    if (post.signal.aborted) throw abortFailure(post.signal, 'timeout-total')
     const slowAfterMs = options.hedge ? latencies.p95() : undefined
     return slowAfterMs === undefined
-      ? retried(timed, post, options)
+      ? orRetried(timed(post), timed, post, options)
       : hedged(timed, post, slowAfterMs, options)
   }
 }
 
-async function retried(postJson: PostJson, post: JsonPost, options: AttemptOptions): Promise<JsonAnswer> {
+/** What the first request comes to, or the second where that may mend it. */
+async function orRetried(
+  first: Promise<JsonAnswer>,
+  postJson: PostJson,
+  post: JsonPost,
+  options: AttemptOptions,
+): Promise<JsonAnswer> {
   try {
-    return await postJson(post)
+    return await first
   } catch (error) {
     const waitMs = options.retry ? retryDelayMs(error, options.random) : undefined
     if (waitMs === undefined) throw error
@@ -58,7 +67,10 @@ async function retried(postJson: PostJson, post: JsonPost, options: AttemptOptio
   }
 }
 
-/** The first answer counts; a failure only when no other request is under way or to come. */
+/**
+ * The first answer counts; a failure only when no other request is under way. A first request that fails before it is
+ * slow is retried as without hedging: only so is a pause kept that the service asks for.
+ */
 async function hedged(
   postJson: PostJson,
   post: JsonPost,
@@ -67,27 +79,35 @@ async function hedged(
 ): Promise<JsonAnswer> {
   const losers = new AbortController()
   const signal = AbortSignal.any([post.signal, losers.signal])
-  const unneeded = new AbortController()
   const first = postJson({ ...post, signal })
-  // Neither is anything sent for a scan that is over.
-  const wait = AbortSignal.any([post.signal, unneeded.signal])
-  const second = pause(slowAfterMs, wait).then(() => {
-    options.report('hedge')
-    return postJson({ ...post, signal })
-  })
-  // Each is awaited through the race below; what the loser ends in is nobody's concern. After a failure that another
-  // attempt would not mend there is none.
-  first.catch(error => {
-    if (!options.retry || retryDelayMs(error, options.random) === undefined) unneeded.abort()
-  })
-  second.catch(() => {})
+  if ((await raceWithPause(first, slowAfterMs, post.signal)) === 'ended')
+    return orRetried(first, postJson, post, options)
+  options.report('hedge')
   try {
-    return await Promise.any([first, second])
+    return await Promise.any([first, postJson({ ...post, signal })])
   } catch {
     return await first
   } finally {
-    unneeded.abort()
     losers.abort()
+  }
+}
+
+/** Whether the request has ended, well or not, or is slow. When its scan is over it has ended. */
+async function raceWithPause(
+  request: Promise<unknown>,
+  slowAfterMs: number,
+  signal: AbortSignal,
+): Promise<'ended' | 'slow'> {
+  const unneeded = new AbortController()
+  const ended = () => 'ended' as const
+  const slow = pause(slowAfterMs, AbortSignal.any([signal, unneeded.signal])).then(
+    () => 'slow' as const,
+    ended,
+  )
+  try {
+    return await Promise.race([request.then(ended, ended), slow])
+  } finally {
+    unneeded.abort()
   }
 }
 

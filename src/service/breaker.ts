@@ -1,14 +1,8 @@
-import {
-  CircuitState,
-  CountBreaker,
-  circuitBreaker,
-  handleType,
-  isBrokenCircuitError,
-  isTaskCancelledError,
-} from 'cockatiel'
-import type { RemoteGuardrail, ScanSubject, Verdict } from '../guardrail/guardrail.ts'
+import { assertNever } from '../errors.ts'
+import type { RemoteGuardrail } from '../guardrail/guardrail.ts'
 import { failureDetail, failureReason, GuardrailFailure } from '../guardrail/guardrail.ts'
 import { abortFailure } from './http-failure.ts'
+import { untilAborted } from './single-flight.ts'
 
 export interface BreakerOptions {
   /** Opens when more than this part of the latest scans failed; 1 is never. */
@@ -21,98 +15,120 @@ export interface BreakerOptions {
 
 /**
  * The guardrail behind a circuit breaker: while its service keeps failing, scans fail at once as `circuit-open`; after
- * `openMs` one scan may try, the others wait for what it comes to. A verdict closes the circuit, all else opens it
- * again.
+ * `openMs` one scan may try, the others wait for what it comes to. A verdict closes the circuit, a fault of the service
+ * opens it again. Any other end says nothing of the service, and the next in line tries: a scan that was cancelled or
+ * is over a limit, but also a status of 400 to 499, since who refuses a request need not be able to judge one.
  */
 export function withBreaker(guardrail: RemoteGuardrail, options: BreakerOptions): RemoteGuardrail {
   if (options.failureRatio >= 1) return guardrail
-  const policy = openPolicy(options)
+  const circuit = new Circuit(options)
   return {
     ...guardrail,
     async scan(subject, signal) {
-      const place = standInLine(signal)
-      const run = (): Promise<Verdict> => {
-        place.leave()
-        return scanOnce(guardrail, subject, signal, policy.state)
-      }
+      // Who waits for another scan's trial waits no longer than its own signal lets it.
+      while (circuit.trial !== undefined && !signal.aborted) await untilAborted(circuit.trial, signal)
+      if (signal.aborted) throw abortFailure(signal, 'timeout-total')
+      const tell = circuit.enter()
+      let end: ScanEnd = 'no-news'
       try {
-        return await Promise.race([policy.execute(run, signal), place.aborted])
+        const verdict = await guardrail.scan(subject, signal)
+        end = 'verdict'
+        return verdict
       } catch (error) {
-        throw told(error, signal)
+        if (isServiceFault(error)) end = 'fault'
+        throw error
       } finally {
-        place.leave()
+        tell(end)
       }
     },
   }
 }
 
-function openPolicy({ failureRatio, scans, openMs, report }: BreakerOptions) {
-  const policy = circuitBreaker(
-    handleType(ScanFault, fault => fault.weight === 'counts'),
-    {
-      halfOpenAfter: openMs,
-      breaker: new CountBreaker({
-        // It takes no 0: this is less than any one failure.
-        threshold: Math.max(failureRatio, Number.MIN_VALUE),
-        size: scans,
-        minimumNumberOfCalls: scans,
-      }),
-    },
-  )
-  policy.onStateChange(state => report(EVENTS[state]))
-  return policy
-}
+/** What a scan's end says of the service. */
+type ScanEnd = 'verdict' | 'fault' | 'no-news'
 
-/** A scan that threw, and whether the circuit is to know. */
-class ScanFault extends Error {
-  readonly thrown: unknown
-  readonly weight: 'counts' | 'does-not-count'
+type State =
+  /** `latest`: how the latest scans ended, at most as many as count, the newest last. */
+  | { readonly kind: 'closed'; readonly latest: ('verdict' | 'fault')[] }
+  /** Of the system clock. */
+  | { readonly kind: 'open'; readonly untilMs: number }
+  /** `trial` resolves when the one scan that may try has ended; undefined when the next one may. */
+  | { readonly kind: 'half-open'; readonly trial: Promise<void> | undefined }
 
-  constructor(thrown: unknown, weight: ScanFault['weight']) {
-    super('a scan failed')
-    this.thrown = thrown
-    this.weight = weight
+class Circuit {
+  readonly #options: BreakerOptions
+  #state: State = { kind: 'closed', latest: [] }
+
+  constructor(options: BreakerOptions) {
+    this.#options = options
+  }
+
+  /** While one scan tries: resolves when it has ended, whatever it came to. Then look again. */
+  get trial(): Promise<void> | undefined {
+    return this.#state.kind === 'half-open' ? this.#state.trial : undefined
+  }
+
+  /**
+   * Begins a scan; not while another one tries. Whoever begins must tell, once, how it ended: a trial's end is what
+   * others wait for. Throws GuardrailFailure `circuit-open`.
+   */
+  enter(): (end: ScanEnd) => void {
+    const state = this.#state
+    switch (state.kind) {
+      case 'closed':
+        return end => {
+          // What began before the circuit opened is no news of the service as it is now.
+          if (this.#state === state && end !== 'no-news') this.#count(state.latest, end)
+        }
+      case 'open':
+        if (Date.now() < state.untilMs)
+          throw new GuardrailFailure('circuit-open', 'the guard service failed too often of late')
+        this.#options.report('circuit-half-open')
+        return this.#beginTrial()
+      case 'half-open':
+        return this.#beginTrial()
+      default:
+        return assertNever(state)
+    }
+  }
+
+  #count(latest: ('verdict' | 'fault')[], end: 'verdict' | 'fault'): void {
+    const { failureRatio, scans } = this.#options
+    latest.push(end)
+    if (latest.length > scans) latest.shift()
+    if (end === 'verdict' || latest.length < scans) return
+    const faults = latest.filter(one => one === 'fault').length
+    if (faults / scans > failureRatio) this.#open()
+  }
+
+  #beginTrial(): (end: ScanEnd) => void {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#state = { kind: 'half-open', trial: promise }
+    return end => {
+      // All who wait look again, in their order: the first of them to see no trial begins one.
+      resolve()
+      switch (end) {
+        case 'verdict':
+          this.#state = { kind: 'closed', latest: [] }
+          this.#options.report('circuit-closed')
+          return
+        case 'fault':
+          this.#open()
+          return
+        case 'no-news':
+          this.#state = { kind: 'half-open', trial: undefined }
+          return
+        default:
+          assertNever(end)
+      }
+    }
+  }
+
+  #open(): void {
+    this.#state = { kind: 'open', untilMs: Date.now() + this.#options.openMs }
+    this.#options.report('circuit-open')
   }
 }
-
-/** `stateBefore`: a scan that began while the circuit was closed is no trial, although it may be half open by its end. */
-async function scanOnce(
-  guardrail: RemoteGuardrail,
-  subject: ScanSubject,
-  signal: AbortSignal,
-  stateBefore: CircuitState,
-): Promise<Verdict> {
-  try {
-    // Waiters are let in together, also those whose scan is over by then.
-    if (signal.aborted) throw abortFailure(signal, 'timeout-total')
-    return await guardrail.scan(subject, signal)
-  } catch (error) {
-    const counts = isServiceFault(error) || stateBefore === CircuitState.HalfOpen
-    throw new ScanFault(error, counts ? 'counts' : 'does-not-count')
-  }
-}
-
-/** Who waits for another scan's trial waits no longer than its own signal lets it. */
-function standInLine(signal: AbortSignal) {
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const onAbort = (): void => reject(abortFailure(signal, 'timeout-total'))
-  signal.addEventListener('abort', onAbort, { once: true })
-  return { aborted, leave: () => signal.removeEventListener('abort', onAbort) }
-}
-
-function told(error: unknown, signal: AbortSignal): unknown {
-  if (error instanceof ScanFault) return error.thrown
-  if (isBrokenCircuitError(error))
-    return new GuardrailFailure('circuit-open', 'the guard service failed too often of late')
-  return isTaskCancelledError(error) ? abortFailure(signal, 'timeout-total') : error
-}
-
-const EVENTS = {
-  [CircuitState.Closed]: 'circuit-closed',
-  [CircuitState.HalfOpen]: 'circuit-half-open',
-  [CircuitState.Open]: 'circuit-open',
-  [CircuitState.Isolated]: 'circuit-open',
-} as const
 
 /**
  * What is wrong with the service, and not with this one text, with our own limits, or with who asked. Statuses of 400

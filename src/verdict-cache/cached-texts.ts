@@ -49,8 +49,8 @@ export class CachedTexts {
     } catch (error) {
       // A text that is known to be bad stays so when the others cannot be judged: the failure stands beside it.
       const flagged = union(verdicts)
-      if (flagged.kind === 'clean' || signal.aborted) throw error
-      return { ...flagged, incomplete: failureReason(error) }
+      if (flagged.kind === 'clean' || isCancelled(signal)) throw error
+      return { ...flagged, incomplete: signal.aborted ? 'timeout' : failureReason(error) }
     }
   }
 
@@ -91,6 +91,11 @@ export class CachedTexts {
         lookup.keep(key, { ...verdict, breakdown: undefined, findings: own.flatMap(one => placed(one, [0])) })
     }
   }
+}
+
+/** Nobody waits for an answer. A deadline says that it is one; then what is known still counts. */
+function isCancelled({ aborted, reason }: AbortSignal): boolean {
+  return aborted && failureReason(reason) !== 'timeout'
 }
 
 function textsByKey(scope: KeyScope, subject: ScanSubject): ReadonlyMap<string, Text> {

@@ -9,6 +9,7 @@ import { input } from './segments.ts'
 
 const SUBJECT = input('hello')
 const CLEAN: Verdict = { kind: 'clean' }
+const FLAGGED: Verdict = { kind: 'flagged', findings: [{ detector: 'd' }] }
 
 function remote(scan: RemoteGuardrail['scan']): RemoteGuardrail {
   return { name: 'remote', locality: 'remote', timeoutMs: 100, scan }
@@ -65,7 +66,8 @@ test('a guardrail that rejects because of the deadline is a timeout, not what it
 })
 
 test.each<[string, (late: PromiseWithResolvers<Verdict>) => void]>([
-  ['a verdict', ({ resolve }) => resolve(CLEAN)],
+  ['a clean verdict', ({ resolve }) => resolve(CLEAN)],
+  ['what is no verdict', ({ resolve }) => resolve({ kind: 'flagged', findings: [{ detector: '' }] })],
   ['an error', ({ reject }) => reject(new Error('late'))],
   ['a failure of another kind', ({ reject }) => reject(new GuardrailFailure('unreachable', 'late'))],
 ])('%s after the deadline is dropped, be it in the same turn', async (_, end) => {
@@ -83,6 +85,39 @@ test.each<[string, (late: PromiseWithResolvers<Verdict>) => void]>([
     expect(outcome).toMatchObject({ kind: 'failure', reason: 'timeout', detail: 'timeout-total' })
     expect(onFault).not.toHaveBeenCalled()
   }
+})
+
+test.each<[string, Verdict, object]>([
+  ['one', FLAGGED, { ...FLAGGED, incomplete: 'timeout' }],
+  ['one that says what it lacks', { ...FLAGGED, incomplete: 'rate-limited' }, { incomplete: 'rate-limited' }],
+])('a flagged verdict that the deadline brings about counts: %s', async (_, verdict, expected) => {
+  let nowMs = 1000
+  const onFault = vi.fn()
+  const guardrail = remote(
+    (_subject, signal) =>
+      new Promise<Verdict>(resolve => {
+        // As sockets do: a moment later.
+        signal.addEventListener('abort', () => process.nextTick(() => resolve(verdict)))
+      }),
+  )
+  const scan = runRemoteScan(guardrail, SUBJECT, never, () => nowMs, onFault)
+  nowMs += 100
+  await vi.advanceTimersByTimeAsync(100)
+  expect(await scan).toMatchObject({ kind: 'verdict', verdict: expected, ms: 100 })
+  expect(onFault).not.toHaveBeenCalled()
+})
+
+test('a flagged verdict that comes later than that is not waited for', async () => {
+  const late = Promise.withResolvers<Verdict>()
+  const scan = runRemoteScan(
+    remote(() => late.promise),
+    SUBJECT,
+    never,
+    () => 0,
+  )
+  await vi.advanceTimersByTimeAsync(100)
+  expect(await scan).toMatchObject({ kind: 'failure', reason: 'timeout', detail: 'timeout-total' })
+  late.resolve(FLAGGED)
 })
 
 test('the deadline aborts with a timeout as its reason, and the guardrail tells how far it had come', async () => {
@@ -120,6 +155,7 @@ test('an abort of the parent is a cancellation, whatever the guardrail makes of 
     reject => reject(new GuardrailFailure('timeout', 'late', { detail: 'timeout-total' })),
     reject => reject(new Error('aborted')),
     (_reject, resolve) => resolve(CLEAN),
+    (_reject, resolve) => resolve(FLAGGED),
   ]
   for (const end of ends) {
     const parent = new AbortController()

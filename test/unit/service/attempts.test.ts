@@ -194,3 +194,21 @@ describe('a retry', () => {
     expect(seen.error).toMatchObject({ reason: 'timeout' })
   })
 })
+
+test.each(['timeout', 'cancelled'] as const)('nothing is asked for a scan that is over: %s', async how => {
+  // What would be asked might stand in a queue, and end long after its scan.
+  const postJson = vi.fn(() => new Promise<never>(() => {}))
+  const ask = withAttempts(postJson, {
+    retry: true,
+    hedge: true,
+    clock: () => 0,
+    random: () => 0,
+    report: () => {},
+  })
+  const late = deadline()
+  late.pass()
+  const seen = watch(ask(post(how === 'timeout' ? late.signal : AbortSignal.abort())))
+  await pass(0)
+  expect(seen.error).toMatchObject({ reason: how })
+  expect(postJson).not.toHaveBeenCalled()
+})

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { FailureReason, Verdict } from '../../../src/guardrail/guardrail.ts'
+import type { FailureReason, GuardrailFailure, Verdict } from '../../../src/guardrail/guardrail.ts'
 import { runRemoteScan } from '../../../src/guardrail/run-scan.ts'
 import { failed } from './attempt-rig.ts'
 import { broken, CLEAN, down, OPEN_MS, pass, SUBJECT } from './breaker-rig.ts'
@@ -46,59 +46,29 @@ describe('an open circuit', () => {
     expect(events).toEqual(['circuit-half-open', 'circuit-closed'])
   })
 
-  test.each<FailureReason>([
-    'timeout',
-    'unreachable',
-    'bad-response',
-    'rate-limited',
-    'over-limit',
-    'cancelled',
-  ])('stays open for as long again when its trial ends in %s', async reason => {
-    const { open, scan, asked, events } = broken()
-    await open()
-    await pass(OPEN_MS)
-    const trial = scan()
-    const other = scan()
-    const failure = failed(reason)
-    asked[0]!.fail(failure)
-    await pass(0)
-    expect(trial.error).toBe(failure)
-    expect(other.error).toMatchObject({ reason: 'circuit-open' })
-    expect(events).toEqual(['circuit-half-open', 'circuit-open'])
-    await pass(OPEN_MS - 1)
-    const early = scan()
-    await pass(0)
-    expect(early.error).toMatchObject({ reason: 'circuit-open' })
-    await pass(1)
-    scan()
-    expect(asked).toHaveLength(2)
-  })
-
-  test('is not closed by a trial that its caller gave up', async () => {
-    const { open, scan, asked, events } = broken()
-    await open()
-    await pass(OPEN_MS)
-    const abort = new AbortController()
-    const trial = scan(abort.signal)
-    const other = scan()
-    abort.abort()
-    await pass(0)
-    expect(trial.error).toMatchObject({ reason: 'cancelled' })
-    expect(other.error).toMatchObject({ reason: 'circuit-open' })
-    expect(events).toEqual(['circuit-half-open', 'circuit-open'])
-    expect(asked).toHaveLength(1)
-  })
-
-  test('is not closed by a trial that was over before it began', async () => {
-    const { open, scan, asked, events } = broken()
-    await open()
-    await pass(OPEN_MS)
-    const seen = scan(AbortSignal.abort())
-    await pass(0)
-    expect(seen.error).toMatchObject({ reason: 'cancelled' })
-    expect(asked).toEqual([])
-    expect(events).toEqual(['circuit-half-open', 'circuit-open'])
-  })
+  test.each<FailureReason>(['timeout', 'unreachable', 'bad-response'])(
+    'stays open for as long again when its trial ends in %s',
+    async reason => {
+      const { open, scan, asked, events } = broken()
+      await open()
+      await pass(OPEN_MS)
+      const trial = scan()
+      const other = scan()
+      const failure = failed(reason)
+      asked[0]!.fail(failure)
+      await pass(0)
+      expect(trial.error).toBe(failure)
+      expect(other.error).toMatchObject({ reason: 'circuit-open' })
+      expect(events).toEqual(['circuit-half-open', 'circuit-open'])
+      await pass(OPEN_MS - 1)
+      const early = scan()
+      await pass(0)
+      expect(early.error).toMatchObject({ reason: 'circuit-open' })
+      await pass(1)
+      scan()
+      expect(asked).toHaveLength(2)
+    },
+  )
 
   test.each<[string, Verdict | Error]>([
     ['well', CLEAN],
@@ -134,20 +104,111 @@ describe('an open circuit', () => {
     expect(asked).toHaveLength(1)
   })
 
-  test('hears of scans from before: their failures count, their cancellations do not', async () => {
+  test('hears nothing more of scans from before', async () => {
     const { scan, asked, events } = broken()
-    const abort = new AbortController()
-    for (let count = 0; count < 5; count++) scan(count === 4 ? abort.signal : undefined)
+    for (let count = 0; count < 6; count++) scan()
     for (const one of asked.slice(0, 4)) one.fail(down)
     await pass(OPEN_MS)
     const trial = scan()
-    await pass(0)
-    abort.abort()
+    asked[4]!.fail(down)
+    asked[5]!.give()
     await pass(0)
     expect(events).toEqual(['circuit-open', 'circuit-half-open'])
-    asked[5]!.give()
+    asked[6]!.give()
     await pass(0)
     expect(trial.value).toBe(CLEAN)
     expect(events).toEqual(['circuit-open', 'circuit-half-open', 'circuit-closed'])
   })
+})
+
+const NO_NEWS: readonly [string, GuardrailFailure][] = [
+  ['cancelled', failed('cancelled')],
+  ['over-limit', failed('over-limit')],
+  ['overloaded', failed('overloaded')],
+  ['undecodable', failed('undecodable')],
+  ['internal', failed('internal')],
+  ['rate-limited', failed('rate-limited', { detail: 'status-4xx' })],
+  ['rate-limited by a pause', failed('rate-limited', { detail: 'paused' })],
+  ['a status of 400', failed('bad-response', { detail: 'status-4xx' })],
+]
+
+describe('a trial that says nothing of the service', () => {
+  test.each(NO_NEWS)('(%s) leaves it to the next in line, one at a time', async (_, failure) => {
+    const { open, scan, asked, events } = broken()
+    await open()
+    await pass(OPEN_MS)
+    const scans = [scan(), scan(), scan()]
+    for (const count of [1, 2]) {
+      expect(asked).toHaveLength(count)
+      asked[count - 1]!.fail(failure)
+      await pass(0)
+      expect(scans[count - 1]?.error).toBe(failure)
+    }
+    expect(asked).toHaveLength(3)
+    expect(events).toEqual(['circuit-half-open'])
+    asked[2]!.give()
+    await pass(0)
+    expect(scans[2]?.value).toBe(CLEAN)
+    expect(events).toEqual(['circuit-half-open', 'circuit-closed'])
+  })
+
+  test('leaves it to the next scan that comes, where none waits', async () => {
+    const { open, scan, once, asked, events } = broken()
+    await open()
+    await pass(OPEN_MS)
+    const abort = new AbortController()
+    const trial = scan(abort.signal)
+    abort.abort()
+    await pass(0)
+    expect(trial.error).toMatchObject({ reason: 'cancelled' })
+    await pass(OPEN_MS * 2)
+    expect(asked).toHaveLength(1)
+    expect((await once(down)).error).toBe(down)
+    expect(events).toEqual(['circuit-half-open', 'circuit-open'])
+    const refused = scan()
+    await pass(0)
+    expect(refused.error).toMatchObject({ reason: 'circuit-open' })
+  })
+
+  test('leaves it to the next who still waits, when the first in line gives up with it', async () => {
+    const { open, scan, asked } = broken()
+    await open()
+    await pass(OPEN_MS)
+    const abort = new AbortController()
+    scan(abort.signal)
+    const gone = scan(abort.signal)
+    const next = scan()
+    abort.abort()
+    await pass(0)
+    expect(gone.error).toMatchObject({ reason: 'cancelled' })
+    expect(asked).toHaveLength(2)
+    asked[1]!.give()
+    await pass(0)
+    expect(next.value).toBe(CLEAN)
+  })
+
+  test('is none at all when it was over before it began', async () => {
+    const { open, scan, once, asked, events } = broken()
+    await open()
+    await pass(OPEN_MS)
+    const seen = scan(AbortSignal.abort())
+    await pass(0)
+    expect(seen.error).toMatchObject({ reason: 'cancelled' })
+    expect(asked).toEqual([])
+    expect((await once(CLEAN)).value).toBe(CLEAN)
+    expect(events).toEqual(['circuit-half-open', 'circuit-closed'])
+  })
+})
+
+test('a scan that is over does not stand in line', async () => {
+  const { open, scan, asked } = broken()
+  await open()
+  await pass(OPEN_MS)
+  scan()
+  const late = deadline()
+  late.pass()
+  const seen = scan(late.signal)
+  await pass(0)
+  expect(seen.error).toMatchObject({ reason: 'timeout', detail: 'timeout-total' })
+  expect(asked).toHaveLength(1)
 })

@@ -138,17 +138,37 @@ describe('of two requests', () => {
 })
 
 describe('a first request that fails before the second is sent', () => {
-  test('is followed by it where that may mend the failure, and by no other', async () => {
+  test.each([
+    ['a failure of the moment', down, 20],
+    ['429', failed('rate-limited', { detail: 'status-4xx', retryAfterMs: 700 }), 720],
+    ['503', failed('bad-response', { detail: 'status-5xx', retryAfterMs: 700 }), 720],
+  ])('is retried as without hedging: %s', async (_, failure, waitMs) => {
     const { ask, requests, events } = await hedging()
     const seen = watch(ask(post()))
-    requests[0]!.fail(down)
-    await pass(50)
+    requests[0]!.fail(failure)
+    await pass(waitMs - 1)
+    expect(requests).toHaveLength(1)
+    await pass(1)
     expect(requests).toHaveLength(2)
+    requests[1]!.answer()
+    await pass(0)
+    expect(seen.state).toBe('resolved')
+    expect(events).toEqual(['retry'])
+  })
+
+  test('is followed by no more than one, however slow that is', async () => {
+    const { ask, requests, events } = await hedging()
+    const seen = watch(ask(post()))
+    await pass(40)
+    requests[0]!.fail(down)
+    await pass(20)
+    expect(requests).toHaveLength(2)
+    await pass(5000)
     requests[1]!.fail(refused)
     await pass(5000)
+    expect(seen.error).toBe(refused)
     expect(requests).toHaveLength(2)
-    expect(seen.error).toBe(down)
-    expect(events).toEqual(['hedge'])
+    expect(events).toEqual(['retry'])
   })
 
   test.each([
