@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import { ADDRESS_FORM, parseListenAddress } from '../config/address.ts'
-import { type CompileDeps, compile } from '../config/compile.ts'
+import { compile } from '../config/compile.ts'
 import { DEFAULT_CONFIG } from '../config/default-config.ts'
 import type { Environment } from '../config/environment.ts'
-import { readConfigFile, readSecretFile } from '../config/files.ts'
-import { type LoadedConfig, loadConfig, referencesIn } from '../config/load.ts'
+import { readConfigFile, readListFile, readSecretFile } from '../config/files.ts'
+import { type LoadedConfig, listFilesIn, loadConfig, referencesIn } from '../config/load.ts'
 import type { ServerConfig } from '../config/schema.ts'
 import type { SecretReference } from '../config/secret-reference.ts'
 import { type SecretOrigins, seeFiles } from '../config/secret-watch.ts'
@@ -14,6 +14,7 @@ import { createHttpClient } from '../service/http-client.ts'
 import type { ReportServiceEvent } from '../service/service-events.ts'
 import { openVerdictCaches, type ReportCacheState } from '../verdict-cache/verdict-caches.ts'
 import { usage } from './arguments.ts'
+import { reportNewest } from './report-newest.ts'
 
 export interface SnapshotSource {
   /** Path of a config file; undefined for the embedded default. */
@@ -22,9 +23,9 @@ export interface SnapshotSource {
   /** Addresses from the command line, which win over the file's. */
   readonly listen?: string | undefined
   readonly admin?: string | undefined
-  /** Hears how asking the guard services goes. */
+  /** Hears how asking the guard services goes; of circuits, only of the newest snapshot's. */
   readonly report?: ReportServiceEvent
-  /** Hears of the connection to the server of the verdict cache. */
+  /** Hears of the connection to the server of the newest snapshot's verdict cache. */
   readonly reportCache?: ReportCacheState
 }
 
@@ -33,16 +34,19 @@ export interface OpenedSnapshot {
   readonly snapshot: Snapshot
   readonly origins: SecretOrigins
   /**
-   * Compiles the same text with its secrets as they are now; undefined where none has changed. `learn` is told all their
-   * values before anything is done with one.
+   * Compiles the same text with its secrets as they are now; undefined where none has changed, or `close` was called
+   * meanwhile. `learn` is told all their values before anything is done with one.
    *
    * @throws WeirError `bad-config` when one of them is missing or cannot be used
    */
   reopen(learn: (secretValues: readonly string[]) => void): Promise<Snapshot | undefined>
+  /** Ends every connection of all its snapshots, and opens no other. */
+  close(): Promise<void>
 }
 
 /**
- * Reads, checks and compiles a config. Its snapshots share one HTTP client and one cache, which closing the first of them ends.
+ * Reads, checks and compiles a config. Its snapshots share one HTTP client, and a cache where its settings stay the
+ * same. When it throws, nothing is left open.
  *
  * @throws WeirError `bad-config` with every problem, `bad-usage` for an address that is none
  */
@@ -50,45 +54,62 @@ export async function openSnapshot(source: SnapshotSource): Promise<OpenedSnapsh
   const addresses = readAddresses(source)
   const text = source.file === undefined ? DEFAULT_CONFIG : readConfigFile(source.file)
   const references = referencesIn(text)
-  const origins = originsOf(references)
+  const origins = originsOf(references, listFilesIn(text))
   const load = async (): Promise<LoadedConfig> => {
     const { config, ...loaded } = await loadWithVault(text, references, source.env)
     return { config: { ...config, server: { ...config.server, ...addresses } }, ...loaded }
   }
-  let inUse = await load()
+  let loaded = await load()
   const http = createHttpClient()
   const caches = openVerdictCaches(source.reportCache ?? (() => {}))
-  const deps: CompileDeps = {
-    guardrails: {
+  let state: 'open' | 'closed' = 'open'
+  const close = async (): Promise<void> => {
+    state = 'closed'
+    await Promise.all([http.close(), caches.close()])
+  }
+  const report = reportNewest(source.report ?? (() => {}))
+  const compileNext = (next: LoadedConfig): Snapshot => {
+    const { heard, adopt } = report.next()
+    const guardrails = {
       connect: http.connect,
       clock: () => performance.now(),
       random: Math.random,
-      report: source.report ?? (() => {}),
-    },
-    caches,
-    close: async () => {
-      await Promise.all([http.close(), caches.close()])
-    },
+      report: heard,
+    }
+    // What all snapshots share is not for one of them to close.
+    const snapshot = compile(next, { guardrails, caches, close: async () => {} })
+    adopt()
+    return snapshot
   }
-  return {
-    snapshot: compile(inUse, deps),
-    origins,
-    async reopen(learn) {
-      const loaded = await load()
-      learn(loaded.secretValues)
-      if (isDeepStrictEqual(loaded.secrets, inUse.secrets)) return undefined
-      const snapshot = compile(loaded, deps)
-      inUse = loaded
-      return snapshot
-    },
+  try {
+    return {
+      snapshot: compileNext(loaded),
+      origins,
+      async reopen(learn) {
+        const next = await load()
+        learn(next.secretValues)
+        if (state === 'closed' || isSame(next, loaded)) return undefined
+        const snapshot = compileNext(next)
+        loaded = next
+        return snapshot
+      },
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
   }
 }
 
+function isSame(next: LoadedConfig, used: LoadedConfig): boolean {
+  return isDeepStrictEqual(next.secrets, used.secrets) && isDeepStrictEqual(next.config, used.config)
+}
+
 /** Looked at before it is read: what changes in between is then seen as changed. */
-function originsOf(references: readonly SecretReference[]): SecretOrigins {
-  const paths = references.flatMap(reference => (reference.kind === 'file' ? [reference.path] : []))
+function originsOf(references: readonly SecretReference[], lists: readonly string[]): SecretOrigins {
+  const secrets = references.flatMap(reference => (reference.kind === 'file' ? [reference.path] : []))
   const asksVault = references.some(({ kind }) => kind === 'vault')
-  return { files: seeFiles([...new Set(paths)]), vault: asksVault ? 'asked' : 'unused' }
+  return { files: seeFiles([...new Set([...secrets, ...lists])]), vault: asksVault ? 'asked' : 'unused' }
 }
 
 async function loadWithVault(
@@ -96,7 +117,7 @@ async function loadWithVault(
   references: readonly SecretReference[],
   env: Environment,
 ): Promise<LoadedConfig> {
-  const sources = { env, readFile: readSecretFile }
+  const sources = { env, readFile: readSecretFile, readList: readListFile }
   const vault = await readVault(
     references.filter(reference => reference.kind === 'vault'),
     sources,

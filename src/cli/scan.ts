@@ -41,14 +41,14 @@ Exit codes:
     const side = oneOf('side', options.side ?? 'input', ['input', 'output'])
     const rawPath = options.path ?? (side === 'input' ? DEFAULT_PATH : undefined)
     const place = rawPath === undefined ? undefined : placeOf(rawPath)
-    const { snapshot } = await openSnapshot({ file: options.config, env: io.env })
+    const { snapshot, close } = await openSnapshot({ file: options.config, env: io.env })
     try {
       const question = { file: positionals[0]!, side, place, contentType: options['content-type'] }
       const report = await judgeFile(question, snapshot, options.policy, io)
       io.stdout(`${JSON.stringify(report, undefined, 2)}\n`)
       return report.decision === 'deny' ? 1 : 0
     } finally {
-      await snapshot.close()
+      await close()
     }
   },
 }

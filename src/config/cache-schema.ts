@@ -35,6 +35,12 @@ export const cacheSchema = z
       .max(10_000_000)
       .default(10_000)
       .describe('Verdicts kept in this process; the least lately used go first. A server has its own limit.'),
+    allow_plaintext: z
+      .boolean()
+      .default(false)
+      .describe(
+        'true allows `redis://` to a public address; else only loopback and private ones are asked without TLS.',
+      ),
   })
   .refine(({ url, key }) => url === undefined || key !== undefined, {
     path: ['key'],

@@ -2,18 +2,17 @@ import { createHash, createHmac, randomBytes } from 'node:crypto'
 import type { ConfigProblem } from '../errors.ts'
 import { assertNever, WeirError } from '../errors.ts'
 import type { Guardrail } from '../guardrail/guardrail.ts'
-import { createGuardrail, type GuardrailConfig } from '../guardrail/registry.ts'
+import { createGuardrail } from '../guardrail/registry.ts'
 import { formatNamed } from '../llm/formats.ts'
 import type { Match, Policy, PolicySet, Rule } from '../policy/policy.ts'
 import type { RedactStyle } from '../policy/redaction.ts'
 import type { View } from '../policy/view.ts'
 import type { GuardrailDeps } from '../service/ask-service.ts'
-import { cached } from '../verdict-cache/cached.ts'
-import { redisUrlProblem } from '../verdict-cache/redis-store.ts'
 import type { VerdictCaches } from '../verdict-cache/verdict-caches.ts'
-import type { CacheConfig } from './cache-schema.ts'
+import { canonicalJson } from './canonical.ts'
+import { cacheProblems, type MadeGuardrail, openCache, remembering } from './compile-cache.ts'
 import { badConfig, type LoadedConfig, type ResolvedSecrets } from './load.ts'
-import { maskConfig, maskGuardrail } from './mask.ts'
+import { maskConfig } from './mask.ts'
 import type { PolicyConfig, UseConfig } from './policy-schema.ts'
 import type { Config } from './schema.ts'
 import { CACHE_PLACE, redactPlace, secretKeysOf } from './secret-keys.ts'
@@ -22,7 +21,7 @@ import { type Sides, sidesOf } from './sides.ts'
 import type { Snapshot } from './snapshot.ts'
 import { warningsOf } from './warnings.ts'
 
-/** What guardrails need from outside, and how to give it back. */
+/** What guardrails need from outside, and what to give back of it when their snapshot is closed. */
 export interface CompileDeps {
   readonly guardrails: GuardrailDeps
   readonly caches: VerdictCaches
@@ -36,8 +35,13 @@ export interface CompileDeps {
  * cannot be made of its config
  */
 export function compile({ config, secrets, secretValues }: LoadedConfig, deps: CompileDeps): Snapshot {
-  refuseUnbuilt(config)
-  const guardrails = createGuardrails(config, secrets, deps)
+  const cacheSecrets = secrets.get(CACHE_PLACE)
+  const made = createGuardrails(config, secrets, deps.guardrails, cacheProblems(config.cache, cacheSecrets))
+  // Only now: a config that cannot be used must not leave a connection behind.
+  const cache = openCache(config.cache, cacheSecrets, deps.caches)
+  const guardrails = new Map(
+    Array.from(made, ([name, one]) => [name, remembering(one, cache, deps.guardrails.report)]),
+  )
   const policies = config.policies.map((policy, index) =>
     compilePolicy(
       policy,
@@ -54,71 +58,39 @@ export function compile({ config, secrets, secretValues }: LoadedConfig, deps: C
     warnings: warningsOf(config),
     masked,
     secretValues: () => secretValues,
-    close: deps.close,
+    close: async () => {
+      await Promise.all([cache?.close(), deps.close()])
+    },
   }
 }
 
-/** Whoever asks for TLS must not get plain text. */
-function refuseUnbuilt({ server }: Config): void {
-  if (server.tls === undefined) return
-  const message =
-    'is not built yet: Weir would serve plain text; leave it out and keep the listener on a private network'
-  throw badConfig([{ path: 'server.tls', message }])
-}
-
+/** All of them, or one error with what is wrong with any, `problems` among it. */
 function createGuardrails(
   config: Config,
   secrets: ResolvedSecrets,
-  deps: CompileDeps,
-): ReadonlyMap<string, Guardrail> {
-  const guardrails = new Map<string, Guardrail>()
-  const remember = openCache(config.cache, secrets.get(CACHE_PLACE), deps)
-  const problems: ConfigProblem[] = []
-  for (const [name, guardrail] of Object.entries(config.guardrails)) {
+  deps: GuardrailDeps,
+  problems: readonly ConfigProblem[],
+): ReadonlyMap<string, MadeGuardrail> {
+  const made = new Map<string, MadeGuardrail>()
+  const found = [...problems]
+  for (const [name, given] of Object.entries(config.guardrails)) {
     const values = secrets.get(name)
     const filled = mapSecrets(
-      guardrail,
-      secretKeysOf(guardrail.kind),
-      (path, given) => values?.get(path.join('.')) ?? given,
+      given,
+      secretKeysOf(given.kind),
+      (path, text) => values?.get(path.join('.')) ?? text,
     )
+    const resolved = { ...given, ...filled }
     try {
-      const created = createGuardrail(name, { ...guardrail, ...filled }, deps.guardrails)
-      guardrails.set(name, remember(created, guardrail))
+      made.set(name, { guardrail: createGuardrail(name, resolved, deps), config: resolved })
     } catch (error) {
       if (!(error instanceof WeirError)) throw error
       const path = `guardrails.${name}`
-      problems.push(...(error.problems.length > 0 ? error.problems : [{ path, message: error.message }]))
+      found.push(...(error.problems.length > 0 ? error.problems : [{ path, message: error.message }]))
     }
   }
-  if (problems.length > 0) throw badConfig(problems)
-  return guardrails
-}
-
-/** Puts the cache in front of the guardrails whose service it spares. */
-function openCache(
-  cache: CacheConfig | undefined,
-  secrets: ReadonlyMap<string, string> | undefined,
-  { caches, guardrails: { report } }: CompileDeps,
-): (guardrail: Guardrail, config: GuardrailConfig) => Guardrail {
-  if (cache === undefined) return guardrail => guardrail
-  const url = secrets?.get('url')
-  const problem = url === undefined ? undefined : redisUrlProblem(url)
-  if (problem !== undefined) throw badConfig([{ path: 'cache.url', message: problem }])
-  const { store, digest } = caches.open({
-    url,
-    key: secrets?.get('key'),
-    ttlMs: cache.ttl_ms,
-    maxEntries: cache.max_entries,
-  })
-  return (guardrail, config) => {
-    if (guardrail.locality === 'local' || !('cache' in config) || !config.cache) return guardrail
-    return cached(guardrail, {
-      store,
-      digest,
-      configVersion: versionOf(maskGuardrail(config)),
-      report: event => report(guardrail.name, `cache-${event}`),
-    })
-  }
+  if (found.length > 0) throw badConfig(found)
+  return made
 }
 
 function ownPath({ path, format: name }: Config['formats'][number]): PolicySet['formats'] {
@@ -230,16 +202,5 @@ function plainHost(host: string): string {
 }
 
 function versionOf(masked: unknown): string {
-  return createHash('sha256')
-    .update(JSON.stringify(sortKeys(masked)))
-    .digest('hex')
-    .slice(0, 12)
-}
-
-/** The order of keys in the file says nothing, so it must not change the version. */
-function sortKeys(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sortKeys)
-  if (typeof value !== 'object' || value === null) return value
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
-  return Object.fromEntries(entries.map(([key, entry]) => [key, sortKeys(entry)]))
+  return createHash('sha256').update(canonicalJson(masked)).digest('hex').slice(0, 12)
 }

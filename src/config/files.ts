@@ -5,6 +5,22 @@ import { MAX_SECRET_BYTES } from './secrets.ts'
 /** A config is written by hand; a larger file is most likely the wrong one and is refused. */
 const MAX_CONFIG_BYTES = 1_048_576
 
+/** Ten thousand long words; a larger file is most likely the wrong one. */
+const MAX_LIST_BYTES = 4_194_304
+
+/** The text of a file of words; one past MAX_LIST_BYTES throws. Errors carry the system's `code`. */
+export function readListFile(path: string): string {
+  return readCapped(path, MAX_LIST_BYTES)
+}
+
+/** A bundle of all CAs of the web has a quarter of this. */
+const MAX_TLS_BYTES = 1_048_576
+
+/** The text of a file of certificates or of a key; one past MAX_TLS_BYTES throws. Errors carry the system's `code`. */
+export function readTlsFile(path: string): string {
+  return readCapped(path, MAX_TLS_BYTES)
+}
+
 /** The text of a secret file; a file past MAX_SECRET_BYTES throws. Errors carry the system's `code`. */
 export function readSecretFile(path: string): string {
   return readCapped(path, MAX_SECRET_BYTES)

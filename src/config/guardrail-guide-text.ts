@@ -69,7 +69,7 @@ about 5 % more requests.
 **Circuit breaker.** When more than \`failure_ratio\` (half) of the latest \`scans\` (20) timed out, could not reach the
 service or got a bad answer, scans fail at once as \`circuit-open\`. After \`open_ms\` (5 s) one scan tries, the others
 wait for what it comes to. Statuses of 400 to 499, limits and cancelled scans do not count: whoever sends odd texts must
-not close the service to others.
+not close the service to others. A trial that ends like that leaves it to the next scan.
 
 **Bulkhead.** At most \`max_concurrent\` requests are under way at once and \`max_queued\` wait; one more fails at once
 as \`overloaded\`. A 429, or a 5xx with \`Retry-After\`, halves what may be under way; answers win it back one by one.
@@ -120,8 +120,9 @@ With \`cache\` at the top level of the config, verdicts of remote guardrails are
 process, or with \`url\` on a Redis or Valkey server that replicas share. \`cache: false\` leaves a guardrail out.
 
 A verdict is found again by a keyed hash (HMAC-SHA-256) over the guardrail's name, its config, the side, the model and
-the exact texts with their roles; no text is stored. Stored are the detectors, scores and places of a
-flagged verdict, without its breakdown, and the service's id of the check. Failures are never stored, nor is a verdict beside which a part failed. A
+the exact texts with their roles; no text is stored. Stored are the detectors, scores and places of a flagged verdict,
+its breakdown, and the service's id of the check. Failures are never stored, nor is a verdict beside which a part
+failed. A
 kind that judges each text by itself (\`presidio\`) is asked only for texts that are not known, so that a conversation
 which grows by a turn costs one request; of other kinds the whole input has to be the same. Equal scans at the same time
 share one request.

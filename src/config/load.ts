@@ -1,6 +1,7 @@
 import { type ConfigProblem, WeirError } from '../errors.ts'
 import { crossCheck } from './cross-checks.ts'
 import { knownKeysIn } from './json-schema.ts'
+import { fillLists, listFilePaths } from './list-files.ts'
 import { dottedPath, problemsFrom } from './problems.ts'
 import { type Config, configSchema } from './schema.ts'
 import { type SecretBlock, secretBlocksOf } from './secret-keys.ts'
@@ -14,6 +15,12 @@ import { parseYaml } from './yaml.ts'
  * by their path in it, keys joined by dots.
  */
 export type ResolvedSecrets = ReadonlyMap<string, ReadonlyMap<string, string>>
+
+/** Where a config finds what it only refers to. */
+export interface ConfigSources extends SecretSources {
+  /** The text of a file whose lines are entries of a list. Throws what `fs` throws. */
+  readonly readList: (path: string) => string
+}
 
 /** A valid config. Its secret keys still hold what the file says; the values stand apart, in `secrets` only. */
 export interface LoadedConfig {
@@ -39,17 +46,31 @@ export function referencesIn(text: string): readonly SecretReference[] {
 }
 
 /**
+ * The files that a config takes entries of lists from.
+ *
+ * @throws WeirError `bad-config` for a text that is not YAML
+ */
+export function listFilesIn(text: string): readonly string[] {
+  return listFilePaths(parseYaml(text))
+}
+
+/**
  * Reads the text of a config file.
  *
  * @throws WeirError `bad-config` with every problem that was found, syntax errors with their line
  */
-export function loadConfig(text: string, sources: SecretSources): LoadedConfig {
-  const raw = parseYaml(text)
-  if (raw === null || raw === undefined) throw badConfig([{ path: '', message: 'the config is empty' }])
+export function loadConfig(text: string, sources: ConfigSources): LoadedConfig {
+  const written = parseYaml(text)
+  if (written === null || written === undefined)
+    throw badConfig([{ path: '', message: 'the config is empty' }])
+  const { raw, problems: fileProblems, atItsLine } = fillLists(written, sources.readList)
   const parsed = configSchema.safeParse(raw, { reportInput: true })
   const { secrets, secretValues, problems: secretProblems } = resolveSecrets(raw, sources)
   const problems = [
-    ...(parsed.success ? [] : problemsFrom(parsed.error.issues, path => knownKeysIn(raw, path))),
+    ...fileProblems,
+    ...(parsed.success
+      ? []
+      : problemsFrom(parsed.error.issues, path => knownKeysIn(raw, path)).map(atItsLine)),
     ...crossCheck(raw),
     ...secretProblems,
   ]

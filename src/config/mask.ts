@@ -29,7 +29,7 @@ export function maskConfig(config: Config): unknown {
 }
 
 /** One guardrail's config, its secrets masked. */
-export function maskGuardrail(guardrail: GuardrailConfig): Readonly<Record<string, unknown>> {
+function maskGuardrail(guardrail: GuardrailConfig): Readonly<Record<string, unknown>> {
   return mapSecrets(guardrail, secretKeysOf(guardrail.kind), () => MASK)
 }
 

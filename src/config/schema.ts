@@ -17,7 +17,16 @@ const tlsSchema = z.strictObject({
     .string()
     .min(1)
     .optional()
-    .describe('Path of the CA that client certificates must be signed by, PEM.'),
+    .describe(
+      'Path of the CAs that client certificates must be signed by, PEM. Without it no certificate is asked for.',
+    ),
+  client_sans: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe(
+      'Names of which a client certificate must bear one (subject alternative names), compared as a whole: DNS names, URIs (SPIFFE IDs) or e-mail addresses. Needs `client_ca`.',
+    ),
 })
 
 const logSchema = z.strictObject({
@@ -39,8 +48,21 @@ const serverSchema = z.strictObject({
     .min(1)
     .max(256)
     .default(1)
-    .describe('Processes that share the gRPC listener. Not built yet: 1 serves.'),
-  tls: tlsSchema.optional().describe('Serve gRPC over TLS. Not built yet: loading such a config fails.'),
+    .describe(
+      "Processes that serve, each at an address of its own: the first at `listen`, each other one port higher, or at the socket with its number behind the path (`weir envoy --workers N` prints the cluster). Caches, circuit breakers and queues are each one's own.",
+    ),
+  tls: tlsSchema
+    .optional()
+    .describe(
+      'Serve gRPC over TLS 1.2 or newer. The files are read again when they change; connections that there are stay.',
+    ),
+  socket_mode: z
+    .string()
+    .regex(/^0?[0-7]{3}$/, { error: 'must be three octal digits, in quotes, such as "0660"' })
+    .default('0660')
+    .describe(
+      'Rights of the Unix socket, as in `chmod`, where `listen` is one. Whoever may write to it may connect.',
+    ),
   max_exchanges: z.int().min(1).optional().describe('Most exchanges open at once. Not built yet.'),
   max_bytes: z
     .int()
@@ -84,10 +106,11 @@ export const configSchema = z.strictObject({
   cache: cacheSchema
     .optional()
     .describe(
-      'Remembers verdicts of guard services, so that the same text is not paid for twice. Never text.',
+      'Remembers verdicts of guard services, so that the same text is not paid for twice. Never text. A verdict belongs to the whole config of its guardrail, its secrets included: with another `api_key` or header, rotated ones too, the service is asked anew.',
     ),
 })
 
 /** A config whose every value is present and in range. */
 export type Config = z.output<typeof configSchema>
 export type ServerConfig = Config['server']
+export type TlsConfig = NonNullable<ServerConfig['tls']>

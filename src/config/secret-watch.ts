@@ -80,8 +80,8 @@ function absence(error: unknown): string {
 }
 
 export interface SecretWatch {
-  /** No call begins after this one. */
-  close(): void
+  /** No call begins after this one; resolves when the one under way is over. */
+  close(): Promise<void>
 }
 
 /**
@@ -94,15 +94,16 @@ export function watchSecrets(
   { pollMs, vaultRefreshMs }: WatchTimes,
   renew: () => Promise<'done' | 'failed'>,
 ): SecretWatch {
-  if (files.size === 0 && vault === 'unused') return { close: () => {} }
+  if (files.size === 0 && vault === 'unused') return { close: async () => {} }
   let seen = files
   let outcome: 'done' | 'failed' = 'done'
   let renewedAt = performance.now()
   let state: 'open' | 'closed' = 'open'
+  let underWay = Promise.resolve()
   let timer = setTimeout(tick, pollMs).unref()
 
   function tick(): void {
-    turn().finally(() => {
+    underWay = turn().finally(() => {
       if (state === 'open') timer = setTimeout(tick, pollMs).unref()
     })
   }
@@ -121,6 +122,7 @@ export function watchSecrets(
     close() {
       state = 'closed'
       clearTimeout(timer)
+      return underWay
     },
   }
 }

@@ -8,15 +8,15 @@ export function warningsOf(config: Config): string[] {
   const warnings = [
     ...serverWarnings(config.server),
     ...guardrailWarnings(config),
+    ...cacheWarnings(config.cache),
     ...policyOrderWarnings(config.policies),
-    ...config.policies.flatMap(policyWarnings),
+    ...config.policies.flatMap(policy => policyWarnings(policy, config.guardrails)),
   ]
   return [...new Set(warnings)]
 }
 
-function serverWarnings({ workers, max_exchanges, max_bytes }: ServerConfig): string[] {
+function serverWarnings({ max_exchanges, max_bytes }: ServerConfig): string[] {
   return [
-    ...(workers > 1 ? ['server.workers is not built yet: one process serves'] : []),
     ...(max_exchanges === undefined ? [] : ['server.max_exchanges is not built yet: it has no effect']),
     ...(max_bytes === undefined ? [] : ['server.max_bytes is not built yet: it has no effect']),
   ]
@@ -39,6 +39,13 @@ function guardrailWarnings({ guardrails, policies }: Config): string[] {
   ])
 }
 
+function cacheWarnings(cache: Config['cache']): string[] {
+  if (cache?.url === undefined || !cache.allow_plaintext) return []
+  return [
+    'cache: allow_plaintext is true, so verdicts and the password may cross public networks for anyone to read',
+  ]
+}
+
 function policyOrderWarnings(policies: readonly PolicyConfig[]): string[] {
   if (policies.length === 0) return ['there is no policy: nothing is guarded']
   const catchAll = policies.findIndex(({ match }) => takesEverything(match))
@@ -49,12 +56,26 @@ function policyOrderWarnings(policies: readonly PolicyConfig[]): string[] {
   )
 }
 
-function policyWarnings(policy: PolicyConfig): string[] {
+function policyWarnings(policy: PolicyConfig, configs: Config['guardrails']): string[] {
   const { name, guardrails } = policy
   return [
     ...(guardrails.length === 0 ? ['has no guardrails: its traffic passes unscanned'] : []),
-    ...guardrails.flatMap(use => useWarnings(use).map(warning => `guardrail ${use.use}: ${warning}`)),
+    ...guardrails.flatMap(use =>
+      [...useWarnings(use), ...groundingWarnings(use, configs)].map(
+        warning => `guardrail ${use.use}: ${warning}`,
+      ),
+    ),
   ].map(warning => `policy ${name}: ${warning}`)
+}
+
+/** A guardrail that judges answers by their conversation must be given it. */
+function groundingWarnings(use: UseConfig, configs: Config['guardrails']): string[] {
+  const config = configs[use.use]
+  const wantsConversation =
+    config !== undefined && 'grounding' in config && config.grounding === 'conversation'
+  return wantsConversation && sidesOf(use).output && use.output_context !== 'conversation'
+    ? ['grounding has no effect without output_context: conversation']
+    : []
 }
 
 function useWarnings(use: UseConfig): string[] {

@@ -16,6 +16,8 @@ export function parseYaml(text: string): unknown {
   const document = parseDocument(text, {
     version: '1.2',
     uniqueKeys: true,
+    // A warning of the library's own quotes what it is about, on stderr.
+    logLevel: 'error',
     prettyErrors: false,
     lineCounter: lines,
   })

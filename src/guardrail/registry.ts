@@ -27,6 +27,8 @@ export interface GuardrailKind {
   readonly configSchema: z.ZodType
   /** Keys whose value may be a secret reference and is masked wherever the config is shown. */
   readonly secretKeys: readonly string[]
+  /** Keys that name files, and the key of the list that their lines join. */
+  readonly listFiles?: Readonly<Record<string, string>>
   readonly locality: Guardrail['locality']
   readonly guide: KindGuide
 }

@@ -35,7 +35,7 @@ export function askService(
   const { retry, hedge } = config
   const guardrail = create(withAttempts(bounded, { retry, hedge, clock, random, report: tell }))
   const { failure_ratio, scans, open_ms } = config.circuit_breaker
-  return withBreaker(guardrail, { failureRatio: failure_ratio, scans, openMs: open_ms, report: tell })
+  return withBreaker(guardrail, { failureRatio: failure_ratio, scans, openMs: open_ms, clock, report: tell })
 }
 
 function accessOf(config: ServiceConfig): ServiceAccess {

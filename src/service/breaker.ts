@@ -1,6 +1,7 @@
 import { assertNever } from '../errors.ts'
 import type { RemoteGuardrail } from '../guardrail/guardrail.ts'
 import { failureDetail, failureReason, GuardrailFailure } from '../guardrail/guardrail.ts'
+import type { Clock } from '../guardrail/run-scan.ts'
 import { abortFailure } from './http-failure.ts'
 import { untilAborted } from './single-flight.ts'
 
@@ -10,6 +11,7 @@ export interface BreakerOptions {
   /** How many of the latest scans count; with fewer it stays closed. */
   readonly scans: number
   readonly openMs: number
+  readonly clock: Clock
   readonly report: (event: 'circuit-closed' | 'circuit-half-open' | 'circuit-open') => void
 }
 
@@ -50,7 +52,7 @@ type ScanEnd = 'verdict' | 'fault' | 'no-news'
 type State =
   /** `latest`: how the latest scans ended, at most as many as count, the newest last. */
   | { readonly kind: 'closed'; readonly latest: ('verdict' | 'fault')[] }
-  /** Of the system clock. */
+  /** By `clock`: the wall clock may jump, and would leave a service unasked for as long. */
   | { readonly kind: 'open'; readonly untilMs: number }
   /** `trial` resolves when the one scan that may try has ended; undefined when the next one may. */
   | { readonly kind: 'half-open'; readonly trial: Promise<void> | undefined }
@@ -81,7 +83,7 @@ class Circuit {
           if (this.#state === state && end !== 'no-news') this.#count(state.latest, end)
         }
       case 'open':
-        if (Date.now() < state.untilMs)
+        if (this.#options.clock() < state.untilMs)
           throw new GuardrailFailure('circuit-open', 'the guard service failed too often of late')
         this.#options.report('circuit-half-open')
         return this.#beginTrial()
@@ -125,7 +127,7 @@ class Circuit {
   }
 
   #open(): void {
-    this.#state = { kind: 'open', untilMs: Date.now() + this.#options.openMs }
+    this.#state = { kind: 'open', untilMs: this.#options.clock() + this.#options.openMs }
     this.#options.report('circuit-open')
   }
 }

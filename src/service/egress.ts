@@ -9,7 +9,7 @@ import { addressClass } from './address-class.ts'
 export type EgressRefusal = 'forbidden-address' | 'plaintext'
 
 export interface PlaintextRule {
-  /** `allow_plaintext`: http to public addresses, too. Loopback and private ones need no leave. */
+  /** `allow_plaintext`: no TLS to public addresses, too. Loopback and private ones need no leave. */
   readonly allowPlaintext: boolean
 }
 
@@ -133,18 +133,26 @@ export function guardConnector<
 export function endpointProblem(url: string, allowPlaintext: boolean): string | undefined {
   const parsed = URL.parse(url)
   if (parsed === null) return undefined
-  if (METADATA_NAMES.has(parsed.hostname.replace(/\.+$/, '')))
+  const hostname = plainHostname(parsed)
+  if (METADATA_NAMES.has(hostname.replace(/\.+$/, '')))
     return 'is the name of a cloud metadata service: Weir never connects to one'
-  const refusal = literalRefusal(parsed, { allowPlaintext })
-  return refusal === undefined ? undefined : refusalMessage(refusal)
+  const refusal = hostRefusal(hostname, { protocol: protocolOf(parsed.protocol), allowPlaintext })
+  return refusal === undefined
+    ? undefined
+    : refusalMessage(refusal, parsed.protocol === 'redis:' ? 'rediss' : 'https')
 }
 
-function refusalMessage(refusal: EgressRefusal): string {
+/** URL reads the host of http and its like, however it is spelled; that of any other scheme it leaves as it stands. */
+function plainHostname({ hostname }: URL): string {
+  return URL.parse(`http://${hostname}/`)?.hostname ?? hostname
+}
+
+function refusalMessage(refusal: EgressRefusal, secure: 'https' | 'rediss' = 'https'): string {
   switch (refusal) {
     case 'forbidden-address':
       return 'is a link-local, cloud metadata, unspecified or multicast address: Weir never connects to one'
     case 'plaintext':
-      return 'is a public address without TLS: use https, or set allow_plaintext: true'
+      return `is a public address without TLS: use ${secure}, or set allow_plaintext: true`
     default:
       return assertNever(refusal)
   }
@@ -156,9 +164,9 @@ function hostRefusal(hostname: string, rule: EgressRule): EgressRefusal | undefi
   return isIP(host) === 0 ? undefined : egressRefusal(host, rule)
 }
 
-/** Whatever is not https has no TLS. */
-function protocolOf(protocol: string): 'https:' | 'http:' {
-  return protocol === 'https:' ? 'https:' : 'http:'
+/** Whose rule holds for a URL's protocol: whatever is neither https nor rediss has no TLS. */
+export function protocolOf(protocol: string): EgressRule['protocol'] {
+  return protocol === 'https:' || protocol === 'rediss:' ? 'https:' : 'http:'
 }
 
 function isRefusal(refusal: EgressRefusal | undefined): refusal is EgressRefusal {

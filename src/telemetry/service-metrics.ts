@@ -5,10 +5,15 @@ import type { ReportServiceEvent } from '../service/service-events.ts'
 /** What a circuit's gauge shows. */
 const CIRCUIT = { closed: 0, halfOpen: 1, open: 2 } as const
 
+/** Of the connection to the server of the verdict cache; `connecting`: there was none yet. */
+export type CacheState = 'connecting' | 'connected' | 'lost'
+
 /** What is told about guard services and the verdict cache. */
 export interface ServiceMetrics {
   readonly serviceEvent: ReportServiceEvent
-  cacheState(state: 'connected' | 'lost'): void
+  cacheState(state: CacheState): void
+  /** Another snapshot is in force, and with it other circuits, all closed. */
+  circuitsBeginAnew(): void
 }
 
 /** Counts how asking the guard services goes, by the guardrail's name. */
@@ -26,9 +31,10 @@ export function serviceMetrics(registry: Registry): ServiceMetrics {
   })
   const circuit = new Gauge({
     name: 'weir_guardrail_circuit_state',
-    help: 'Circuit breaker: 0 closed, 1 half open, 2 open. Absent until it first opened.',
+    help: 'Circuit breaker: 0 closed, 1 half open, 2 open. Absent until it first opened under the config in force.',
     labelNames,
     registers,
+    aggregator: 'max',
   })
   const lookups = new Counter({
     name: 'weir_verdict_cache_lookups_total',
@@ -42,6 +48,7 @@ export function serviceMetrics(registry: Registry): ServiceMetrics {
     // A labelled gauge shows nothing before it is first set.
     labelNames: ['server'],
     registers,
+    aggregator: 'min',
   })
   const serviceEvent: ReportServiceEvent = (guardrail, event) => {
     switch (event) {
@@ -75,6 +82,7 @@ export function serviceMetrics(registry: Registry): ServiceMetrics {
   }
   return {
     serviceEvent,
+    circuitsBeginAnew: () => circuit.reset(),
     cacheState: state => connected.set({ server: 'cache' }, state === 'connected' ? 1 : 0),
   }
 }

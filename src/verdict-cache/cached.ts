@@ -12,7 +12,7 @@ import { storable } from './whole-verdict.ts'
 export interface CacheOptions {
   readonly store: VerdictMemory
   readonly digest: Digest
-  /** Another one for every change of the guardrail's config, resolved secrets aside. */
+  /** Another one for every change of the guardrail's config, its secrets included. */
   readonly configVersion: string
   /** Called once a lookup: once a scan, or once for each different text where texts are judged one by one. */
   readonly report: (event: VerdictEvent) => void

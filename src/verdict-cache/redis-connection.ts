@@ -1,13 +1,17 @@
 import { createClient } from '@redis/client'
+import type { PlaintextRule, ResolveAll } from '../service/egress.ts'
+import { guardedLookup, protocolOf } from '../service/egress.ts'
 
 /** What is told of the connection, once a change. */
 export type ConnectionState = 'connected' | 'lost'
 
-export interface RedisConnectionOptions {
-  /** `redis://` or `rediss://`, with the password; checked by `redisUrlProblem` before. */
+export interface RedisConnectionOptions extends Partial<PlaintextRule> {
+  /** `redis://` or `rediss://`, with the password; checked by `redisUrlProblem` before, a literal address with it. */
   readonly url: string
   /** PEM: trusted in place of the public authorities. */
   readonly ca?: string
+  /** What names resolve to; default the system's resolver. */
+  readonly resolve?: ResolveAll
   /** `cause`: a code such as ECONNREFUSED or WRONGPASS, never a text of the server's. */
   readonly report: (state: ConnectionState, cause?: string) => void
   /** A command that has no answer by then gives the connection up. Default 1000. */
@@ -36,6 +40,8 @@ const MAX_PENDING = 2048
 const PROBE_KEY = 'weir:verdict:probe'
 
 type Client = ReturnType<typeof openClient>
+/** Those without a default, besides `url` and `report`. */
+type Given = 'ca' | 'resolve'
 
 /**
  * Keeps one connection to a Redis or Valkey server, for ever: it connects in the background, and whatever goes wrong
@@ -43,7 +49,7 @@ type Client = ReturnType<typeof openClient>
  * reconnecting is not used: it waits without end for a server that takes the connection and says nothing.
  */
 export class RedisConnection {
-  readonly #options: Required<Omit<RedisConnectionOptions, 'ca'>> & { readonly ca?: string }
+  readonly #options: Required<Omit<RedisConnectionOptions, Given>> & Pick<RedisConnectionOptions, Given>
   /** The one in use or being opened; a client that is not this one has been given up. */
   #client: Client | undefined
   #isReady = false
@@ -56,6 +62,7 @@ export class RedisConnection {
 
   constructor(options: RedisConnectionOptions) {
     this.#options = {
+      allowPlaintext: false,
       commandTimeoutMs: 1000,
       connectTimeoutMs: 2000,
       minBackoffMs: 100,
@@ -99,8 +106,8 @@ export class RedisConnection {
   }
 
   async #open(): Promise<void> {
-    const { url, ca, connectTimeoutMs } = this.#options
-    const client = openClient(url, ca, connectTimeoutMs)
+    const { connectTimeoutMs } = this.#options
+    const client = openClient(this.#options)
     this.#client = client
     // Without a listener the process would end; every way to lose a connection passes here or rejects below.
     client.on('error', (error: unknown) => this.#lost(client, codeOf(error)))
@@ -148,11 +155,23 @@ export class RedisConnection {
   }
 }
 
-function openClient(url: string, ca: string | undefined, connectTimeoutMs: number) {
-  const socket = { connectTimeout: connectTimeoutMs, reconnectStrategy: false as const }
+type ClientOptions = Pick<RedisConnectionOptions, 'url' | 'allowPlaintext' | Given> & {
+  readonly connectTimeoutMs: number
+}
+
+function openClient({ url, ca, allowPlaintext = false, resolve, connectTimeoutMs }: ClientOptions) {
+  const protocol = protocolOf(new URL(url).protocol)
+  const socket = {
+    connectTimeout: connectTimeoutMs,
+    reconnectStrategy: false as const,
+    // At every connect: what a name leads to may be another address each time.
+    lookup: guardedLookup({ protocol, allowPlaintext, resolve }),
+  }
+  // Said, since a variable of the process could else turn it off.
+  const tls = { tls: true as const, rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) }
   return createClient({
     url,
-    socket: ca === undefined ? socket : { ...socket, tls: true as const, ca },
+    socket: protocol === 'https:' ? { ...socket, ...tls } : socket,
     // What proxies in front of Redis understand: they know neither HELLO nor the rest of what a client may say first.
     RESP: 2,
     disableClientInfo: true,

@@ -1,5 +1,7 @@
 import { WeirError } from '../errors.ts'
 import type { Verdict } from '../guardrail/guardrail.ts'
+import type { PlaintextRule } from '../service/egress.ts'
+import { endpointProblem } from '../service/egress.ts'
 import type { RedisConnectionOptions } from './redis-connection.ts'
 import { RedisConnection } from './redis-connection.ts'
 import type { Seal } from './sealed.ts'
@@ -26,8 +28,8 @@ const MAX_VALUE_BYTES = 32 * 1024
  * Throws WeirError `bad-config` for a URL that it cannot use.
  */
 export function createRedisStore(options: RedisStoreOptions): VerdictStore {
-  const { ttlMs, seal, now = Date.now } = options
-  const problem = redisUrlProblem(options.url)
+  const { url, allowPlaintext = false, ttlMs, seal, now = Date.now } = options
+  const problem = redisUrlProblem(url, { allowPlaintext })
   if (problem !== undefined) throw new WeirError('bad-config', `the cache URL ${problem}`)
   const connection = new RedisConnection(options)
   return {
@@ -45,8 +47,11 @@ export function createRedisStore(options: RedisStoreOptions): VerdictStore {
   }
 }
 
-/** Why a URL cannot be that of a cache server; undefined when it can. Quotes nothing of it: it holds a password. */
-export function redisUrlProblem(url: string): string | undefined {
+/**
+ * Why a URL cannot be that of a cache server, as far as it shows before any connection; undefined when it can. Quotes
+ * nothing of it: it holds a password.
+ */
+export function redisUrlProblem(url: string, { allowPlaintext }: PlaintextRule): string | undefined {
   const parsed = URL.parse(url)
   if (parsed === null) return 'is no URL'
   if (parsed.protocol !== 'redis:' && parsed.protocol !== 'rediss:')
@@ -54,9 +59,9 @@ export function redisUrlProblem(url: string): string | undefined {
   if (parsed.hostname === '') return 'must name a host'
   if (parsed.search !== '' || parsed.hash !== '') return 'must not have a query or a fragment'
   if (!/^\/?\d*$/.test(parsed.pathname)) return 'may end with the number of a database, and with nothing else'
-  return isDecodable(parsed.username) && isDecodable(parsed.password)
-    ? undefined
-    : 'must have its user and password percent-encoded'
+  if (!isDecodable(parsed.username) || !isDecodable(parsed.password))
+    return 'must have its user and password percent-encoded'
+  return endpointProblem(url, allowPlaintext)
 }
 
 function isDecodable(text: string): boolean {

@@ -12,7 +12,7 @@ export type Digest = (text: string) => string
 export interface KeyScope {
   /** The guardrail's name in the config. */
   readonly guardrail: string
-  /** Another one for every change of the guardrail's config. */
+  /** Another one for every change of the guardrail's config, its secrets included. */
   readonly configVersion: string
   readonly digest: Digest
 }

@@ -1,8 +1,10 @@
+import { createHook } from 'node:async_hooks'
 import { once } from 'node:events'
 import net from 'node:net'
 import { createClient } from '@redis/client'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Verdict } from '../../src/guardrail/guardrail.ts'
+import type { ResolveAll } from '../../src/service/egress.ts'
 import { createRedisStore, type RedisStoreOptions } from '../../src/verdict-cache/redis-store.ts'
 import { sealVerdict } from '../../src/verdict-cache/sealed.ts'
 import { cacheKeys } from '../../src/verdict-cache/secret-key.ts'
@@ -34,6 +36,7 @@ beforeAll(async () => {
 })
 
 afterEach(async () => {
+  vi.unstubAllEnvs()
   await Promise.all(stores.splice(0).map(store => store.close()))
   await Promise.all(servers.splice(0).map(one => one.stop()))
   if (raw.isReady) await raw.sendCommand(['FLUSHALL'])
@@ -170,6 +173,68 @@ describe('a login', () => {
     const distrustful = open({ url })
     await distrustful.state.until('lost')
     expect(distrustful.state.changes).toEqual(['lost DEPTH_ZERO_SELF_SIGNED_CERT'])
+  })
+
+  test('by TLS verifies it whatever the environment of the process says', async () => {
+    const { key, cert } = selfSigned()
+    const { port } = await start({ tls: { key, cert } })
+    vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0')
+    const { state } = open({ url: `rediss://localhost:${port}` })
+    await state.until('lost')
+    expect(state.changes).toEqual(['lost DEPTH_ZERO_SELF_SIGNED_CERT'])
+  })
+})
+
+describe('the name of a server', () => {
+  /** Every name resolves to one of these addresses, one after the other. */
+  function resolving(...addresses: readonly [string, ...string[]]) {
+    const asked: string[] = []
+    const resolve: ResolveAll = (hostname, _options, callback) => {
+      const address = addresses[asked.length] ?? addresses[0]
+      asked.push(hostname)
+      setImmediate(() => callback(null, [{ address, family: address.includes(':') ? 6 : 4 }]))
+    }
+    return { asked, resolve }
+  }
+
+  test.each([
+    ['redis', '169.254.169.254', true, 'WEIR_EGRESS_FORBIDDEN'],
+    ['rediss', '169.254.169.254', true, 'WEIR_EGRESS_FORBIDDEN'],
+    ['rediss', 'fd00:ec2::254', false, 'WEIR_EGRESS_FORBIDDEN'],
+    ['redis', '192.0.2.1', false, 'WEIR_EGRESS_PLAINTEXT'],
+  ])('by %s that leads to %s (allow_plaintext %s) is not connected to: %s', async (...given) => {
+    const [scheme, address, allowPlaintext, code] = given
+    const { asked, resolve } = resolving(address)
+    let attempts = 0
+    const watch = createHook({
+      init(_id, type) {
+        if (type === 'TCPCONNECTWRAP') attempts++
+      },
+    }).enable()
+    const { state } = open({ url: `${scheme}://cache.example:6379`, resolve, allowPlaintext })
+    await state.until('lost')
+    watch.disable()
+    expect(state.changes).toEqual([`lost ${code}`])
+    expect(asked[0]).toBe('cache.example')
+    expect(attempts).toBe(0)
+  })
+
+  test('is resolved once a connection, to the address that is then connected to', async () => {
+    const { asked, resolve } = resolving('127.0.0.1', '169.254.169.254')
+    const { store, get } = await connected({ url: `redis://cache.example:${server.port}`, resolve })
+    store.set(digest('one'), CLEAN)
+    expect(await get(digest('one'))).toEqual(CLEAN)
+    expect(asked).toEqual(['cache.example'])
+  })
+
+  test('is that of the certificate', async () => {
+    const { key, cert } = selfSigned()
+    const { port } = await start({ tls: { key, cert } })
+    const { resolve } = resolving('127.0.0.1')
+    await connected({ url: `rediss://localhost:${port}`, resolve, ca: cert })
+    const other = open({ url: `rediss://other.example:${port}`, resolve, ca: cert })
+    await other.state.until('lost')
+    expect(other.state.changes).toEqual(['lost ERR_TLS_CERT_ALTNAME_INVALID'])
   })
 })
 

@@ -1,18 +1,18 @@
-import type { ConnectionState } from '../../src/verdict-cache/redis-connection.ts'
+import type { CacheState } from '../../src/verdict-cache/verdict-caches.ts'
 
 /** What a store tells of its connection, to wait for. */
 export interface StateWatch {
-  readonly report: (state: ConnectionState, cause?: string) => void
+  readonly report: (state: CacheState, cause?: string) => void
   /** Every change so far, as `lost ECONNREFUSED`. */
   readonly changes: readonly string[]
   /** Resolves as soon as the last change is to this. */
-  until(state: ConnectionState): Promise<void>
+  until(state: CacheState): Promise<void>
 }
 
 export function watchState(): StateWatch {
   const changes: string[] = []
-  let last: ConnectionState | undefined
-  let waiters: { readonly state: ConnectionState; readonly resolve: () => void }[] = []
+  let last: CacheState | undefined
+  let waiters: { readonly state: CacheState; readonly resolve: () => void }[] = []
   return {
     report(state, cause) {
       last = state

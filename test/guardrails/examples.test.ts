@@ -13,6 +13,9 @@ import { CHAT_HEADERS, chatCompletion, chatRequest } from '../support/chat.ts'
 import { guardrailDeps } from '../support/guard-http.ts'
 import { EXAMPLE_KEY, EXAMPLE_ROWS, type ExampleRow } from './example-rows.ts'
 
+/** What every file of words holds that an example names. */
+const EXAMPLE_LINES = '# a comment\n\nblue heron\n'
+
 type Config = { guardrails: Record<string, Record<string, unknown>> } & Record<string, unknown>
 
 /** Every example of docs/guardrails.md, by its kind, a webhook's also by its dialect. */
@@ -36,7 +39,7 @@ function openExample(yaml: string): Snapshot {
   const references = referencesIn(yaml)
   const names = references.flatMap(reference => (reference.kind === 'env' ? [reference.name] : []))
   const env = Object.fromEntries(names.map(name => [name, EXAMPLE_KEY]))
-  const loaded = loadConfig(yaml, { env, readFile: () => EXAMPLE_KEY })
+  const loaded = loadConfig(yaml, { env, readFile: () => EXAMPLE_KEY, readList: () => EXAMPLE_LINES })
   const http = createHttpClient()
   const caches = openVerdictCaches(() => {})
   const close = async () => void (await Promise.all([http.close(), caches.close()]))

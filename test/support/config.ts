@@ -11,7 +11,7 @@ export function snapshotOf(text: string, env: Record<string, string> = {}): Snap
   const readFile = (path: string): never => {
     throw new Error(`no file ${path} in a test`)
   }
-  const loaded = loadConfig(text, { env, readFile })
+  const loaded = loadConfig(text, { env, readFile, readList: readFile })
   const caches = openVerdictCaches(() => {})
   return compile(loaded, {
     guardrails: guardrailDeps(http.connect),

@@ -7,6 +7,7 @@ import type { Occurrence, SearchProgress } from './multi-search.ts'
 import { compileDisguisableWords } from './search-text.ts'
 
 const MAX_WORDS = 10_000
+const MAX_FILES = 100
 const MAX_WORD_CHARS = 1024
 
 const configSchema = z.strictObject({
@@ -15,8 +16,17 @@ const configSchema = z.strictObject({
     .array(z.string().min(1).max(MAX_WORD_CHARS))
     .min(1)
     .max(MAX_WORDS)
+    .prefault([])
     .describe(
-      'Found anywhere in a text, also inside of words, and where they are written with invisible, full-width, look-alike or other disguising characters.',
+      'Needed where no `words_files` are. Found anywhere in a text, also inside of words, and where they are written with invisible, full-width, look-alike or other disguising characters.',
+    ),
+  words_files: z
+    .array(z.string().min(1))
+    .min(1)
+    .max(MAX_FILES)
+    .optional()
+    .describe(
+      'Paths of files with more words, one a line, in UTF-8; lines that begin with `#` are comments. Read again when they change.',
     ),
   case_sensitive: z.boolean().default(false),
   detector: z
@@ -40,21 +50,22 @@ function create(name: string, config: KeywordsConfig): LocalGuardrail {
     words: compileDisguisableWords(config.words, fold),
     base64: config.decode_base64 ? 'decoded' : 'as-text',
   } as const
-  const toFinding =
-    (segment: number) =>
-    ({ start, end }: Occurrence): Finding => ({
-      detector: config.detector,
-      score: 1,
-      span: { segment, start, end },
-    })
-  const inStream = ({ found, safeTo }: SearchProgress) => ({ findings: found.map(toFinding(0)), safeTo })
+  const add = (findings: Finding[], segment: number, found: readonly Occurrence[]): void => {
+    for (const { start, end } of found)
+      findings.push({ detector: config.detector, score: 1, span: { segment, start, end } })
+  }
+  const inStream = ({ found, safeTo }: SearchProgress) => {
+    const findings: Finding[] = []
+    add(findings, 0, found)
+    return { findings, safeTo }
+  }
   return {
     name,
     locality: 'local',
     scan({ segments }) {
-      const findings = segments.flatMap(({ text }, segment) =>
-        searchWhole(search, text).map(toFinding(segment)),
-      )
+      const findings: Finding[] = []
+      for (let segment = 0; segment < segments.length; segment++)
+        add(findings, segment, searchWhole(search, segments[segment]!.text))
       return findings.length === 0 ? { kind: 'clean' } : { kind: 'flagged', findings }
     },
     openScan() {
@@ -65,4 +76,11 @@ function create(name: string, config: KeywordsConfig): LocalGuardrail {
 }
 
 /** Finds fixed phrases, in one pass over the text however many there are. */
-export const keywords = { configSchema, secretKeys: [], locality: 'local', guide, create } as const
+export const keywords = {
+  configSchema,
+  secretKeys: [],
+  listFiles: { words_files: 'words' },
+  locality: 'local',
+  guide,
+  create,
+} as const

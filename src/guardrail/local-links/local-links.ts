@@ -8,6 +8,7 @@ import { compileOriginals } from './look-alike.ts'
 import { type LinkSearch, linkReader } from './reader.ts'
 
 const MAX_DOMAINS = 1000
+const MAX_FILES = 100
 const DEFAULT_PAYLOAD_CHARS = 16
 /** Suspicious whatever the domain. */
 const INTRINSIC: readonly Flag[] = [
@@ -27,6 +28,14 @@ const configSchema = z.strictObject({
     .max(MAX_DOMAINS)
     .default([])
     .describe('Hosts that links may lead to; `*.` in front stands for every subdomain.'),
+  allow_domains_files: z
+    .array(z.string().min(1))
+    .min(1)
+    .max(MAX_FILES)
+    .optional()
+    .describe(
+      'Paths of files with more of them, one a line, in UTF-8; lines that begin with `#` are comments. Read again when they change.',
+    ),
   flag: z
     .array(z.enum(FLAGS))
     .min(1)
@@ -93,4 +102,11 @@ function hasParent(host: string, parents: ReadonlySet<string>): boolean {
 }
 
 /** Links that lead where nobody meant them to, in this process: nothing leaves it, and every finding has its span. */
-export const localLinks = { configSchema, secretKeys: [], locality: 'local', guide, create } as const
+export const localLinks = {
+  configSchema,
+  secretKeys: [],
+  listFiles: { allow_domains_files: 'allow_domains' },
+  locality: 'local',
+  guide,
+  create,
+} as const

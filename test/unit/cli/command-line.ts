@@ -29,6 +29,10 @@ export async function weir(
     readStdin: async mostBytes => Buffer.from(given.stdin ?? '').subarray(0, mostBytes),
     onStopSignal: () => () => {},
     onFault: () => () => {},
+    fork: () => {
+      throw new Error('no command here starts a process')
+    },
+    supervisor: undefined,
     exit: () => {
       throw new Error('no command here ends the process')
     },

@@ -1,46 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { createInterface } from 'node:readline'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { fileOf } from './command-line.ts'
+import { serveReal as serve } from './real-program.ts'
 
-const MAIN = new URL('../../../src/main.ts', import.meta.url).pathname
 const ANY_PORTS = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0']
-
-const running: ChildProcess[] = []
-afterEach(() => {
-  for (const child of running.splice(0)) child.kill('SIGKILL')
-})
-
-interface Line {
-  readonly msg: string
-  readonly [field: string]: unknown
-}
-
-/** The real program. `until` resolves with the first line of that message, and rejects when the program ends before. */
-function serve(args: readonly string[], env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [MAIN, 'serve', ...args], { env: { ...process.env, ...env } })
-  running.push(child)
-  const lines: Line[] = []
-  const output = createInterface({ input: child.stdout })
-  output.on('line', text => lines.push(JSON.parse(text)))
-  let stderr = ''
-  child.stderr.on('data', chunk => {
-    stderr += chunk
-  })
-  const closed = once(child, 'close').then(([code]) => Number(code))
-  const until = async (msg: string): Promise<Line> => {
-    for (;;) {
-      const found = lines.find(line => line.msg === msg)
-      if (found) return found
-      const ended = await Promise.race([once(output, 'line').then(() => false), closed.then(() => true)])
-      if (ended && !lines.some(line => line.msg === msg))
-        throw new Error(`it ended before "${msg}": ${stderr}`)
-    }
-  }
-  return { child, lines, until, closed, stderr: () => stderr }
-}
 
 describe('weir serve', () => {
   it('serves the embedded config until SIGTERM, then drains and exits 0', async () => {

@@ -1,21 +1,20 @@
 import { compile } from '../../../src/config/compile.ts'
-import { loadConfig } from '../../../src/config/load.ts'
-import type { SecretSources } from '../../../src/config/secrets.ts'
+import { type ConfigSources, loadConfig } from '../../../src/config/load.ts'
 import type { Snapshot } from '../../../src/config/snapshot.ts'
 import { type ConfigProblem, WeirError } from '../../../src/errors.ts'
 import { openVerdictCaches } from '../../../src/verdict-cache/verdict-caches.ts'
 import { guardrailDeps } from '../../support/guard-http.ts'
 
 /** No environment and no files, unless given. */
-export function sources(given: Partial<SecretSources> = {}): SecretSources {
+export function sources(given: Partial<ConfigSources> = {}): ConfigSources {
   const readFile = (): string => {
     throw Object.assign(new Error('no such file'), { code: 'ENOENT' })
   }
-  return { env: {}, readFile, ...given }
+  return { env: {}, readFile, readList: readFile, ...given }
 }
 
 /** A snapshot whose guardrails have no network. */
-export function snapshotOf(text: string, given?: Partial<SecretSources>): Snapshot {
+export function snapshotOf(text: string, given?: Partial<ConfigSources>): Snapshot {
   const caches = openVerdictCaches(() => {})
   return compile(loadConfig(text, sources(given)), {
     guardrails: guardrailDeps(() => () => Promise.reject(new Error('no network here'))),
@@ -36,7 +35,7 @@ export function errorOf(load: () => unknown): WeirError {
 }
 
 /** `path: message` of every problem. */
-export function problemsOf(text: string, given?: Partial<SecretSources>): string[] {
+export function problemsOf(text: string, given?: Partial<ConfigSources>): string[] {
   return errorOf(() => snapshotOf(text, given)).problems.map(show)
 }
 

@@ -16,7 +16,13 @@ describe('a config that holds', () => {
       'policies: [{ name: p, guardrails: [{ use: g }] }]\nguardrails: { g: { kind: local-pii } }',
     )
     expect({ server, unmatched, policy: policies[0] }).toEqual({
-      server: { listen: '0.0.0.0:9002', admin: '127.0.0.1:9090', workers: 1, log: { level: 'info' } },
+      server: {
+        listen: '0.0.0.0:9002',
+        admin: '127.0.0.1:9090',
+        socket_mode: '0660',
+        workers: 1,
+        log: { level: 'info' },
+      },
       unmatched: 'pass',
       policy: {
         name: 'p',
@@ -71,7 +77,7 @@ cache: { ttl_ms: 1000 }
 `)
     expect(server.tls?.client_ca).toBe('ca.pem')
     expect(policies[0]?.guardrails[1]?.mode).toEqual(['pre_call', 'post_call'])
-    expect(cache).toEqual({ ttl_ms: 1000, max_entries: 10_000 })
+    expect(cache).toEqual({ ttl_ms: 1000, max_entries: 10_000, allow_plaintext: false })
   })
 
   it.each([200, 400, 403, 418, 422, 499])('may deny with %i', status => {
@@ -289,11 +295,11 @@ describe('a config that does not hold', () => {
       'server: { listen: "unix://a" }\npolicies: []',
       'server.listen: must be host:port or unix:///absolute/path',
     ],
-    [
-      'TLS, not built',
-      'server: { tls: { cert: c, key: k } }\npolicies: []',
-      'server.tls: is not built yet: Weir would serve plain text',
-    ],
+    ...['660', '"0999"', '"rw"', '"00660"'].map((mode): [string, string, string] => [
+      `socket_mode ${mode}`,
+      `server: { socket_mode: ${mode} }\npolicies: []`,
+      'server.socket_mode: must be ',
+    ]),
     ...[199, 201, 302, 399, 408, 409, 425, 429, 500, 503].map((status): [string, string, string] => [
       `deny_code ${status}`,
       inPolicy(`deny_code: ${status}`),

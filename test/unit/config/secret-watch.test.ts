@@ -184,6 +184,25 @@ describe('watchSecrets over time', () => {
     expect(renew).toHaveBeenCalledTimes(1)
   })
 
+  it('is closed when the renewal under way is over, and not before', async () => {
+    vi.useFakeTimers()
+    const { promise, resolve } = Promise.withResolvers<'done'>()
+    const renew = vi.fn(() => promise)
+    watch = watchSecrets(VAULT, times, renew)
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(renew).toHaveBeenCalledTimes(1)
+    let state = 'open'
+    const closed = watch.close().then(() => {
+      state = 'closed'
+    })
+    await vi.advanceTimersByTimeAsync(100_000)
+    expect(state).toBe('open')
+    resolve('done')
+    await closed
+    await vi.advanceTimersByTimeAsync(100_000)
+    expect(renew).toHaveBeenCalledTimes(1)
+  })
+
   it('sets no timer where nothing can change', () => {
     vi.useFakeTimers()
     watch = watchSecrets({ files: new Map(), vault: 'unused' }, times, async () => 'done')

@@ -36,6 +36,7 @@ export function broken({ failureRatio = 0.5, scans = 4 } = {}) {
     failureRatio,
     scans,
     openMs: OPEN_MS,
+    clock: () => performance.now(),
     report: event => events.push(event),
   })
   const scan = (signal = new AbortController().signal) => watch(breaker.scan(SUBJECT, signal))

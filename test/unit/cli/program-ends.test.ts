@@ -1,0 +1,118 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type CacheListener, startCacheListener } from '../../support/cache-listener.ts'
+import { fileOf } from './command-line.ts'
+import { runReal, serveReal } from './real-program.ts'
+
+/** A connection that nobody closes keeps a process for ever: each of these would then run into its time. */
+
+const ANY_PORTS = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0']
+const KEY = '0123456789abcdef'
+
+let cache: CacheListener
+beforeEach(async () => {
+  cache = await startCacheListener()
+})
+afterEach(() => cache.close())
+
+function configWith(apiKey: string, key = KEY): string {
+  return fileOf(`
+cache: { url: "${cache.url}", key: "${key}" }
+guardrails: { w: { kind: webhook, dialect: generic, url: "https://guard.example/", api_key: "${apiKey}" } }
+policies: [{ name: p, guardrails: [{ use: w }] }]
+`)
+}
+
+describe('a config with a cache server and a guardrail that cannot be made', () => {
+  it.each([
+    ['serve', (file: string) => ['serve', '--config', file, ...ANY_PORTS]],
+    ['check', (file: string) => ['check', file]],
+    ['scan', (file: string) => ['scan', fileOf('{}'), '--config', file]],
+  ])('ends weir %s by itself, and nothing was connected to', async (_, args) => {
+    const program = runReal(args(configWith('a b')))
+    expect(await program.closed).toBe(2)
+    expect(program.stderr()).toContain('guardrails.w.api_key: holds a space')
+    expect(cache.came).toBe(0)
+  })
+})
+
+describe('a config with a cache server', () => {
+  it('ends weir check by itself', async () => {
+    const program = runReal(['check', configWith('k')])
+    expect(await program.closed).toBe(0)
+    expect(program.stdout()).toBe('ok\n')
+    await cache.untilOpen(0)
+  })
+
+  it('ends weir scan by itself, also where what it is to scan is not there', async () => {
+    const program = runReal(['scan', '/no/such/file', '--config', configWith('k')])
+    expect(await program.closed).toBe(2)
+    await cache.untilOpen(0)
+  })
+
+  it('ends weir serve by itself when its address is taken', async () => {
+    const blocker = createServer().listen(0, '127.0.0.1')
+    await once(blocker, 'listening')
+    const { port } = blocker.address() as AddressInfo
+    const file = configWith('k')
+    const program = serveReal(['--config', file, '--listen', `127.0.0.1:${port}`, '--admin', '127.0.0.1:0'])
+    expect(await program.closed).toBe(1)
+    blocker.close()
+  })
+})
+
+/** A Vault whose secret is another one each time. It answers the first request, and every other when it is let. */
+async function startSlowVault() {
+  const waiting: (() => void)[] = []
+  const asked = Promise.withResolvers<void>()
+  let reads = 0
+  const vault: Server = createServer((_request, response) => {
+    reads += 1
+    const data = { data: { k: `${KEY}${reads}` }, metadata: { version: reads } }
+    const answer = (): void => void response.end(JSON.stringify({ data }))
+    if (reads === 1) return answer()
+    waiting.push(answer)
+    asked.resolve()
+  }).listen(0, '127.0.0.1')
+  await once(vault, 'listening')
+  const { port } = vault.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}`,
+    /** Resolves when it was asked again. */
+    askedAgain: asked.promise,
+    answer: () => waiting.splice(0).map(answer => answer()),
+    async close() {
+      vault.closeAllConnections()
+      vault.close()
+      await once(vault, 'close')
+    },
+  }
+}
+
+it('a signal during a renewal of secrets: it is over before all is closed, and then the program ends', async () => {
+  const vault = await startSlowVault()
+  try {
+    const file = configWith('k', '$secret://vault/kv/team/k')
+    const times = { WEIR_SECRET_POLL_MS: '5', VAULT_REFRESH_MS: '5' }
+    const env = { ...times, VAULT_ADDR: vault.url, VAULT_TOKEN: 'hvs.token' }
+    const weir = serveReal(['--config', file, ...ANY_PORTS], env)
+    const { admin } = await weir.until('serving')
+    await vault.askedAgain
+    weir.child.kill('SIGTERM')
+    const page = () =>
+      fetch(`http://${admin}/readyz`).then(
+        response => response.status,
+        () => 'down',
+      )
+    await expect.poll(page).toBe('down')
+    vault.answer()
+    expect(await weir.closed).toBe(0)
+    const told = ['draining', 'secrets rotated', 'stopped']
+    expect(weir.lines.map(({ msg }) => msg).filter(msg => told.includes(msg))).toEqual(told)
+    await cache.untilOpen(0)
+  } finally {
+    await vault.close()
+  }
+})
