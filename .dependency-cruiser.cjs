@@ -54,10 +54,13 @@ module.exports = {
     door(
       'extproc',
       room('exchange'),
+      '^src/grpc/(rpc|server|tls)\\.ts$',
       GUARDRAIL_TYPES,
       '^src/guardrail/run-(scan|stage)\\.ts$',
       '^src/policy/(policy|decide)\\.ts$',
     ),
+    door('grpc'),
+    door('workers', '^src/config/address\\.ts$'),
     door(
       'config',
       '^src/guardrail/(registry|guardrail|kind-guide)\\.ts$',
@@ -69,7 +72,7 @@ module.exports = {
     door(
       'verdict-cache',
       '^src/guardrail/(guardrail|run-scan)\\.ts$',
-      '^src/service/single-flight\\.ts$',
+      '^src/service/(single-flight|egress)\\.ts$',
       FORMAT,
     ),
     door('coding', '^src/exchange/content-coding\\.ts$'),
@@ -81,9 +84,8 @@ module.exports = {
     ),
     strangers('llm'),
     strangers('guardrail'),
-    only('grpc-stays-in-extproc', 'design', { path: 'node_modules/(@grpc/|grpc-health-check)' }, [
-      room('extproc'),
-      '^src/server\\.ts$',
+    only('grpc-js-stays-in-its-engine', 'design', { path: 'node_modules/(@grpc/|grpc-health-check)' }, [
+      '^src/grpc/grpc-js-engine\\.ts$',
     ]),
     only(
       'undici-stays-in-http-client',

@@ -1,26 +1,30 @@
-import { randomUUID } from 'node:crypto'
 import { contentCodings } from './coding/codings.ts'
 import { parseListenAddress } from './config/address.ts'
+import type { SecretWatch } from './config/secret-watch.ts'
 import type { Snapshot } from './config/snapshot.ts'
 import { WeirError } from './errors.ts'
+import { randomIds } from './extproc/random-id.ts'
 import { createExtProcService } from './extproc/service.ts'
 import { ShadowScans } from './extproc/shadow-scans.ts'
+import { openListenerTls } from './listener-tls.ts'
 import { type AdminAddress, createAdminServer, type Readiness } from './telemetry/admin.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
 
 /** Live deliveries whose verdict is still awaited after their call ended; more than these are not scanned. */
 const MAX_SHADOW_SCANS = 1000
+const DEFAULT_TLS_POLL_MS = 5000
 
 export interface WeirServer {
   /**
-   * Binds both listeners and resolves with their addresses, `host:port` or `unix:///path`.
+   * Binds both listeners and resolves with their addresses, `host:port` or `unix:///path`; a worker has no `admin`.
    *
    * @throws WeirError `address-in-use` when either cannot be bound, `unsupported-runtime` on a Node that is too old
    */
-  start(): Promise<{ readonly listen: string; readonly admin: string }>
+  start(): Promise<{ readonly listen: string; readonly admin: string | undefined }>
   /**
-   * Exchanges that begin from now on get this snapshot; those under way keep theirs. Its listeners and the sizes of its
-   * bodies are those of the one that the server was made with: they are set at the start.
+   * Exchanges that begin from now on get this snapshot; those under way keep theirs, which is closed when the longest
+   * life that its policies give an exchange is over. Its listeners and the sizes of its bodies are those of the one that
+   * the server was made with: they are set at the start.
    */
   use(snapshot: Snapshot): void
   /**
@@ -30,9 +34,24 @@ export interface WeirServer {
   drain(deadlineMs: number): Promise<void>
 }
 
-/** Joins a snapshot, the gRPC room and the admin listener. */
-export function createServer(snapshot: Snapshot, deps: { readonly telemetry: Telemetry }): WeirServer {
-  const { telemetry } = deps
+export interface ServerDeps {
+  readonly telemetry: Telemetry
+  /** A worker listens at an address of its own, and its supervisor has the admin listener. */
+  readonly worker?: { readonly listen: string } | undefined
+  /** Milliseconds between two looks at the files of `server.tls`. */
+  readonly tlsPollMs?: number | undefined
+}
+
+/**
+ * Joins a snapshot, the gRPC room and the admin listener.
+ *
+ * @throws WeirError `bad-config` when the files of `server.tls` cannot be used
+ */
+export function createServer(snapshot: Snapshot, deps: ServerDeps): WeirServer {
+  const { telemetry, worker, tlsPollMs = DEFAULT_TLS_POLL_MS } = deps
+  const { tls: tlsConfig, socket_mode: socketMode } = snapshot.server
+  const tls = tlsConfig && openListenerTls(tlsConfig, telemetry.log)
+  let watch: SecretWatch | undefined
   let inUse = snapshot
   let state: 'starting' | 'serving' | 'draining' = 'starting'
   const service = createExtProcService(
@@ -43,9 +62,15 @@ export function createServer(snapshot: Snapshot, deps: { readonly telemetry: Tel
       shadows: new ShadowScans(MAX_SHADOW_SCANS),
       clock: () => performance.now(),
       unixSeconds: () => Math.floor(Date.now() / 1000),
-      newId: () => randomUUID().replaceAll('-', ''),
+      newId: randomIds(),
     },
-    { maxBodyBytes: largestBody(snapshot), nodeVersion: process.versions.node },
+    {
+      maxBodyBytes: largestBody(snapshot),
+      nodeVersion: process.versions.node,
+      socketMode: Number.parseInt(socketMode, 8),
+      tls: tls?.identity,
+      onTlsRefused: tls?.refused,
+    },
   )
   const admin = createAdminServer({
     readiness: (): Readiness => (state === 'serving' ? { ready: true } : { ready: false, why: state }),
@@ -55,9 +80,10 @@ export function createServer(snapshot: Snapshot, deps: { readonly telemetry: Tel
   })
   return {
     async start() {
-      const adminBound = await admin.listen(adminAddress(snapshot.server.admin))
+      const adminBound = worker ? undefined : await admin.listen(adminAddress(snapshot.server.admin))
       try {
-        const listen = await service.listen(snapshot.server.listen)
+        const listen = await service.listen(worker?.listen ?? snapshot.server.listen)
+        watch = tls?.watch(tlsPollMs, service.renewTls)
         state = 'serving'
         return { listen, admin: adminBound }
       } catch (error) {
@@ -66,15 +92,26 @@ export function createServer(snapshot: Snapshot, deps: { readonly telemetry: Tel
       }
     },
     use(next) {
+      const replaced = inUse
       inUse = next
       telemetry.metrics.snapshot(next.version)
+      setTimeout(() => closeReplaced(replaced, telemetry), longestExchangeMs(replaced)).unref()
     },
     async drain(deadlineMs) {
       state = 'draining'
-      await service.drain(deadlineMs)
+      await Promise.all([watch?.close(), service.drain(deadlineMs)])
       await admin.close()
     },
   }
+}
+
+/** Nobody counts its exchanges. One that is left all the same is judged on, only without the cache. */
+function closeReplaced(snapshot: Snapshot, { log }: Telemetry): void {
+  snapshot.close().catch((error: unknown) => log.error('closing a replaced snapshot failed', { err: error }))
+}
+
+function longestExchangeMs(snapshot: Snapshot): number {
+  return Math.max(0, ...snapshot.policySet.policies.map(({ stream }) => stream.maxDurationMs))
 }
 
 function largestBody(snapshot: Snapshot): number {

@@ -1,104 +1,113 @@
-import { status as GrpcStatus, type ServerDuplexStream } from '@grpc/grpc-js'
 import { assertNever } from '../errors.ts'
 import type { Effect, ExchangeEvent, Reply } from '../exchange/events.ts'
 import { Exchange } from '../exchange/exchange.ts'
+import { type FailureStatus, GRPC_STATUS, type Rpc, type RpcListener } from '../grpc/rpc.ts'
 import type { Outcome } from '../guardrail/guardrail.ts'
 import { runLocalScan } from '../guardrail/run-scan.ts'
 import { runStage } from '../guardrail/run-stage.ts'
 import { isFinal } from '../policy/decide.ts'
 import { Alarms } from './alarms.ts'
 import type { CallDeps, CallEnd } from './call-deps.ts'
-import { decodeProcessingRequest, type ProcessingRequest } from './decode.ts'
+import { decodeProcessingRequest } from './decode.ts'
 import { encodeReply } from './encode.ts'
+import { exchangeInit } from './exchange-init.ts'
+import { Stages } from './stages.ts'
 
-type GrpcCall = ServerDuplexStream<Buffer, Buffer>
 type ScanEffect = Extract<Effect, { kind: 'scan' }>
-
-/** Remote scans that are judged together, while some of them still run. */
-interface Stage {
-  readonly stop: AbortController
-  running: number
-}
 
 /**
  * One gRPC call: feeds the exchange and performs its effects, in order. Whatever breaks here ends the call with a
  * status that is not OK, since Envoy lets everything pass after an OK end.
  */
-export class Call {
-  readonly #grpc: GrpcCall
+export class Call implements RpcListener {
+  readonly #grpc: Rpc
   readonly #deps: CallDeps
   readonly #onEnd: () => void
   readonly #id: string
   readonly #startedAt: number
-  /** Those that end with the call, by number. */
-  readonly #stages = new Map<number, Stage>()
-  readonly #alarms: Alarms
+  /** These two are made when they are first needed. */
+  #stages: Stages | undefined
+  #setAlarms: Alarms | undefined
   #exchange: Exchange | undefined
-  /** Events not yet taken; the first is being worked on. */
+  /** Events that came while one is being worked on. */
   readonly #inbox: ExchangeEvent[] = []
+  #isStepping = false
+  /** They outlive the call. */
+  #runningShadows = 0
   #ended = false
   #heldBytes = 0
   /** Reading stops for either: what is held has reached its cap, or Envoy does not take our writes. */
   #heldAtCap = false
   #writeBlocked = false
 
-  constructor(grpc: GrpcCall, deps: CallDeps, onEnd: () => void) {
+  constructor(grpc: Rpc, deps: CallDeps, onEnd: () => void) {
     this.#grpc = grpc
     this.#deps = deps
     this.#onEnd = onEnd
     this.#id = deps.newId()
     this.#startedAt = deps.clock()
-    this.#alarms = new Alarms(deps.clock, {
-      heartbeatDue: () => this.#guarded(() => this.#step({ kind: 'heartbeat-due' })),
-      windowDue: () => this.#guarded(() => this.#step({ kind: 'window-due' })),
-      deadline: () => this.#guarded(() => this.#step({ kind: 'deadline' })),
-    })
     deps.telemetry.exchangeOpened()
-    grpc.on('data', (message: Buffer) => this.#guarded(() => this.#receive(message)))
-    grpc.on('end', () => this.#closedByEnvoy())
-    grpc.on('cancelled', () => this.#closedByEnvoy())
-    grpc.on('error', () => this.#closedByEnvoy())
-    grpc.on('drain', () => this.#guarded(() => this.#drained()))
+  }
+
+  onMessage(message: Buffer): void {
+    // Not by #guarded: this runs for every chunk.
+    try {
+      this.#receive(message)
+    } catch (error) {
+      this.#broke(error)
+    }
+  }
+
+  onHalfClose(): void {
+    this.#closedByEnvoy()
+  }
+
+  onCancel(): void {
+    this.#closedByEnvoy()
+  }
+
+  onDrain(): void {
+    this.#guarded(() => this.#drained())
   }
 
   /** The drain deadline has passed: ends what is left, never OK. */
   abandon(): void {
     this.#guarded(() => this.#step({ kind: 'closed' }))
-    this.#fail(GrpcStatus.UNAVAILABLE, 'shutting down', 'drained')
+    this.#fail(GRPC_STATUS.unavailable, 'shutting down', 'drained')
   }
 
   #receive(message: Buffer): void {
     if (this.#ended) return
     const request = decodeProcessingRequest(message)
-    this.#exchange ??= this.#openExchange(request)
+    this.#exchange ??= new Exchange(exchangeInit(this.#id, request, this.#grpc, this.#deps))
     if (request.event) this.#step(request.event)
-  }
-
-  #openExchange({ protocol, observabilityMode }: ProcessingRequest): Exchange {
-    const policyName = this.#grpc.metadata.get('x-weir-policy')[0]
-    return new Exchange({
-      stamp: { id: this.#id, startedAtSec: this.#deps.unixSeconds() },
-      policies: this.#deps.policies(),
-      codings: this.#deps.codings,
-      policyName: policyName === undefined ? undefined : String(policyName),
-      // Envoy before 1.33 does not say. One answer per message is what all of its modes take.
-      requestMode: protocol?.requestBodyMode ?? 'streamed',
-      responseMode: protocol?.responseBodyMode ?? 'streamed',
-      sendsBodyBeforeHeaderReply: protocol?.sendsBodyBeforeHeaderReply ?? false,
-      observed: observabilityMode,
-    })
   }
 
   /** Effects of one event are all performed before the next event: a local scan ends while they are. */
   #step(event: ExchangeEvent): void {
-    if (this.#exchange === undefined) return
-    this.#inbox.push(event)
-    if (this.#inbox.length > 1) return
-    for (let next = this.#inbox[0]; next !== undefined; next = this.#inbox[0]) {
-      for (const effect of this.#exchange.step(next)) this.#perform(effect)
-      this.#inbox.shift()
+    const exchange = this.#exchange
+    if (exchange === undefined) return
+    if (this.#isStepping) {
+      this.#inbox.push(event)
+      return
     }
-    this.#reportHeld(this.#ended ? 0 : this.#exchange.heldBytes)
+    this.#isStepping = true
+    for (let next: ExchangeEvent | undefined = event; next !== undefined; next = this.#inbox.shift()) {
+      for (const effect of exchange.step(next)) this.#perform(effect)
+    }
+    this.#isStepping = false
+    this.#reportHeld(this.#ended ? 0 : exchange.heldBytes)
+    if (this.#ended) this.#dropExchange()
+  }
+
+  /**
+   * node:http2 and V8 keep a stream, and with it its call, long after its end. What was read of an exchange goes as soon
+   * as no shadow scan has a word to say to it.
+   */
+  #dropExchange(): void {
+    if (this.#isStepping || this.#runningShadows > 0) return
+    this.#exchange = undefined
+    this.#setAlarms = undefined
   }
 
   #reportHeld(bytes: number): void {
@@ -125,16 +134,16 @@ export class Call {
         this.#deps.telemetry.unenforced(effect.policy)
         return
       case 'start-heartbeats':
-        this.#alarms.startHeartbeats(effect.everyMs)
+        this.#alarms().startHeartbeats(effect.everyMs)
         return
       case 'stop-heartbeats':
-        this.#alarms.stopHeartbeats()
+        this.#setAlarms?.stopHeartbeats()
         return
       case 'start-deadline':
-        this.#alarms.startDeadline(effect.afterMs)
+        this.#alarms().startDeadline(effect.afterMs)
         return
       case 'start-window':
-        this.#alarms.startWindow(effect.afterMs)
+        this.#alarms().startWindow(effect.afterMs)
         return
       case 'pause':
       case 'resume':
@@ -149,13 +158,22 @@ export class Call {
     }
   }
 
+  #alarms(): Alarms {
+    this.#setAlarms ??= new Alarms(this.#deps.clock, {
+      heartbeatDue: () => this.#guarded(() => this.#step({ kind: 'heartbeat-due' })),
+      windowDue: () => this.#guarded(() => this.#step({ kind: 'window-due' })),
+      deadline: () => this.#guarded(() => this.#step({ kind: 'deadline' })),
+    })
+    return this.#setAlarms
+  }
+
   #send(reply: Reply): void {
     if (this.#ended) return
-    if (!this.#grpc.write(encodeReply(reply))) {
+    if (this.#grpc.write(encodeReply(reply)) === 'full') {
       this.#writeBlocked = true
       this.#regulate()
     }
-    this.#alarms.sent(reply)
+    this.#setAlarms?.sent(reply)
   }
 
   #drained(): void {
@@ -170,54 +188,42 @@ export class Call {
 
   /** A stage is all local or all remote. Local ones answer at once, remote ones whenever they are done. */
   #scan(effect: ScanEffect): void {
-    const { scan, rules, subject, lifetime } = effect
+    const { rules, subject, lifetime } = effect
     const { clock, telemetry } = this.#deps
     const onFault = (error: unknown): void => telemetry.fault(error, this.#id)
+    const local = rules.flatMap(({ guardrail }) => (guardrail.locality === 'local' ? [guardrail] : []))
     const settle = (outcomes: readonly Outcome[]): void =>
-      this.#guarded(() =>
-        this.#step({
-          kind: 'scan-end',
-          scan,
-          outcomes: outcomes.map((outcome, index) => ({ rule: rules[index]!, outcome })),
-        }),
-      )
-    const guardrails = rules.map(rule => rule.guardrail)
-    const local = guardrails.filter(guardrail => guardrail.locality === 'local')
-    if (local.length === guardrails.length) {
+      this.#guarded(() => this.#scanned(effect, outcomes))
+    if (local.length === rules.length) {
       settle(local.map(guardrail => runLocalScan(guardrail, subject, clock, onFault)))
       return
     }
+    const guardrails = rules.map(rule => rule.guardrail)
     const task = { guardrails, subject, clock, onFault }
     if (lifetime === 'call') {
-      const { stop } = this.#enterStage(effect.stage)
+      this.#stages ??= new Stages()
+      const stop = this.#stages.enter(effect.stage)
+      if (this.#ended) stop.abort()
       runStage({ ...task, stop, isFinal: (index, outcome) => isFinal({ rule: rules[index]!, outcome }) })
         .then(settle)
         .catch((error: unknown) => this.#broke(error))
-        .finally(() => this.#leaveStage(effect.stage))
+        .finally(() => this.#stages?.leave(effect.stage))
       return
     }
     // Nobody waits for it, so nothing is gained by cutting it short.
-    const run = (): Promise<void> =>
-      runStage({ ...task, stop: new AbortController(), isFinal: () => false })
-        .then(settle)
-        .catch(onFault)
-    if (!this.#deps.shadows.run(run))
+    const run = async (): Promise<void> => {
+      this.#runningShadows += 1
+      const outcomes = await runStage({ ...task, stop: new AbortController(), isFinal: () => false })
+      this.#runningShadows -= 1
+      settle(outcomes)
+    }
+    if (!this.#deps.shadows.run(() => run().catch(onFault)))
       settle(rules.map(() => ({ kind: 'failure', reason: 'over-limit', ms: 0 })))
   }
 
-  #enterStage(number: number): Stage {
-    const stage = this.#stages.get(number) ?? { stop: new AbortController(), running: 0 }
-    stage.running += 1
-    this.#stages.set(number, stage)
-    if (this.#ended) stage.stop.abort()
-    return stage
-  }
-
-  #leaveStage(number: number): void {
-    const stage = this.#stages.get(number)
-    if (stage === undefined) return
-    stage.running -= 1
-    if (stage.running === 0) this.#stages.delete(number)
+  #scanned({ scan, rules }: ScanEffect, outcomes: readonly Outcome[]): void {
+    const known = outcomes.map((outcome, index) => ({ rule: rules[index]!, outcome }))
+    this.#step({ kind: 'scan-end', scan, outcomes: known })
   }
 
   #end({ status, why }: Extract<Effect, { kind: 'end' }>): void {
@@ -227,11 +233,11 @@ export class Call {
         this.#grpc.end()
         return
       case 'unavailable':
-        this.#fail(GrpcStatus.UNAVAILABLE, why, 'failed')
+        this.#fail(GRPC_STATUS.unavailable, why, 'failed')
         return
       case 'failed-precondition':
         this.#deps.telemetry.refused(why)
-        this.#fail(GrpcStatus.FAILED_PRECONDITION, why, 'refused')
+        this.#fail(GRPC_STATUS.failedPrecondition, why, 'refused')
         return
       default:
         assertNever(status)
@@ -259,13 +265,14 @@ export class Call {
   #broke(error: unknown): void {
     this.#deps.telemetry.fault(error, this.#id)
     this.#account()
-    this.#fail(GrpcStatus.INTERNAL, 'internal error', 'failed')
+    this.#fail(GRPC_STATUS.internal, 'internal error', 'failed')
   }
 
   /** What was held is accounted for, as far as a broken exchange still can. */
   #account(): void {
     if (this.#ended || this.#exchange === undefined) return
     this.#inbox.length = 0
+    this.#isStepping = false
     try {
       this.#step({ kind: 'closed' })
     } catch {
@@ -273,19 +280,20 @@ export class Call {
     }
   }
 
-  #fail(code: GrpcStatus, details: string, how: CallEnd): void {
+  #fail(code: FailureStatus, details: string, how: CallEnd): void {
     if (this.#ended) return
     this.#close(how)
-    this.#grpc.emit('error', { code, details })
+    this.#grpc.fail(code, details)
   }
 
   #close(how: CallEnd): void {
     if (this.#ended) return
     this.#ended = true
-    this.#alarms.stop()
-    for (const { stop } of this.#stages.values()) stop.abort()
+    this.#setAlarms?.stop()
+    this.#stages?.abort()
     this.#reportHeld(0)
     this.#deps.telemetry.exchangeEnded(how)
     this.#onEnd()
+    this.#dropExchange()
   }
 }

@@ -1,31 +1,11 @@
-import { stat, unlink } from 'node:fs/promises'
-import { connect } from 'node:net'
-import {
-  logVerbosity,
-  type Server,
-  ServerCredentials,
-  type ServiceDefinition,
-  setLogVerbosity,
-  type UntypedHandleCall,
-} from '@grpc/grpc-js'
-import { HealthImplementation } from 'grpc-health-check'
-import { WeirError } from '../errors.ts'
+import type { CreateEngine, Rpc } from '../grpc/rpc.ts'
+import { createGrpcServer } from '../grpc/server.ts'
+import type { TlsIdentity } from '../grpc/tls.ts'
 import { Call } from './call.ts'
 import type { CallDeps } from './call-deps.ts'
-import { createTunedServer } from './transport.ts'
+import { OpenCalls } from './open-calls.ts'
 
-/** Messages are taken and given as bytes: the codec is ours (decode.ts, encode.ts). */
-const SERVICE: ServiceDefinition = {
-  Process: {
-    path: '/envoy.service.ext_proc.v3.ExternalProcessor/Process',
-    requestStream: true,
-    responseStream: true,
-    requestSerialize: (message: Buffer) => message,
-    requestDeserialize: (message: Buffer) => message,
-    responseSerialize: (message: Buffer) => message,
-    responseDeserialize: (message: Buffer) => message,
-  },
-}
+const PROCESS = '/envoy.service.ext_proc.v3.ExternalProcessor/Process'
 
 export interface ExtProcService {
   /**
@@ -37,6 +17,12 @@ export interface ExtProcService {
   /** Calls that are open now. */
   readonly openCalls: number
   /**
+   * Shows another TLS identity to those that connect from now on.
+   *
+   * @throws Error of OpenSSL, and then the old one stays
+   */
+  renewTls(identity: TlsIdentity): void
+  /**
    * Takes no new calls and lets the running ones finish; after `deadlineMs` ends what is left as UNAVAILABLE.
    * Resolves when all calls are over and no shadow scan runs any more.
    */
@@ -47,84 +33,50 @@ export interface ServiceOptions {
   /** The largest body a policy allows: BUFFERED sends it as one message. */
   readonly maxBodyBytes: number
   readonly nodeVersion: string
+  /** Rights of a Unix socket, as in `chmod`. */
+  readonly socketMode?: number | undefined
+  /** Plain text without. */
+  readonly tls?: TlsIdentity | undefined
+  /** Hears why a peer was not let in by TLS. */
+  readonly onTlsRefused?: ((why: string) => void) | undefined
+  /** Left out: the fastest. */
+  readonly createEngine?: CreateEngine | undefined
 }
 
 /** Room around a body for the rest of its message. */
 const MESSAGE_OVERHEAD_BYTES = 1024 * 1024
+/** A Unix socket is its owner's and its group's. */
+const DEFAULT_SOCKET_MODE = 0o660
 
 export function createExtProcService(deps: CallDeps, options: ServiceOptions): ExtProcService {
-  // What grpc-js would print on stderr reaches the log as errors of ours, one line each.
-  setLogVerbosity(logVerbosity.NONE)
-  const server = createTunedServer(
-    {
-      'grpc.max_receive_message_length': options.maxBodyBytes + MESSAGE_OVERHEAD_BYTES,
-      'grpc.max_send_message_length': -1,
-      'grpc.enable_channelz': 0,
-    },
-    options.nodeVersion,
-  )
-  const calls = new Set<Call>()
-  const process = (grpc: ConstructorParameters<typeof Call>[0]): void => {
-    const call = new Call(grpc, deps, () => calls.delete(call))
-    calls.add(call)
+  const calls = new OpenCalls()
+  const process = (rpc: Rpc): Call => {
+    const call = new Call(rpc, deps, () => leave())
+    const leave = calls.add(call)
+    return call
   }
-  server.addService(SERVICE, { Process: process as UntypedHandleCall })
-  const health = new HealthImplementation({ '': 'SERVING' })
-  health.addToServer(server)
-
+  const server = createGrpcServer([[PROCESS, process]], {
+    maxMessageBytes: options.maxBodyBytes + MESSAGE_OVERHEAD_BYTES,
+    nodeVersion: options.nodeVersion,
+    socketMode: options.socketMode ?? DEFAULT_SOCKET_MODE,
+    tls: options.tls,
+    onTlsRefused: options.onTlsRefused,
+    createEngine: options.createEngine,
+  })
   return {
-    listen: address => bind(server, address),
+    listen: server.listen,
+    renewTls: server.renewTls,
     get openCalls() {
       return calls.size
     },
     async drain(deadlineMs) {
-      health.setStatus('', 'NOT_SERVING')
-      const shutdown = new Promise<void>(resolve => server.tryShutdown(() => resolve()))
       const deadline = setTimeout(() => {
-        for (const call of calls) call.abandon()
-        // What a peer does not close by itself now is closed under it.
-        setImmediate(() => server.forceShutdown())
+        for (const call of calls.all()) call.abandon()
+        server.forceClose()
       }, deadlineMs)
-      await shutdown
+      await server.shutdown()
       clearTimeout(deadline)
       await deps.shadows.idle()
     },
   }
-}
-
-async function bind(server: Server, address: string): Promise<string> {
-  const path = address.startsWith('unix://') ? address.slice('unix://'.length) : undefined
-  if (path !== undefined) await removeStaleSocket(path)
-  const target = path === undefined ? address : `unix:${path}`
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(target, ServerCredentials.createInsecure(), (error, bound) => {
-      if (error === null) resolve(bound)
-      else reject(listenError(address, error))
-    })
-  })
-  return path === undefined ? address.replace(/:\d+$/, `:${port}`) : address
-}
-
-function listenError(address: string, cause: Error): WeirError {
-  const code = /E[A-Z]{4,}/.exec(cause.message)?.[0] ?? 'unknown error'
-  const why = code === 'EADDRINUSE' ? 'it is in use' : code
-  const message = `cannot listen on ${address}: ${why}; choose another address by server.listen or --listen`
-  return new WeirError('address-in-use', message, { cause })
-}
-
-/** A process that was killed leaves its socket behind, and nobody can bind there again. One that answers stays. */
-async function removeStaleSocket(path: string): Promise<void> {
-  const isSocket = await stat(path).then(
-    file => file.isSocket(),
-    () => false,
-  )
-  if (!isSocket) return
-  const isAlive = await new Promise<boolean>(resolve => {
-    const probe = connect(path, () => {
-      probe.destroy()
-      resolve(true)
-    })
-    probe.on('error', () => resolve(false))
-  })
-  if (!isAlive) await unlink(path)
 }

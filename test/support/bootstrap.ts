@@ -11,12 +11,12 @@ const address = z.union([
 ])
 export type Address = z.infer<typeof address>
 
+const lbEndpoint = z.looseObject({ endpoint: z.looseObject({ address }) })
+
 const cluster = z.looseObject({
   name: z.string(),
   load_assignment: z.looseObject({
-    endpoints: z.tuple([
-      z.looseObject({ lb_endpoints: z.tuple([z.looseObject({ endpoint: z.looseObject({ address }) })]) }),
-    ]),
+    endpoints: z.tuple([z.looseObject({ lb_endpoints: z.tuple([lbEndpoint], lbEndpoint) })]),
   }),
 })
 

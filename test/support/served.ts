@@ -17,6 +17,10 @@ export interface LogLine {
 export interface Served {
   /** `host:port` for Envoy. */
   readonly address: string
+  /** Sends it a signal of the test's choice. */
+  signal(name: NodeJS.Signals): void
+  /** Its exit code, waited for; null when a signal ended it. */
+  readonly ended: Promise<number | null>
   readonly lines: readonly LogLine[]
   /** The line of that message, the `nth` of them (from 1 on), waited for; rejects when the process ends before. */
   logged(message: string, nth?: number): Promise<LogLine>
@@ -29,11 +33,15 @@ export interface Served {
 }
 
 /** Serves a config, on ports of the kernel's choice, with these variables and no others of the test's own. */
-export async function serveConfig(config: string, env: Record<string, string> = {}): Promise<Served> {
+export async function serveConfig(
+  config: string,
+  env: Record<string, string> = {},
+  listen = '127.0.0.1:0',
+): Promise<Served> {
   const folder = await mkdtemp(join(tmpdir(), 'weir-served-'))
   const file = join(folder, 'weir.yaml')
   await writeFile(file, config)
-  const args = [MAIN, 'serve', '--config', file, '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0']
+  const args = [MAIN, 'serve', '--config', file, '--listen', listen, '--admin', '127.0.0.1:0']
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env.PATH, ...env },
@@ -55,10 +63,11 @@ export async function serveConfig(config: string, env: Record<string, string> = 
     lookAgain()
   })
   let state: 'running' | 'ended' = 'running'
-  const ended = once(child, 'close').then(() => {
+  const ended = once(child, 'close').then(([code]: (number | null)[]) => {
     state = 'ended'
     process.off('exit', kill)
     lookAgain()
+    return code ?? null
   })
   const logged = (message: string, nth = 1): Promise<LogLine> =>
     new Promise((resolve, reject) => {
@@ -77,9 +86,11 @@ export async function serveConfig(config: string, env: Record<string, string> = 
     await ended
     await rm(folder, { recursive: true, force: true })
   }
-  const { listen, admin } = await logged('serving')
+  const { listen: address, admin } = await logged('serving')
   return {
-    address: String(listen),
+    address: String(address),
+    signal: name => void child.kill(name),
+    ended,
     lines,
     logged,
     page: async path => (await fetch(`http://${admin}${path}`)).text(),

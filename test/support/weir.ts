@@ -6,6 +6,7 @@ import type { CallEnd, CallTelemetry } from '../../src/extproc/call-deps.ts'
 import { createExtProcService, type ExtProcService } from '../../src/extproc/service.ts'
 import { ShadowScans } from '../../src/extproc/shadow-scans.ts'
 import type { PolicySet } from '../../src/policy/policy.ts'
+import { engineOfTests } from './engine.ts'
 
 /** Remembers what the processor told, and lets a test wait for it. */
 export class RecordingTelemetry implements CallTelemetry {
@@ -109,7 +110,11 @@ export async function startWeir(policies: PolicySet): Promise<RunningWeir> {
       unixSeconds: () => Math.floor(Date.now() / 1000),
       newId: () => randomUUID().replaceAll('-', ''),
     },
-    { maxBodyBytes: 64 * 1024 * 1024, nodeVersion: process.versions.node },
+    {
+      maxBodyBytes: 64 * 1024 * 1024,
+      nodeVersion: process.versions.node,
+      createEngine: engineOfTests(),
+    },
   )
   const address = await service.listen('127.0.0.1:0')
   return Object.assign(running, {

@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { connect } from 'node:http2'
 import { describe, expect, test } from 'vitest'
-import { createTunedServer, requireResetSettings } from '../../../src/extproc/transport.ts'
+import { requireResetSettings } from '../../../src/grpc/http2-settings.ts'
+import { ENGINES } from '../../support/engine.ts'
 import { policySet } from '../../support/policies.ts'
 import { startWeir } from '../../support/weir.ts'
 
@@ -10,9 +11,11 @@ describe('a Node that ignores the reset settings', () => {
     expect(() => requireResetSettings(version)).toThrow(
       expect.objectContaining({ code: 'unsupported-runtime' }),
     )
-    expect(() => createTunedServer({}, version)).toThrow(
-      expect.objectContaining({ code: 'unsupported-runtime' }),
-    )
+    for (const createEngine of Object.values(ENGINES)) {
+      expect(() => createEngine(new Map(), { maxMessageBytes: 1, nodeVersion: version })).toThrow(
+        expect.objectContaining({ code: 'unsupported-runtime' }),
+      )
+    }
   })
 
   test.each(['24.21.0', '24.30.1', '26.10.0', '27.0.0'])('%s is one that obeys', version => {

@@ -1,0 +1,86 @@
+import type { TlsConfig } from './config/schema.ts'
+import { type SecretWatch, seeFiles, watchSecrets } from './config/secret-watch.ts'
+import { readServerTls } from './config/server-tls.ts'
+import { WeirError } from './errors.ts'
+import type { TlsIdentity } from './grpc/tls.ts'
+import type { LogFields } from './telemetry/log.ts'
+import type { Telemetry } from './telemetry/telemetry.ts'
+
+type Log = Telemetry['log']
+
+/** The TLS of the gRPC listener, as its files have it. */
+export interface ListenerTls {
+  /** As they had it at the start. */
+  readonly identity: TlsIdentity
+  /** Hands over the identity of today whenever the files change. Where they cannot be used the one in use stays. */
+  watch(pollMs: number, renew: (identity: TlsIdentity) => void): SecretWatch
+  /** A peer was not let in: says why in the log, the same reason at most once a minute. */
+  refused(why: string): void
+}
+
+const SAME_REFUSAL_MS = 60_000
+
+/**
+ * Reads the files of `server.tls`.
+ *
+ * @throws WeirError `bad-config` with every problem
+ */
+export function openListenerTls(config: TlsConfig, log: Log): ListenerTls {
+  // Before they are read: what changes in between then shows at the next look.
+  const files = seeFiles(tlsFiles(config))
+  const { identity, warnings } = readServerTls(config, new Date())
+  for (const warning of warnings) log.warn('config warning', { warning })
+  const refusals = new Map<string, number>()
+  return {
+    identity,
+    watch: (pollMs, renew) =>
+      watchSecrets(
+        { files, vault: 'unused' },
+        { pollMs, vaultRefreshMs: pollMs },
+        renewal(config, renew, log),
+      ),
+    refused(why) {
+      const now = performance.now()
+      if (now - (refusals.get(why) ?? -SAME_REFUSAL_MS) < SAME_REFUSAL_MS) return
+      refusals.set(why, now)
+      log.warn('TLS peer refused', { why })
+    },
+  }
+}
+
+/** The files that an identity is read from. */
+function tlsFiles({ cert, key, client_ca }: TlsConfig): readonly string[] {
+  return [cert, key, ...(client_ca === undefined ? [] : [client_ca])]
+}
+
+/** Reads the files anew and hands over what they hold; never rejects. The same failure is told once. */
+export function renewal(
+  config: TlsConfig,
+  renew: (identity: TlsIdentity) => void,
+  log: Log,
+): () => Promise<'done' | 'failed'> {
+  let said = ''
+  return async () => {
+    try {
+      const { identity, warnings } = readServerTls(config, new Date())
+      renew(identity)
+      log.info('TLS certificate renewed', { cert: config.cert })
+      for (const warning of warnings) log.warn('config warning', { warning })
+      said = ''
+      return 'done'
+    } catch (error) {
+      const fields = fieldsOf(error)
+      const saying = JSON.stringify(fields)
+      if (saying !== said) log.error('TLS certificate not renewed', fields)
+      said = saying
+      return 'failed'
+    }
+  }
+}
+
+function fieldsOf(error: unknown): LogFields {
+  if (error instanceof WeirError)
+    return { problems: error.problems.map(({ path, message }) => `${path}: ${message}`) }
+  // OpenSSL's words tell what it dislikes, never what stands in a key.
+  return { problems: [error instanceof Error ? error.message : 'unknown error'] }
+}
