@@ -14,5 +14,7 @@ export function concatBytes(pieces: readonly Uint8Array[]): Uint8Array {
 }
 
 export function byteLength(pieces: readonly Uint8Array[]): number {
-  return pieces.reduce((sum, piece) => sum + piece.byteLength, 0)
+  let sum = 0
+  for (const piece of pieces) sum += piece.byteLength
+  return sum
 }

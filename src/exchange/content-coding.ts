@@ -41,7 +41,8 @@ export function decodeBody(
 
 /** The header's value as codings to be undone; undefined when there is none. */
 export function contentEncodingOf(value: string | undefined): string | undefined {
-  const named = (value ?? '')
+  if (value === undefined) return undefined
+  const named = value
     .toLowerCase()
     .split(',')
     .map(name => name.trim())

@@ -20,7 +20,7 @@ export class BodyDelivery implements Delivery {
   readonly #guarded: GuardedResponse
   readonly #gate: BodyGate
   /** The whole body without its content coding, once it was read. */
-  #decoded: Uint8Array = new Uint8Array(0)
+  #decoded: Uint8Array | undefined
   /** Length that the upstream announced: the body is complete there, whether or not trailers follow. */
   readonly #expectedBytes: number | undefined
   #state: 'holding' | 'settled' | 'passing' = 'holding'
@@ -174,15 +174,18 @@ export class BodyDelivery implements Delivery {
   /** The body as the client is to see it: redacted, and with what was redacted from the request put back. */
   #goOn(judged: Judged, { segments }: Completion): void {
     const { format, restorer } = this.#guarded
-    const edits = segments.flatMap(({ path, text, syntax }, index) => {
-      const restored = restorer?.find(text, 0, syntax) ?? []
-      const changes = overlay(judged.replacements.get(index) ?? [], restored)
-      return changes.length === 0 ? [] : [{ path, text: redactPiece(text, 0, changes) }]
-    })
+    const isChanged = judged.replacements.size > 0 || restorer !== undefined
+    const edits = isChanged
+      ? segments.flatMap(({ path, text, syntax }, index) => {
+          const restored = restorer?.find(text, 0, syntax) ?? []
+          const changes = overlay(judged.replacements.get(index) ?? [], restored)
+          return changes.length === 0 ? [] : [{ path, text: redactPiece(text, 0, changes) }]
+        })
+      : []
     const mutation = edits.length === 0 ? undefined : CHANGED_BODY
     this.#downstream.releaseHeaders(mutation)
     if (mutation !== undefined) {
-      this.#downstream.release(this.#downstream.coded(format.rewrite(this.#decoded, edits)))
+      this.#downstream.release(this.#downstream.coded(format.rewrite(this.#decoded!, edits)))
     } else for (const chunk of this.#gate.take()) this.#downstream.pass(chunk)
     this.#downstream.finish(mutation)
     whenAllKnown(judged, ({ decision, outcomes }) => {

@@ -33,7 +33,7 @@ export class StreamDelivery implements Delivery {
   readonly #windowRules: readonly Rule[]
   /** Rules that only watch judge a copy at the end. */
   readonly #watching: readonly Rule[]
-  readonly #tap: LiveTap
+  readonly #tap: LiveTap | undefined
   #didRedact = false
   #state: 'holding' | 'passing' | 'settled' = 'holding'
   /** First bytes of the stream, until it is known whether a byte order mark leads it. */
@@ -47,7 +47,7 @@ export class StreamDelivery implements Delivery {
     this.#downstream = downstream
     this.#guarded = guarded
     this.#watching = policy.outputRules.filter(onlyWatches)
-    this.#tap = new LiveTap(policy.limits.maxResponseBytes)
+    this.#tap = this.#watching.length > 0 ? new LiveTap(policy.limits.maxResponseBytes) : undefined
     const rules = policy.outputRules.filter(rule => !onlyWatches(rule))
     this.#windowRules = rules.filter(rule => !isIncremental(rule))
     this.#gate = new StreamGate(this.#port(), format.openStream(), policy.stream, {
@@ -109,6 +109,7 @@ export class StreamDelivery implements Delivery {
 
   /** The frame as the client is to see it; the frame itself where nothing in its texts changes. */
   #rendered({ frame, texts }: HeldFrame): Frame {
+    if (texts.every(({ track }) => track.isAsItCame)) return frame
     const edits = texts.flatMap(({ track, from, to, part }) => {
       const text = track.render(part.text, from)
       if (text === part.text) return []
@@ -131,7 +132,7 @@ export class StreamDelivery implements Delivery {
       this.#sawChunk = true
       this.#mayLeadWithBom = chunk[0] === BOM[0]
     }
-    if (this.#watching.length > 0) this.#tap.push(chunk)
+    this.#tap?.push(chunk)
     if (this.#state === 'passing') this.#downstream.pass(chunk)
     else this.#gate.push(chunk)
   }
@@ -218,6 +219,7 @@ export class StreamDelivery implements Delivery {
   }
 
   #releaseHeaders(): void {
+    if (this.#downstream.headersOut) return
     this.#downstream.releaseHeaders(heldBody(this.#guarded.policy))
   }
 
@@ -246,9 +248,9 @@ export class StreamDelivery implements Delivery {
 
   /** Calls back, now or later, when the rules that only watch have their outcomes as well. */
   #whenWatched(then: () => void): void {
-    if (this.#watching.length === 0) then()
+    if (this.#tap === undefined) then()
     else {
-      this.#judgeCopy(outcomes => {
+      this.#judgeCopy(this.#tap, outcomes => {
         this.#note(outcomes)
         then()
       })
@@ -256,9 +258,9 @@ export class StreamDelivery implements Delivery {
   }
 
   /** What the rules that only watch say to all that the upstream said, as local rules let it be seen. */
-  #judgeCopy(done: (outcomes: readonly RuleOutcome[]) => void): void {
+  #judgeCopy(tap: LiveTap, done: (outcomes: readonly RuleOutcome[]) => void): void {
     const { policy } = this.#guarded
-    const copied = this.#tap.read(this.#guarded, this.#host.init.codings)
+    const copied = tap.read(this.#guarded, this.#host.init.codings)
     if (copied.kind === 'fault') {
       done(judgeFault(this.#watching, copied.reason).outcomes)
       return

@@ -43,7 +43,8 @@ export class Downstream {
   readonly #outlet: Outlet
   readonly #guarded: GuardedResponse
   readonly #delivery: DecisionRecord['delivery']
-  readonly #position: StreamPosition
+  /** Where an event stream stands. */
+  #position: StreamPosition | undefined
   #bytesReleased = 0
   #uninspectable = 0
   #recorded = false
@@ -60,7 +61,6 @@ export class Downstream {
     this.#outlet = outlet
     this.#guarded = guarded
     this.#delivery = delivery
-    this.#position = guarded.format.openPosition()
   }
 
   get over(): boolean {
@@ -93,10 +93,17 @@ export class Downstream {
 
   /** Whole frames that were judged; the first `skip` bytes went out before. */
   releaseFrames(frames: readonly Frame[], skip: number): void {
-    frames.forEach((frame, index) => {
-      this.#position.released(frame)
+    const position = this.#openPosition()
+    for (let index = 0; index < frames.length; index++) {
+      const frame = frames[index]!
+      position.released(frame)
       this.release(index === 0 && skip > 0 ? frame.bytes.subarray(skip) : frame.bytes)
-    })
+    }
+  }
+
+  #openPosition(): StreamPosition {
+    this.#position ??= this.#guarded.format.openPosition()
+    return this.#position
   }
 
   release(bytes: Uint8Array): void {
@@ -141,7 +148,7 @@ export class Downstream {
     }
     if (shape === 'event-stream') {
       const refusal = refusalFor(denial, policy, stamp, request)
-      this.#outlet.write(format.streamRefusal(refusal, this.#position))
+      this.#outlet.write(format.streamRefusal(refusal, this.#openPosition()))
       this.#outlet.finish()
       return
     }

@@ -1,6 +1,6 @@
 import { assertNever } from '../errors.ts'
 import type { RuleOutcome } from '../policy/decide.ts'
-import type { Effect, ExchangeEvent, ScanLifetime } from './events.ts'
+import type { Effect, ExchangeEvent, ScanLifetime, Side } from './events.ts'
 import { HeldResponse, type MessageEvent } from './held-response.ts'
 import type { OpenScan, OpenStage } from './judge.ts'
 import type { ExchangeHost, ExchangeInit } from './pinned.ts'
@@ -8,10 +8,26 @@ import { RequestSide } from './request-side.ts'
 import { ResponseSide } from './response-side.ts'
 
 const NOTHING: readonly Effect[] = []
+const NO_SCANS: readonly [number, PendingScan][] = []
 
 interface PendingScan {
   readonly lifetime: ScanLifetime
   readonly onEnd: (outcomes: readonly RuleOutcome[]) => void
+}
+
+/** A class, since V8 makes an object with accessors slowly and keeps it long when each has accessors of its own. */
+class Host implements ExchangeHost {
+  readonly init: ExchangeInit
+  readonly openStage: OpenStage
+  readonly emit: (effect: Effect) => void
+  responseSeen = false
+  responseOpen = false
+
+  constructor(init: ExchangeInit, openStage: OpenStage, emit: (effect: Effect) => void) {
+    this.init = init
+    this.openStage = openStage
+    this.emit = emit
+  }
 }
 
 /**
@@ -22,14 +38,14 @@ interface PendingScan {
 export class Exchange {
   readonly #observed: boolean
   readonly #id: string
+  readonly #host: Host
   readonly #request: RequestSide
   readonly #response: ResponseSide
   #effects: Effect[] = []
   /** What waits for a scan's outcomes, by the scan's number. */
-  readonly #scans = new Map<number, PendingScan>()
+  #scans: Map<number, PendingScan> | undefined
   #lastScan = 0
   #lastStage = 0
-  #responseOpen = false
   readonly #heldResponse = new HeldResponse()
   #paused = false
   /** We gave the answer or ended the call: nothing more is owed, whatever still comes. */
@@ -38,21 +54,9 @@ export class Exchange {
   constructor(init: ExchangeInit) {
     this.#observed = init.observed
     this.#id = init.stamp.id
-    const isOpen = (): boolean => this.#responseOpen
-    const isSeen = (): boolean => this.#responseOpen || !this.#heldResponse.isEmpty
-    const host: ExchangeHost = {
-      init,
-      openStage: this.#openStage,
-      emit: effect => this.#emit(effect),
-      get responseOpen() {
-        return isOpen()
-      },
-      get responseSeen() {
-        return isSeen()
-      },
-    }
-    this.#request = new RequestSide(host)
-    this.#response = new ResponseSide(host)
+    this.#host = new Host(init, this.#openStage, effect => this.#emit(effect))
+    this.#request = new RequestSide(this.#host)
+    this.#response = new ResponseSide(this.#host)
   }
 
   /** Body bytes of both sides that are held back now. */
@@ -103,18 +107,26 @@ export class Exchange {
   }
 
   #takeRequest(event: MessageEvent): void {
-    if (event.kind === 'headers') this.#request.onHeaders(event)
+    if (event.kind === 'headers' && this.#request.begun) this.#refuseTwice(event.side)
+    else if (event.kind === 'headers') this.#request.onHeaders(event)
     else if (event.kind === 'body') this.#request.onBody(event.body, event.endOfStream)
     else this.#request.onTrailers()
   }
 
   #takeResponse(event: MessageEvent): void {
-    if (event.kind === 'headers') {
-      this.#responseOpen = true
+    if (event.kind === 'headers' && this.#host.responseOpen) this.#refuseTwice(event.side)
+    else if (event.kind === 'headers') {
+      this.#host.responseSeen = true
+      this.#host.responseOpen = true
       this.#request.onResponseOpen()
       this.#response.onHeaders(event, this.#request.pinned)
     } else if (event.kind === 'body') this.#response.onBody(event.body, event.endOfStream)
     else this.#response.onTrailers()
+  }
+
+  /** No Envoy does that: what was judged so far was judged under the first ones. */
+  #refuseTwice(side: Side): void {
+    this.#emit({ kind: 'end', status: 'failed-precondition', why: `${side} headers came twice` })
   }
 
   #mustWait(event: MessageEvent): boolean {
@@ -123,6 +135,7 @@ export class Exchange {
   }
 
   #hold(event: MessageEvent): void {
+    this.#host.responseSeen = true
     if (this.#heldResponse.isEmpty) this.#request.parallel.onHeld()
     this.#heldResponse.push(event)
     if (this.#heldResponse.bytes <= this.#request.parallel.maxHeldBytes || this.#paused) return
@@ -139,8 +152,8 @@ export class Exchange {
   }
 
   #scanEnded(scan: number, outcomes: readonly RuleOutcome[]): void {
-    const pending = this.#scans.get(scan)
-    this.#scans.delete(scan)
+    const pending = this.#scans?.get(scan)
+    this.#scans?.delete(scan)
     pending?.onEnd(outcomes)
   }
 
@@ -155,8 +168,8 @@ export class Exchange {
   #finish(): void {
     this.#over = true
     this.#heldResponse.take()
-    for (const [scan, { lifetime }] of this.#scans) {
-      if (lifetime === 'call') this.#scans.delete(scan)
+    for (const [scan, { lifetime }] of this.#scans ?? NO_SCANS) {
+      if (lifetime === 'call') this.#scans?.delete(scan)
     }
   }
 
@@ -169,6 +182,7 @@ export class Exchange {
   #openScan(stage: number, ...[rules, subject, lifetime, onEnd]: Parameters<OpenScan>): void {
     if (this.#over && lifetime === 'call') return
     this.#lastScan += 1
+    this.#scans ??= new Map()
     this.#scans.set(this.#lastScan, { lifetime, onEnd })
     const origin = { exchangeId: this.#id, model: this.#request.model }
     this.#effects.push({

@@ -25,16 +25,17 @@ export function withoutCoding(mutation: HeaderMutation | undefined): HeaderMutat
 
 const UNKNOWN_LENGTH: HeaderMutation = { remove: ['content-length'] }
 
+/** An answer in identity can be read as it streams. */
+const UNCODED_ANSWER: HeaderMutation = { remove: ['accept-encoding'] }
+const UNCODED_ANSWER_TO_CHANGED: HeaderMutation = { remove: ['accept-encoding', ...BODY_HEADERS] }
+
 /** `may-change`: the body may be redacted, or already is. */
 export function requestMutation(
   policy: Policy,
   body: 'as-it-came' | 'may-change',
 ): HeaderMutation | undefined {
-  // An answer in identity can be read as it streams.
-  const remove = wantsResponse(policy) ? ['accept-encoding'] : []
   const isRewritten = policy.canonicalize || policy.inputRules.some(rule => rule.action === 'redact')
-  if (body === 'may-change' && isRewritten) {
-    remove.push(...BODY_HEADERS)
-  }
-  return remove.length > 0 ? { remove } : undefined
+  const changes = body === 'may-change' && isRewritten
+  if (wantsResponse(policy)) return changes ? UNCODED_ANSWER_TO_CHANGED : UNCODED_ANSWER
+  return changes ? CHANGED_BODY : undefined
 }

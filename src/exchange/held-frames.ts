@@ -41,6 +41,7 @@ export class HeldFrames {
   ready(mayGo: (held: HeldFrame) => boolean): readonly HeldFrame[] {
     let count = 0
     while (count < this.#frames.length && mayGo(this.#frames[count]!)) count += 1
+    if (count === this.#frames.length) return this.#frames
     return count === 0 ? NONE : this.#frames.slice(0, count)
   }
 
@@ -48,7 +49,7 @@ export class HeldFrames {
   drop(frames: readonly HeldFrame[]): number {
     const skip = this.#skip
     this.#skip = 0
-    this.#frames = this.#frames.slice(frames.length)
+    this.#frames = frames.length === this.#frames.length ? [] : this.#frames.slice(frames.length)
     for (const { frame } of frames) this.#bytes -= frame.bytes.byteLength
     this.#bytes += skip
     return skip

@@ -57,11 +57,7 @@ export function judge(
   done: (judged: Judged) => void,
   name: Name = plainName,
 ): void {
-  const local = rules.filter(rule => rule.guardrail.locality === 'local')
-  const remote = rules.filter(rule => rule.guardrail.locality === 'remote')
-  // Of a shadow scan nobody waits for anything.
-  const watching = lifetime === 'call' ? remote.filter(onlyWatches) : []
-  const guarding = remote.filter(rule => !watching.includes(rule))
+  const { local, remote, watching, guarding } = sortsOf(rules)
   const { segments } = subject
   const replace = ({ decision }: Stage): Replacements =>
     decision.kind === 'redact' ? redactionsBySegment(segments, decision.redactions, name) : NOTHING
@@ -71,14 +67,21 @@ export function judge(
       return
     }
     const replaced = replace(first)
-    const left = redactSegments(segments, replaced)
-    const watched = watching.length > 0 ? [new Watched()] : []
+    const left = replaced === NOTHING ? segments : redactSegments(segments, replaced)
+    if (remote.length === 0) {
+      done({ ...first, replacements: replaced, segments: left, watched: [] })
+      return
+    }
+    // Of a shadow scan nobody waits for anything.
+    const isWaitedFor = lifetime === 'call'
+    const watched = isWaitedFor && watching.length > 0 ? [new Watched()] : []
     for (const watch of watched) {
       judgeStage(openStage(), watching, { ...subject, segments: left }, 'shadow', stage =>
         watch.settle(stage.outcomes),
       )
     }
-    judgeStage(openStage(), guarding, { ...subject, segments: left }, lifetime, second => {
+    const asked = isWaitedFor ? guarding : remote
+    judgeStage(openStage(), asked, { ...subject, segments: left }, lifetime, second => {
       const both: Stage = {
         decision: stricter(first.decision, asOriginal(replaced, second.decision)),
         outcomes: [...first.outcomes, ...second.outcomes],
@@ -87,6 +90,30 @@ export function judge(
       done({ ...both, replacements, segments: redactSegments(segments, replacements), watched })
     })
   })
+}
+
+/** The rules of one side by what judging asks of them. */
+interface Sorts {
+  readonly local: readonly Rule[]
+  readonly remote: readonly Rule[]
+  /** Of the remote ones, those that can change nothing, and the others. */
+  readonly watching: readonly Rule[]
+  readonly guarding: readonly Rule[]
+}
+
+/** Policies do not change: their rules are sorted once. */
+const sorted = new WeakMap<readonly Rule[], Sorts>()
+
+function sortsOf(rules: readonly Rule[]): Sorts {
+  const known = sorted.get(rules)
+  if (known !== undefined) return known
+  const local = rules.filter(rule => rule.guardrail.locality === 'local')
+  const remote = rules.filter(rule => rule.guardrail.locality === 'remote')
+  const watching = remote.filter(onlyWatches)
+  const guarding = remote.filter(rule => !watching.includes(rule))
+  const sorts = { local, remote, watching, guarding }
+  sorted.set(rules, sorts)
+  return sorts
 }
 
 const NOTHING: Replacements = new Map()
@@ -109,7 +136,10 @@ function judgeStage(
   const looks = looksOf(rules, read)
   const outcomes: (readonly RuleOutcome[])[] = []
   let left = looks.length
-  const settle = (): void => done({ decision: decide(outcomes.flat()), outcomes: outcomes.flat() })
+  const settle = (): void => {
+    const all = outcomes.length === 1 ? outcomes[0]! : outcomes.flat()
+    done({ decision: decide(all), outcomes: all })
+  }
   if (left === 0) settle()
   for (const [index, { rules: looking, subject: seen, places }] of looks.entries()) {
     openScan(looking, seen, lifetime, found => {
@@ -131,6 +161,8 @@ interface Look {
 /** A rule whose view shows nothing has nothing to say. */
 function looksOf(rules: readonly Rule[], subject: ScanSubject): readonly Look[] {
   if (subject.side === 'output') return outputLooks(rules, subject)
+  if (rules.every(({ view }) => view === undefined))
+    return rules.length === 0 ? [] : [{ rules, subject, places: undefined }]
   const whole = rules.filter(({ view }) => view === undefined)
   const narrow = rules.flatMap((rule): Look[] => {
     if (rule.view === undefined) return []
@@ -146,6 +178,8 @@ function outputLooks(
   rules: readonly Rule[],
   subject: Extract<ScanSubject, { side: 'output' }>,
 ): readonly Look[] {
+  if (rules.every(({ outputContext }) => outputContext === undefined))
+    return rules.length === 0 ? [] : [{ rules, subject: { ...subject, conversation: [] }, places: undefined }]
   const apart = rules.filter(({ outputContext }) => outputContext === undefined)
   const beside = rules.filter(({ outputContext }) => outputContext === 'conversation')
   const looks: Look[] = [

@@ -172,6 +172,8 @@ export const REFUSALS = {
   'unknown-policy': { status: 500, message: 'Unknown policy', code: 'internal' },
   unmatched: { status: 403, message: 'No policy takes this exchange', code: 'unsupported' },
   unsupported: { status: 500, message: 'This exchange cannot be inspected', code: 'unsupported' },
+  /** A WebSocket, say, on the path of an API. */
+  upgrade: { status: 400, message: 'Upgrades are not supported here', code: 'unsupported' },
   /** STREAMED leaves no place for what is held once trailers came. */
   trailers: { status: 400, message: 'Trailers are not supported here', code: 'unsupported' },
 } as const satisfies Record<string, ProviderError>

@@ -135,7 +135,7 @@ class DuplexOutlet implements Outlet {
       this.#emit({
         kind: 'streamed-body',
         side: this.#side,
-        body: body.subarray(at, to),
+        body: at === 0 && last ? body : body.subarray(at, to),
         endOfStream: last && endOfStream,
       })
       if (last) return body.byteLength

@@ -97,10 +97,14 @@ export function whyBlind(policy: Policy, init: ExchangeInit): string | undefined
   if (init.observed) return undefined
   const { requestMode, responseMode } = init
   const isBlind =
-    (policy.inputRules.length + policy.parallelRules.length > 0 && !canInspect(requestMode)) ||
-    (wantsResponse(policy) && !canInspect(responseMode))
+    (wantsRequest(policy) && !canInspect(requestMode)) || (wantsResponse(policy) && !canInspect(responseMode))
   const modes = `request ${requestMode}, response ${responseMode}`
   return isBlind ? `policy ${policy.name} needs bodies, and Envoy sends ${modes}` : undefined
+}
+
+/** Whether the policy has work to do on requests. */
+function wantsRequest({ inputRules, parallelRules, canonicalize }: Policy): boolean {
+  return inputRules.length + parallelRules.length > 0 || canonicalize
 }
 
 /** Whether the policy has work to do on responses. */

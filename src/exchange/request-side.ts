@@ -4,7 +4,7 @@ import type { ProviderError, TextSegment } from '../llm/format.ts'
 import { canonicalJson } from '../llm/json-body.ts'
 import { hasReadCharset, isForm } from '../llm/response-shape.ts'
 import { canIntervene } from '../policy/decide.ts'
-import { Placeholders } from '../policy/placeholder.ts'
+import { type Name, Placeholders } from '../policy/placeholder.ts'
 import type { Policy, Rule } from '../policy/policy.ts'
 import { Restorer } from '../policy/restore.ts'
 import { selectPolicy } from '../policy/select.ts'
@@ -35,8 +35,9 @@ type HeadersEvent = Extract<ExchangeEvent, { kind: 'headers' }>
 export class RequestSide {
   readonly #host: ExchangeHost
   readonly #outlet: Outlet
-  #state: 'waiting' | 'gathering' | 'judging' | 'copying' | 'passing' | 'done' = 'waiting'
-  #body: RequestBody
+  #state: 'waiting' | 'gathering' | 'judging' | 'going' | 'copying' | 'passing' | 'done' = 'waiting'
+  /** Undefined where it is not looked at. */
+  #body: RequestBody | undefined
   readonly #facts: RequestFacts = {
     policy: undefined,
     format: undefined,
@@ -52,13 +53,12 @@ export class RequestSide {
   /** The request's texts after redaction. */
   #redacted: readonly TextSegment[] | undefined
   /** What the request's redactions stand for; lives as long as the exchange. */
-  readonly #placeholders = new Placeholders(() => this.#facts.request?.segments.map(({ text }) => text) ?? [])
+  #placeholders: Placeholders | undefined
 
   constructor(host: ExchangeHost) {
     this.#host = host
     this.#answers = new RequestAnswers(host, this.#facts)
     this.parallel = new ParallelCheck(host, judged => this.#settleParallel(judged))
-    this.#body = new RequestBody(host.init.codings, undefined, 0)
     this.#outlet = openOutlet('request', host.init.requestMode, reply => host.emit({ kind: 'reply', reply }))
   }
 
@@ -78,8 +78,22 @@ export class RequestSide {
   }
 
   get #restorer(): Restorer | undefined {
-    const { originals } = this.#placeholders
-    return originals.size > 0 ? new Restorer(originals) : undefined
+    return this.#restores ? new Restorer(this.#placeholders!.originals) : undefined
+  }
+
+  /** Something was redacted that the answer is to get back. */
+  get #restores(): boolean {
+    return this.#placeholders !== undefined && this.#placeholders.originals.size > 0
+  }
+
+  readonly #name: Name = (...found) => {
+    this.#placeholders ??= new Placeholders(() => this.#facts.request?.segments.map(({ text }) => text) ?? [])
+    return this.#placeholders.name(...found)
+  }
+
+  /** Its headers have come. */
+  get begun(): boolean {
+    return this.#state !== 'waiting'
   }
 
   /** The model that the request asks for, once it was read. */
@@ -88,7 +102,7 @@ export class RequestSide {
   }
 
   get heldBytes(): number {
-    return this.#isKeptBack ? this.#body.heldBytes : 0
+    return this.#isKeptBack ? (this.#body?.heldBytes ?? 0) : 0
   }
 
   /** Its record is still to come: when it goes on, is refused or is discarded. */
@@ -139,7 +153,7 @@ export class RequestSide {
   onTrailers(): void {
     if (this.#state === 'done' && this.#host.init.requestMode === 'full-duplex') return
     this.#outlet.receivedTrailers()
-    if (this.#state === 'gathering' && this.#body.heldBytes > 0 && !this.#outlet.hasPlace) {
+    if (this.#state === 'gathering' && this.heldBytes > 0 && !this.#outlet.hasPlace) {
       // STREAMED leaves no place for what is held once trailers came.
       this.#refuse('failed-closed', REFUSALS.trailers)
     }
@@ -158,7 +172,8 @@ export class RequestSide {
 
   get #inputRules(): readonly Rule[] {
     const { policy } = this.#facts
-    return policy === undefined ? [] : [...policy.inputRules, ...policy.parallelRules]
+    if (policy === undefined || policy.parallelRules.length === 0) return policy?.inputRules ?? NO_RULES
+    return [...policy.inputRules, ...policy.parallelRules]
   }
 
   #open(policy: Policy, event: HeadersEvent): void {
@@ -169,6 +184,11 @@ export class RequestSide {
     const { format } = this.#facts
     if (format === undefined || (event.endOfStream && !format.answersWithoutBody)) {
       this.#unsupported(policy, () => this.#passWhole(event))
+      return
+    }
+    // What follows is no body: it has no end to judge it at, and either side may speak at any time.
+    if (event.headers.get('upgrade') !== undefined) {
+      this.#refuse('unsupported', REFUSALS.upgrade)
       return
     }
     const why = whyBlind(policy, this.#host.init)
@@ -184,7 +204,7 @@ export class RequestSide {
       return
     }
     const { observed } = this.#host.init
-    if (observed && canIntervene([...this.#inputRules, ...policy.outputRules])) {
+    if (observed && (canIntervene(this.#inputRules) || canIntervene(policy.outputRules))) {
       this.#host.emit({ kind: 'unenforced', policy: policy.name })
     }
     if (policy.parallelRules.length > 0 && !observed) this.parallel.expect(policy)
@@ -202,7 +222,7 @@ export class RequestSide {
   }
 
   #gather(chunk: Uint8Array): void {
-    if (this.#body.push(chunk) === 'held') return
+    if (this.#body?.push(chunk) !== 'over-limit') return
     if (this.#state === 'gathering' || this.parallel.pending) this.#fault('over-limit', 413)
     else this.#state = 'passing'
   }
@@ -216,8 +236,8 @@ export class RequestSide {
   /** The body went on; what it asked for shapes the refusals of the response. */
   #learn(): void {
     const { format, policy, place } = this.#facts
-    const body = this.#body.read()
-    this.#body.take()
+    const body = this.#body!.read()
+    this.#body!.take()
     const decoded = typeof body === 'string' ? undefined : format?.decodeRequest(body, place)
     if (decoded?.kind !== 'ok') return
     this.#facts.request = decoded.value
@@ -232,8 +252,8 @@ export class RequestSide {
   /** The body is complete, and rules want to see it. */
   #inspect(): void {
     const policy = this.#facts.policy!
-    const reading = readRequest(this.#facts.format!, policy, this.#body.read(), this.#facts.place)
-    const body = this.#body.read()
+    const body = this.#body!.read()
+    const reading = readRequest(this.#facts.format!, policy, body, this.#facts.place)
     if (typeof body !== 'string' && isForm(this.#facts.headers?.get('content-type'), body)) {
       this.#fault('undecodable', 415)
       return
@@ -261,16 +281,16 @@ export class RequestSide {
         this.#state = 'judging'
         const subject = { side: 'input' as const, segments }
         const settle = (judged: Judged): void => this.#settleVerdict(judged)
-        judge(this.#host.openStage, policy.inputRules, subject, 'call', settle, this.#placeholders.name)
+        judge(this.#host.openStage, policy.inputRules, subject, 'call', settle, this.#name)
       }
     }
   }
 
   /** What was read is what goes on, whatever another reader would have made of the bytes. */
   #canonicalize(): void {
-    const canonical = canonicalJson(this.#body.reread())
+    const canonical = canonicalJson(this.#body!.reread())
     if (canonical === undefined) return
-    this.#body.replace(canonical)
+    this.#body!.replace(canonical)
     this.#outlet.replyHeaders(this.#mutation('may-change'))
   }
 
@@ -281,16 +301,18 @@ export class RequestSide {
       return
     }
     if (decision.kind === 'redact') this.#redact(judged)
+    this.#state = 'going'
     if (this.parallel.pending) this.parallel.judge(judged.segments, judged)
     else this.#recordGone(this.parallel.recorded(judged))
-    this.#release()
+    // Parallel rules that answer at once may have denied it.
+    if (this.#state === 'going') this.#release()
   }
 
   #redact(judged: Judged): void {
     this.#redacted = judged.segments
     const before = this.#facts.request!.segments
     const edits = judged.segments.filter((segment, index) => segment !== before[index])
-    this.#body.replace(this.#facts.format!.rewrite(this.#body.reread(), edits))
+    this.#body!.replace(this.#facts.format!.rewrite(this.#body!.reread(), edits))
     this.#outlet.replyHeaders(this.#mutation('may-change'))
   }
 
@@ -312,7 +334,7 @@ export class RequestSide {
 
   #release(): void {
     this.#outlet.replyHeaders(this.#mutation('as-it-came'))
-    for (const chunk of this.#body.take()) this.#outlet.pass(chunk)
+    for (const chunk of this.#body!.take()) this.#outlet.pass(chunk)
     this.#finish()
   }
 
@@ -330,7 +352,7 @@ export class RequestSide {
 
   #leave(): void {
     const outputRules = this.#guarded ? (this.#facts.policy?.outputRules.length ?? 0) : 0
-    const isNeeded = outputRules > 0 || this.#placeholders.originals.size > 0 || this.parallel.pending
+    const isNeeded = outputRules > 0 || this.#restores || this.parallel.pending
     if (isNeeded || !mayLeaveEarly(this.#host)) return
     this.#outlet.settle({ awaiting: false })
     this.#host.emit({ kind: 'end', status: 'ok', why: 'nothing left to inspect' })
@@ -346,7 +368,7 @@ export class RequestSide {
     this.parallel.drop()
     this.#record('released', 'failed-open', judged)
     this.#outlet.replyHeaders(this.#mutation('as-it-came'))
-    const held = this.#body.take()
+    const held = this.#body?.take() ?? []
     if (this.#state === 'gathering') for (const chunk of held) this.#outlet.pass(chunk)
     this.#state = 'passing'
   }
@@ -398,3 +420,5 @@ export class RequestSide {
     this.#answers.record(effective, because, judged, this.#receivedBytes)
   }
 }
+
+const NO_RULES: readonly Rule[] = []

@@ -148,18 +148,20 @@ export class ResponseSide {
     const { codings } = this.#host.init
     const isReadable = encoding === undefined || codings.knows(encoding)
     this.#encoding = encoding
-    this.#unread = { guarded, body: new UnreadBody(format, contentType, maxResponseBytes) }
     if (!isReadable || shape === 'unknown-encoding') {
-      if (format === undefined) this.#act({ kind: 'fault', reason: 'undecodable' })
+      if (format === undefined) this.#faultUnread(guarded, 'undecodable')
       else this.#deliver(guarded, format, 'json', 'unreadable')
-    } else if (shape === 'opaque') this.#act({ kind: 'unsupported' })
+    } else if (shape === 'opaque') this.#unsupported(guarded)
     else if (format !== undefined && shape === 'json') this.#deliver(guarded, format, shape)
     else {
       // A stream has to be cut into its events, and a body of unknown shape to be read, before anything goes on.
       const goesDecoded = shape !== 'event-stream' || !this.#isLive(guarded)
       if (encoding !== undefined && goesDecoded) this.#decoder = codings.open(encoding, maxResponseBytes)
       if (format !== undefined && shape === 'event-stream') this.#deliver(guarded, format, shape)
-      else if (!this.#outlet.canWithholdHeaders) this.#replyHeaders(heldBody(policy))
+      else {
+        this.#unread = { guarded, body: new UnreadBody(format, contentType, maxResponseBytes) }
+        if (!this.#outlet.canWithholdHeaders) this.#replyHeaders(heldBody(policy))
+      }
     }
   }
 
@@ -246,8 +248,16 @@ export class ResponseSide {
     const contentType = this.#headers?.headers.get('content-type')
     const contentEncoding = this.#wasDecoded ? undefined : this.#encoding
     const guarded: GuardedResponse = {
-      ...{ policy, format, request, conversation, restorer, clientStreams },
-      ...{ contentType, contentEncoding, wasDecoded: this.#wasDecoded, shape },
+      policy,
+      format,
+      request,
+      conversation,
+      restorer,
+      clientStreams,
+      contentType,
+      contentEncoding,
+      wasDecoded: this.#wasDecoded,
+      shape,
     }
     this.#unread = undefined
     const isLive = this.#isLive(pinned)

@@ -170,42 +170,46 @@ export class StreamGate {
   #hold(frames: readonly Frame[]): void {
     for (const frame of frames) {
       if (this.#closed) return
-      const texts = frame.parts.flatMap(part => this.#take(part))
+      const texts: TextPlace[] = []
+      for (const part of frame.parts) this.#take(part, texts)
       this.#held.push({ frame, texts })
     }
   }
 
-  #take(part: Part): readonly TextPlace[] {
+  /** Adds the place of the part's text, if it has one. */
+  #take(part: Part, texts: TextPlace[]): void {
     switch (part.kind) {
       case 'text-repeat': {
         const { place, outcomes } = this.#text.repeat(part)
         this.#settleLocal(place.track, outcomes)
-        return [place]
+        texts.push(place)
+        return
       }
       case 'text-delta': {
         // The start of a tool call has no text yet, and must not go without it.
-        if (part.text === '' && part.textKind !== 'tool-call') return []
+        if (part.text === '' && part.textKind !== 'tool-call') return
         const { place, outcomes } = this.#text.append(part)
         this.#scans?.grew(part.text)
         this.#settleLocal(place.track, outcomes)
-        return [place]
+        texts.push(place)
+        return
       }
       case 'terminator':
         this.#terminatorHeld = true
-        return []
+        return
       case 'uninspectable':
         this.#sawUninspectable = true
         this.#port.uninspectable()
-        return []
+        return
       case 'undecodable':
         this.#raise('undecodable')
-        return []
+        return
       case 'finish':
         // A tool call is judged whole, and then it may go; text waits for the stream's end as it always does.
         for (const track of this.#text.toolCallsOf(part)) this.#settleLocal(track, track.complete())
-        return []
+        return
       default:
-        return assertNever(part)
+        assertNever(part)
     }
   }
 
@@ -288,7 +292,7 @@ export class StreamGate {
     if (frames.length === 0) return
     if (when === 'in-time' && !this.#releasedText && !this.#isWhole) return
     const skip = this.#held.drop(frames)
-    for (const { track, to } of frames.flatMap(({ texts }) => texts)) track.released(to)
+    for (const { texts } of frames) for (const { track, to } of texts) track.released(to)
     if (this.#held.isEmpty) {
       this.#releasedTerminator ||= this.#terminatorHeld
       this.#terminatorHeld = false

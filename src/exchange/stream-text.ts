@@ -33,6 +33,8 @@ export class StreamText {
   readonly #keeps: 'what-scans-see' | 'all'
   #strayRepeats = 0
   readonly #tracks = new Map<string, Track>()
+  /** That of the text before, which mostly goes on. */
+  #latest: Track | undefined
 
   /** `repeats`: that of the stream's decoder. */
   constructor(incrementalRules: readonly Rule[] = [], restorer?: Restorer, repeats?: true) {
@@ -50,7 +52,13 @@ export class StreamText {
   }
 
   append(part: TextDelta): Appended {
-    return this.#trackOf(keyOf(part), part).append(part)
+    const { choice, textKind, block } = part
+    let track = this.#latest
+    if (track?.choice !== choice || track.kind !== textKind || track.block !== block) {
+      track = this.#trackOf(keyOf(part), part)
+      this.#latest = track
+    }
+    return track.append(part)
   }
 
   /** A text said once more needs no second look; one that differs from what was said is a text of its own. */

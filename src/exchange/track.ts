@@ -67,7 +67,9 @@ export class Track {
     const restorable = this.#restore?.safeTo ?? this.length
     // An escape may be cut anywhere: source is read when it is whole.
     if (this.#syntax === 'json') return this.isComplete ? restorable : Math.min(restorable, this.#releasedTo)
-    return this.#scans.reduce((least, scan) => Math.min(least, scan.safeTo), restorable)
+    let least = restorable
+    for (const scan of this.#scans) least = Math.min(least, scan.safeTo)
+    return least
   }
 
   /** The client has it up to here. */
@@ -88,7 +90,8 @@ export class Track {
     this.length += part.text.length
     if (part.text !== '') this.isComplete = false
     const isSource = this.#syntax === 'json'
-    const outcomes = isSource ? [] : this.#scans.flatMap(scan => scan.push(part.text, from, tail))
+    const outcomes: RuleOutcome[] = []
+    if (!isSource) for (const scan of this.#scans) outcomes.push(...scan.push(part.text, from, tail))
     if (this.#restore) this.#restored.push(...this.#restore.push(part.text))
     return { place: { track: this, from, to: this.length, part }, outcomes }
   }
@@ -134,6 +137,11 @@ export class Track {
     return this.kind === 'tool-call' && this.choice === choice && (block ?? this.block) === this.block
   }
 
+  /** Nothing in it was redacted or restored so far. */
+  get isAsItCame(): boolean {
+    return this.#redacted.length === 0 && this.#restored.length === 0
+  }
+
   isRedactedIn(from: number, to: number): boolean {
     return overlay(this.#redacted, [], from, to).length > 0
   }
@@ -155,6 +163,8 @@ export class Track {
     return { start, text: redactPiece(piece, start, this.#redacted) }
   }
 }
+
+const NONE: readonly RuleOutcome[] = []
 
 /** An upstream that writes on after it had finished a text: a new scan sees so much of what stands before. */
 const REPLAYED_CHARS = 1000
@@ -181,7 +191,7 @@ class RuleScan {
 
   /** `tail`: text right before `from`, for a scan that has to begin anew there. */
   push(text: string, from: number, tail: string): readonly RuleOutcome[] {
-    if (text === '') return []
+    if (text === '') return NONE
     return this.#progress(from - tail.length, from + text.length, scan => {
       // What the tail holds by itself was found before.
       if (tail !== '') scan.push(tail)
@@ -218,7 +228,7 @@ class RuleScan {
     try {
       const { findings, safeTo } = work(this.#open(from))
       this.safeTo = Math.max(this.safeTo, Math.min(length, this.#base + safeTo))
-      return findings.length > 0 ? [this.#outcome(this.#flagged(findings))] : []
+      return findings.length > 0 ? [this.#outcome(this.#flagged(findings))] : NONE
     } catch {
       // What it would have said of this text and of all that follows nobody knows: the policy decides, once.
       this.#isBroken = true

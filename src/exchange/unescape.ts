@@ -69,12 +69,13 @@ function unescapeOnce(source: string): Level | undefined {
 export function readable<S extends ScanSubject>(
   subject: S,
 ): { readonly subject: S; inSource(outcome: RuleOutcome): RuleOutcome } {
+  if (subject.segments.every(({ syntax }) => syntax === undefined)) return { subject, inSource: asItIs }
   const read = new Map<number, Unescaped>()
   for (const [index, { syntax, text }] of subject.segments.entries()) {
     const unescaped = syntax === 'json' ? unescapeJson(text) : undefined
     if (unescaped !== undefined) read.set(index, unescaped)
   }
-  if (read.size === 0) return { subject, inSource: outcome => outcome }
+  if (read.size === 0) return { subject, inSource: asItIs }
   const segments = subject.segments.map((segment, index) => {
     const text = read.get(index)?.text
     return text === undefined ? segment : { ...segment, text }
@@ -84,6 +85,8 @@ export function readable<S extends ScanSubject>(
     inSource: outcome => inSource(outcome, segment => read.get(segment)),
   }
 }
+
+const asItIs = (outcome: RuleOutcome): RuleOutcome => outcome
 
 /** The outcome with the places of its findings in the source that its segments were read from. */
 export function inSource(

@@ -6,8 +6,12 @@ import { responseShape } from './response-shape.ts'
 
 export const EVENT_STREAM = 'application/vnd.amazon.eventstream'
 
-/** ARNs have slashes: the client encodes them, the normalised path has them plain. */
-const OPERATION = /\/model\/(.+)\/(?:converse|converse-stream|invoke|invoke-with-response-stream)\/?$/
+/**
+ * ARNs have slashes: the client encodes them, the normalised path has them plain. Read from the first `/model/` on and
+ * from no other: a path of nothing else would be read over and over.
+ */
+const OPERATION =
+  /^(?:(?!\/model\/).)*\/model\/(.+)\/(?:converse|converse-stream|invoke|invoke-with-response-stream)\/?$/
 
 /** The model id, inference profile or ARN that the path names. */
 export function modelInPath(path: string): string | undefined {

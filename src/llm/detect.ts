@@ -31,7 +31,9 @@ export function placeOf(rawPath: string): RequestPlace {
  * are not UTF-8 stay as they are.
  */
 export function normalisePath(rawPath: string): string {
-  const path = rawPath.replace(/[?#].*$/s, '').replace(/(?:%[0-9a-f]{2})+/gi, decodePercent)
+  const bare = rawPath.replace(/[?#].*$/s, '')
+  if (PLAIN_PATH.test(bare)) return bare
+  const path = bare.replace(/(?:%[0-9a-f]{2})+/gi, decodePercent)
   const segments: string[] = []
   let last = ''
   for (const segment of path.split(/[/\\]/).map(bareSegment)) {
@@ -42,6 +44,9 @@ export function normalisePath(rawPath: string): string {
   const isDirectory = segments.length > 0 && (last === '' || last === '.' || last === '..')
   return `/${segments.join('/')}${isDirectory ? '/' : ''}`
 }
+
+/** Nothing in it to undo: most paths are so. */
+const PLAIN_PATH = /^(?:\/[\w-][\w.:-]*)+\/?$/
 
 /**
  * Java servers take a segment's parameters away before they look for dots; readers of C strings stop at a NUL. A `$`

@@ -123,7 +123,7 @@ class Framer implements EventStreamFramer {
   #cut(chunk: Uint8Array, start: number, end: number): EventFrame {
     this.#hasLine = false
     this.#complete = false
-    const tail = chunk.subarray(start, end)
+    const tail = start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end)
     const place = this.#place
     this.#place = 'later'
     return readFrame(this.#held.length === 0 ? tail : this.#held.take(tail), place)

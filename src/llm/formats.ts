@@ -62,6 +62,7 @@ function row(api: string, path: string, pattern: RegExp, format: LlmFormat | Row
 /**
  * In order: the first row whose pattern fits claims the exchange. Any case: Azure's own paths ignore it. Google's
  * methods count under any resource, of which there are more than models: `dynamic/`, `tunedModels/`, `endpoints/`.
+ * Bedrock's look from the first `/model/` on and from no other: a path of nothing else would be read over and over.
  */
 const ROWS: readonly Row[] = [
   row(CHAT, '/chat/completions', /\/chat\/completions\/?$/i, openaiChat),
@@ -89,13 +90,18 @@ const ROWS: readonly Row[] = [
   row(GEMINI, '/models/{model}:streamGenerateContent', /:streamGenerateContent\/?$/i, geminiStreamAt),
   row(GEMINI, '/models/{model}:countTokens', /:countTokens\/?$/i, geminiTokenCount),
   row(GEMINI, '/models/{model}:embedContent', /:(?:embedContent|batchEmbedContents)\/?$/i, geminiEmbed),
-  row(BEDROCK, '/model/{id}/converse', /\/model\/.+\/converse\/?$/is, bedrockConverse),
-  row(BEDROCK, '/model/{id}/converse-stream', /\/model\/.+\/converse-stream\/?$/is, bedrockConverseStream),
-  row(BEDROCK, '/model/{id}/invoke', /\/model\/.+\/invoke\/?$/is, invokeAt),
+  row(BEDROCK, '/model/{id}/converse', /^(?:(?!\/model\/).)*\/model\/.+\/converse\/?$/is, bedrockConverse),
+  row(
+    BEDROCK,
+    '/model/{id}/converse-stream',
+    /^(?:(?!\/model\/).)*\/model\/.+\/converse-stream\/?$/is,
+    bedrockConverseStream,
+  ),
+  row(BEDROCK, '/model/{id}/invoke', /^(?:(?!\/model\/).)*\/model\/.+\/invoke\/?$/is, invokeAt),
   row(
     BEDROCK,
     '/model/{id}/invoke-with-response-stream',
-    /\/model\/.+\/invoke-with-response-stream\/?$/is,
+    /^(?:(?!\/model\/).)*\/model\/.+\/invoke-with-response-stream\/?$/is,
     invokeStreamAt,
   ),
   row(COHERE, '/v2/chat', /\/v2\/chat\/?$/i, cohereChat),

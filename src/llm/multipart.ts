@@ -158,6 +158,12 @@ export interface FormShape {
   readonly files: ReadonlySet<string>
 }
 
+/** `image[]`, `image[0]` and `image` are one field. */
+function withoutIndex(name: string): string {
+  const open = name.indexOf('[')
+  return open >= 0 && name.endsWith(']') ? name.slice(0, open) : name
+}
+
 /**
  * Texts and files of a form. A field that is not known is read, and so is a file that should not be one; where text
  * is no UTF-8 the form is undecodable.
@@ -168,7 +174,7 @@ export function gatherForm(
   shape: FormShape,
 ): 'done' | 'not-utf8' {
   for (const [index, { name, kind, bytes, path }] of fields.entries()) {
-    const base = name.replace(/\[.*\]$/s, '')
+    const base = withoutIndex(name)
     const isKnownFile = shape.files.has(base)
     if (kind === 'file' || isKnownFile) into.uninspectable++
     if (isKnownFile || (kind === 'text' && shape.settings.has(base))) continue

@@ -5,6 +5,8 @@ import type { ResponseShape } from './format.ts'
  * one content type any that is not read here counts: another reader might go by that one.
  */
 export function responseShape(contentType: string | undefined, firstBytes: Uint8Array): ResponseShape {
+  if (contentType === 'application/json') return 'json'
+  if (contentType === 'text/event-stream') return 'event-stream'
   const [mediaType = '', ...parameters] = (contentType ?? '')
     .split(';')
     .map(piece => piece.trim().toLowerCase())
@@ -17,7 +19,8 @@ export function responseShape(contentType: string | undefined, firstBytes: Uint8
 
 /** Whether a content type names no charset but those that are read here. */
 export function hasReadCharset(contentType: string | undefined): boolean {
-  const [, ...parameters] = (contentType ?? '').split(';')
+  if (contentType === undefined || !contentType.includes(';')) return true
+  const [, ...parameters] = contentType.split(';')
   return parameters.every(parameter => isReadCharset(parameter.trim().toLowerCase()))
 }
 

@@ -45,10 +45,11 @@ function stringEnd(body: Uint8Array, open: number): number {
 
 /** Members that were read: of those that stand twice only one. The depth is bounded by `parseJson`. */
 function keysIn(value: unknown): number {
-  if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + keysIn(item), 0)
-  if (!isJsonObject(value)) return 0
-  const members = Object.values(value)
-  return members.reduce<number>((sum, member) => sum + keysIn(member), members.length)
+  if (typeof value !== 'object' || value === null) return 0
+  const members: readonly unknown[] = Array.isArray(value) ? value : Object.values(value)
+  let keys = Array.isArray(value) ? 0 : members.length
+  for (const member of members) keys += keysIn(member)
+  return keys
 }
 
 /** Keys under which the APIs' requests hold text, say who speaks, or ask for a stream. */
@@ -98,11 +99,14 @@ const FREE_LISTS: ReadonlySet<string> = new Set(['documents'])
 function hasCaseTwin(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(hasCaseTwin)
   if (!isJsonObject(value)) return false
-  return Object.entries(value).some(([key, member]) => {
-    const isTwin = !EXACT.has(key) && FOLDED.has(folded(key))
+  for (const key of Object.keys(value)) {
+    if (!EXACT.has(key) && FOLDED.has(folded(key))) return true
+    const member = value[key]
+    if (typeof member !== 'object') continue
     const isFree = (FREE.has(key) && isJsonObject(member)) || FREE_LISTS.has(key)
-    return isTwin || (!isFree && hasCaseTwin(member))
-  })
+    if (!isFree && hasCaseTwin(member)) return true
+  }
+  return false
 }
 
 /** As readers fold that ignore case: `ſ` is an s, and the Kelvin sign a k. */

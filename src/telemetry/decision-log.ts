@@ -10,8 +10,9 @@ const MAX_DETECTOR_LENGTH = 128
  * that flagged what was decided on, with what its detectors came to. `ms` is the time the decision took.
  */
 export function logDecision(log: Log, record: DecisionRecord, ms: number): void {
-  const fields = { ...record, rules: record.rules.map(ruleFields), ms: round(ms) }
   const level = isRemarkable(record) ? 'warn' : 'info'
+  if (!log.writes(level)) return
+  const fields = { ...record, rules: record.rules.map(ruleFields), ms: round(ms) }
   log[level]('decision', fields)
   for (const rule of record.rules) {
     if (rule.outcome === 'flagged') log[level]('flagged', flaggedFields(record, rule))

@@ -6,6 +6,8 @@ export type LogFields = Readonly<Record<string, unknown>>
 
 /** A log of constant messages with the facts in fields. Never give it content, a header or a key. */
 export interface Log {
+  /** Whether lines of this level are written: for who would make costly fields of one. */
+  writes(level: LogLevel): boolean
   debug(message: string, fields?: LogFields): void
   info(message: string, fields?: LogFields): void
   warn(message: string, fields?: LogFields): void
@@ -15,6 +17,8 @@ export interface Log {
 export interface LogOptions {
   readonly level: LogLevel
   readonly scrubber: Scrubber
+  /** In every line, for one of several processes that write to the same place. */
+  readonly worker?: number | undefined
   /** Gets whole lines; stdout when left out. */
   readonly destination?: DestinationStream
 }
@@ -30,7 +34,7 @@ export function createLog(options: LogOptions): Log {
   const logger = pino(
     {
       level: options.level,
-      base: null,
+      base: options.worker === undefined ? null : { worker: options.worker },
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: label => ({ level: label }) },
       serializers: { err: error => describeError(error, MAX_CAUSES) },
@@ -40,6 +44,7 @@ export function createLog(options: LogOptions): Log {
     options.destination ?? stdout(),
   )
   return {
+    writes: level => logger.isLevelEnabled(level),
     debug: (message, fields = {}) => logger.debug(fields, message),
     info: (message, fields = {}) => logger.info(fields, message),
     warn: (message, fields = {}) => logger.warn(fields, message),

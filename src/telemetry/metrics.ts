@@ -3,6 +3,14 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Counted } from '../exchange/events.ts'
 import type { DecisionRecord, RuleRecord } from '../exchange/record.ts'
 import { type ServiceMetrics, serviceMetrics } from './service-metrics.ts'
+import { openGauge, Tally } from './tally.ts'
+
+/** A family as prom-client gives it to whoever joins those of several processes. */
+export interface MetricObject {
+  readonly name: string
+  readonly type: unknown
+  readonly [field: string]: unknown
+}
 
 /**
  * How an exchange came to its end: all was done; Envoy closed the call; Envoy's config hides what a policy must see;
@@ -21,11 +29,14 @@ export interface Metrics extends ServiceMetrics {
   fault(): void
   /** Bytes that exchanges hold back: `delta` more, or fewer when negative. */
   held(deltaBytes: number): void
+  /** The config in force, from now on. */
   snapshot(version: string): void
   /** How late timers ring: the 99th percentile since the last scrape, in seconds. */
   eventLoopLagSec(): number
   /** All metrics as Prometheus reads them. */
   render(): Promise<string>
+  /** The same as prom-client's plain objects, for whoever joins those of several processes. */
+  asObjects(): Promise<MetricObject[]>
   readonly contentType: string
   /** Stops what runs in the background. */
   close(): void
@@ -44,13 +55,19 @@ export function createMetrics(): Metrics {
   collectDefaultMetrics({ register: registry })
   const decisions = decisionMetrics(registry)
   const exchanges = exchangeMetrics(registry)
+  const services = serviceMetrics(registry)
   const lag = eventLoopLag(registry)
   return {
     ...decisions,
     ...exchanges,
-    ...serviceMetrics(registry),
+    ...services,
+    snapshot(version) {
+      exchanges.snapshot(version)
+      services.circuitsBeginAnew()
+    },
     eventLoopLagSec: lag.read,
     render: () => registry.metrics(),
+    asObjects: async () => (await registry.getMetricsAsJSON()).map(family => ({ ...family })),
     contentType: registry.contentType,
     close() {
       lag.close()
@@ -61,11 +78,10 @@ export function createMetrics(): Metrics {
 
 function decisionMetrics(registry: Registry): Pick<Metrics, 'decision'> {
   const registers = [registry]
-  const decisions = new Counter({
+  const decisions = new Tally(registry, {
     name: 'weir_decisions_total',
     help: 'Decisions, by what reached the client (effective) and why.',
     labelNames: ['policy', 'phase', 'effective', 'reason'],
-    registers,
   })
   const decisionSec = new Histogram({
     name: 'weir_decision_duration_seconds',
@@ -74,11 +90,10 @@ function decisionMetrics(registry: Registry): Pick<Metrics, 'decision'> {
     buckets: DECISION_BUCKETS_SEC,
     registers,
   })
-  const outcomes = new Counter({
+  const outcomes = new Tally(registry, {
     name: 'weir_guardrail_outcomes_total',
     help: 'Outcomes of guardrails; reason and detail are those of a failure, else none.',
     labelNames: ['policy', 'guardrail', 'phase', 'outcome', 'reason', 'detail'],
-    registers,
   })
   const scanSec = new Histogram({
     name: 'weir_guardrail_duration_seconds',
@@ -87,24 +102,23 @@ function decisionMetrics(registry: Registry): Pick<Metrics, 'decision'> {
     buckets: SCAN_BUCKETS_SEC,
     registers,
   })
-  const bytes = new Counter({
+  const bytes = new Tally(registry, {
     name: 'weir_decision_bytes_total',
     help: 'Body bytes that decisions released or discarded.',
     labelNames: ['phase', 'fate'],
-    registers,
   })
   const countRule = (policy: string, phase: string, rule: RuleRecord) => {
     const { guardrail, outcome, reason = NONE, detail = NONE } = rule
-    outcomes.inc({ policy, guardrail, phase, outcome, reason, detail })
+    outcomes.add(1, policy, guardrail, phase, outcome, reason, detail)
     scanSec.observe({ guardrail, phase }, rule.ms / 1000)
   }
   return {
     decision(record, ms) {
       const { policy = NONE, phase, effective, because } = record
-      decisions.inc({ policy, phase, effective, reason: because })
+      decisions.add(1, policy, phase, effective, because)
       decisionSec.observe({ phase }, ms / 1000)
-      bytes.inc({ phase, fate: 'released' }, record.bytesReleased)
-      bytes.inc({ phase, fate: 'discarded' }, record.bytesDiscarded)
+      bytes.add(record.bytesReleased, phase, 'released')
+      bytes.add(record.bytesDiscarded, phase, 'discarded')
       for (const rule of record.rules) countRule(policy, phase, rule)
     },
   }
@@ -118,12 +132,12 @@ type ExchangeMetrics = Pick<
 function exchangeMetrics(registry: Registry): ExchangeMetrics {
   const registers = [registry]
   const counter = (name: string, help: string) => new Counter({ name, help, registers })
-  const open = new Gauge({ name: 'weir_exchanges_open', help: 'Exchanges open now.', registers })
-  const ended = new Counter({
+  const now = { open: 0, heldBytes: 0 }
+  openGauge(registry, 'weir_exchanges_open', 'Exchanges open now.', () => now.open)
+  const ended = new Tally(registry, {
     name: 'weir_exchanges_total',
     help: 'Exchanges that ended, by how.',
     labelNames: ['end'],
-    registers,
   })
   const counted: Readonly<Record<Counted, Counter>> = {
     unmatched: counter('weir_unmatched_total', 'Exchanges that no policy took.'),
@@ -139,24 +153,29 @@ function exchangeMetrics(registry: Registry): ExchangeMetrics {
     registers,
   })
   const faults = counter('weir_faults_total', 'Faults whose cause was logged: of guardrails, or bugs.')
-  const heldBytes = new Gauge({ name: 'weir_held_bytes', help: 'Body bytes held back now.', registers })
+  openGauge(registry, 'weir_held_bytes', 'Body bytes held back now.', () => now.heldBytes)
   const info = new Gauge({
     name: 'weir_snapshot_info',
     help: 'The config in force: 1, labelled by its version.',
     labelNames: ['version'],
     registers,
+    aggregator: 'max',
   })
   return {
-    exchangeOpened: () => open.inc(),
+    exchangeOpened() {
+      now.open += 1
+    },
     exchangeEnded(end) {
-      open.dec()
-      ended.inc({ end })
+      now.open -= 1
+      ended.add(1, end)
     },
     count: what => counted[what].inc(),
     refused: () => refused.inc(),
     unenforced: policy => unenforced.inc({ policy }),
     fault: () => faults.inc(),
-    held: deltaBytes => heldBytes.inc(deltaBytes),
+    held(deltaBytes) {
+      now.heldBytes += deltaBytes
+    },
     snapshot(version) {
       info.reset()
       info.set({ version }, 1)
@@ -178,6 +197,7 @@ function eventLoopLag(registry: Registry): { read(): number; close(): void } {
     name: 'weir_event_loop_lag_seconds',
     help: 'How late timers ring: 99th percentile since the last scrape.',
     registers: [registry],
+    aggregator: 'max',
     collect() {
       this.set(read())
       delay.reset()

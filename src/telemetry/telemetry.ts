@@ -5,6 +5,7 @@ import type { ReportServiceEvent } from '../service/service-events.ts'
 import { logDecision } from './decision-log.ts'
 import type { Log } from './log.ts'
 import type { ExchangeEnd, Metrics } from './metrics.ts'
+import type { CacheState } from './service-metrics.ts'
 
 /** What the rooms tell the outside: the log and the metrics behind one door. Nothing here carries content. */
 export interface Telemetry {
@@ -23,7 +24,7 @@ export interface Telemetry {
   /** How asking a guard service goes. */
   readonly serviceEvent: ReportServiceEvent
   /** The connection to the server of the verdict cache. `cause`: a code. */
-  cacheState(state: 'connected' | 'lost', cause?: string): void
+  cacheState(state: CacheState, cause?: string): void
   /** A bug, or the cause of a guardrail's failure. */
   fault(error: unknown, exchangeId: string): void
   readonly log: Log
@@ -65,7 +66,7 @@ export function createTelemetry(log: Log, metrics: Metrics): Telemetry {
     cacheState(state, cause) {
       metrics.cacheState(state)
       if (state === 'lost') log.warn('verdict cache lost: every lookup is a miss', { cause })
-      else log.info('verdict cache connected')
+      else if (state === 'connected') log.info('verdict cache connected')
     },
     fault(error, exchangeId) {
       metrics.fault()

@@ -3,7 +3,7 @@ import { openBase64Runs } from '../base64-runs.ts'
 import { endsInHalfCharacter } from '../incremental.ts'
 import type { Occurrence, SearchProgress } from './multi-search.ts'
 import type { CompiledWords } from './search-text.ts'
-import { openMerge, openTextSearch } from './search-text.ts'
+import { openMerge, openTextSearch, searchPlain } from './search-text.ts'
 
 /** What a text is searched for, and whether base64 in it is read as well. */
 export interface KeywordSearch {
@@ -13,6 +13,8 @@ export interface KeywordSearch {
 
 /** Everything in a text that is complete. */
 export function searchWhole(search: KeywordSearch, text: string): readonly Occurrence[] {
+  const plain = search.base64 === 'as-text' ? searchPlain(search.words, text) : undefined
+  if (plain !== undefined) return plain
   const open = openKeywordSearch(search)
   return [...open.push(text).found, ...open.end().found]
 }
@@ -32,7 +34,7 @@ export function openKeywordSearch({ words, base64 }: KeywordSearch) {
 
   return {
     push(text: string): SearchProgress {
-      const known = half + text
+      const known = half === '' ? text : half + text
       const whole = endsInHalfCharacter(known) ? known.slice(0, -1) : known
       half = known.slice(whole.length)
       const progress = search.push(whole)

@@ -61,11 +61,25 @@ interface Node {
 export function compileWords(words: readonly string[]): WordSearch {
   const root = buildTrie(words)
   linkFallbacks(root)
-  const searchWhole = (text: string) => {
-    const search = openSearch(root)
-    return [...search.push(text).found, ...search.end().found]
+  const trie: Trie = { root, beginnings: beginningsOf(root) }
+  const searchWhole = (text: string): readonly Occurrence[] => {
+    const found: Occurrence[] = []
+    readUnits(trie, { node: root, length: 0, pending: found }, text)
+    return found
   }
-  return Object.assign(searchWhole, { open: () => openSearch(root) })
+  return Object.assign(searchWhole, { open: () => openSearch(trie, { node: root, length: 0, pending: [] }) })
+}
+
+interface Trie {
+  readonly root: Node
+  /** For each unit below 256 whether a word begins with it: most of a text is passed over by this alone. */
+  readonly beginnings: Uint8Array
+}
+
+function beginningsOf(root: Node): Uint8Array {
+  const beginnings = new Uint8Array(256)
+  for (const unit of root.next.keys()) if (unit < beginnings.length) beginnings[unit] = 1
+  return beginnings
 }
 
 function newNode(depth: number): Node {
@@ -117,24 +131,41 @@ function step(root: Node, from: Node, unit: number): Node {
 
 /** What a search knows of what it has read. */
 interface SearchState {
-  readonly node: Node
-  readonly length: number
-  readonly pending: readonly Occurrence[]
-}
-
-function openSearch(root: Node, from: SearchState = { node: root, length: 0, pending: [] }): OpenSearch {
-  let node = from.node
+  node: Node
   /** Units read. */
-  let length = from.length
+  length: number
   /**
    * In order, none overlapping another; those that a later one may still swallow. Two numbers each, and no more of
    * them than the longest word has units: each but the first lies within what can still become a word.
    */
-  const pending: Occurrence[] = [...from.pending]
+  readonly pending: Occurrence[]
+}
+
+/** Reads on. Adds what it finds to `pending`, from which nothing need ever be taken. */
+function readUnits({ root, beginnings }: Trie, state: SearchState, piece: string): void {
+  const { length, pending } = state
+  let { node } = state
+  for (let i = 0; i < piece.length; i++) {
+    if (node === root) {
+      while (i < piece.length && beginnings[piece.charCodeAt(i)] === 0) i += 1
+      if (i === piece.length) break
+    }
+    node = step(root, node, piece.charCodeAt(i))
+    if (node.longestWord > 0) addOccurrence(pending, length + i + 1 - node.longestWord, length + i + 1)
+  }
+  state.node = node
+  state.length = length + piece.length
+}
+
+const NOTHING: readonly Occurrence[] = []
+
+function openSearch(trie: Trie, state: SearchState): OpenSearch {
+  const { root } = trie
+  const { pending } = state
 
   /** Hands out what ends by `safeTo`: nothing that is found later reaches into it. */
   const settle = (safeTo: number): SearchProgress => {
-    if (pending.length === 0) return { found: [], safeTo }
+    if (pending.length === 0) return { found: NOTHING, safeTo }
     const open = pending.findIndex(({ end }) => end > safeTo)
     const found = pending.splice(0, open === -1 ? pending.length : open)
     return { found, safeTo: Math.min(safeTo, pending[0]?.start ?? safeTo) }
@@ -142,24 +173,20 @@ function openSearch(root: Node, from: SearchState = { node: root, length: 0, pen
 
   return {
     push(piece) {
-      for (let i = 0; i < piece.length; i++) {
-        node = step(root, node, piece.charCodeAt(i))
-        if (node.longestWord > 0) addOccurrence(pending, length + i + 1 - node.longestWord, length + i + 1)
-      }
-      length += piece.length
-      return settle(length - node.openLength)
+      readUnits(trie, state, piece)
+      return settle(state.length - state.node.openLength)
     },
-    end: () => settle(length),
-    fork: () => openSearch(root, { node, length, pending }),
+    end: () => settle(state.length),
+    fork: () => openSearch(trie, { ...state, pending: [...pending] }),
     isLostAfter(text) {
-      let after = node
+      let after = state.node
       for (let i = 0; i < text.length; i++) {
         after = step(root, after, text.charCodeAt(i))
         if (after.longestWord > 0) return false
       }
       return after === root && pending.length === 0
     },
-    standing: () => ({ node, pending: pending.length > 0 }),
+    standing: () => ({ node: state.node, pending: pending.length > 0 }),
   }
 }
 

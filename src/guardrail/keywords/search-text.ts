@@ -30,6 +30,31 @@ export function compileDisguisableWords(words: readonly string[], foldCase: Fold
   }
 }
 
+/** Everything in a text that is complete and reads as it is written, as most do; undefined for any other text. */
+export function searchPlain(words: CompiledWords, text: string): readonly Occurrence[] | undefined {
+  const lowered = words.foldCase(text)
+  const isPlain = plainEnd(words, { lowered, at: 0, previous: '' }) === lowered.length
+  return isPlain ? words.search(lowered) : undefined
+}
+
+interface LoweredPiece {
+  readonly lowered: string
+  readonly at: number
+  /** The unit before it as it reads. */
+  readonly previous: string
+}
+
+/** Where what reads as it is written ends, from `at` on. */
+function plainEnd(words: CompiledWords, { lowered, at, previous }: LoweredPiece): number {
+  // White space hangs on what is before it, which another piece may hold.
+  if (at === 0 && words.hasPhrases && /^[\t\n\r ]/.test(lowered)) {
+    if (lowered[0] !== ' ' || isBlank(previous)) return 0
+  }
+  if (!words.hasPhrases && at === 0 && isPlainAscii(lowered)) return lowered.length
+  words.disguise.lastIndex = at
+  return words.disguise.exec(lowered)?.index ?? lowered.length
+}
+
 /** After a disguise so many units are read twice, then twice as many: mostly the readings have met again by then. */
 const FIRST_STRIDE = 8
 const LONGEST_STRIDE = 4096
@@ -54,17 +79,6 @@ export function openTextSearch(words: CompiledWords) {
     length += text.length
     if (text !== '') previous = lowered.charAt(lowered.length - 1)
     return merge(others.length === 0 ? [progress] : [progress, ...others.map(other => other.push(text))])
-  }
-
-  /** Where what reads as it is written ends, from `at` on. */
-  const plainEnd = (lowered: string, at: number): number => {
-    // White space hangs on what is before it, which another piece may hold.
-    if (at === 0 && words.hasPhrases && /^[\t\n\r ]/.test(lowered)) {
-      if (lowered[0] !== ' ' || isBlank(previous)) return 0
-    }
-    if (!words.hasPhrases && at === 0 && isPlainAscii(lowered)) return lowered.length
-    words.disguise.lastIndex = at
-    return words.disguise.exec(lowered)?.index ?? lowered.length
   }
 
   /** What the sign or white space at `at` reads as if, however it is read, nothing is under way behind it. */
@@ -92,7 +106,7 @@ export function openTextSearch(words: CompiledWords) {
   /** Reads on from `at` to where the way of reading may change. */
   const readOn = (text: string, lowered: string, at: number): SearchProgress => {
     if (others.length === 0) {
-      const end = plainEnd(lowered, at)
+      const end = plainEnd(words, { lowered, at, previous })
       if (end > at) return take(text.slice(at, end), lowered.slice(at, end))
       const idle = idleSign(text, at)
       if (idle !== undefined) {
@@ -111,10 +125,12 @@ export function openTextSearch(words: CompiledWords) {
 
   return {
     push(text: string): SearchProgress {
+      if (text === '') return take('', '')
       const lowered = words.foldCase(text)
+      const isPlain = others.length === 0 && plainEnd(words, { lowered, at: 0, previous }) === text.length
+      if (isPlain) return take(text, lowered)
       const found: Occurrence[] = []
       const from = length
-      if (text === '') return take('', '')
       let safeTo = 0
       while (length - from < text.length) {
         const progress = readOn(text, lowered, length - from)

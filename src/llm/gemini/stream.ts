@@ -30,7 +30,7 @@ export class GeminiFrame implements Frame {
 /** A stream with `alt=sse`. It has no terminator. */
 export function openEvents(): StreamDecoder {
   const answers = new AnswerReader()
-  return decoderOver(openEventStream(), frame => {
+  return new FrameReader(openEventStream(), frame => {
     if (frame.kind === 'undecodable') return undecodable(frame.bytes, frame.reason)
     const data = frame.data?.trim()
     if (data === undefined || data === '') return new GeminiFrame(frame.bytes, [])
@@ -42,7 +42,7 @@ export function openEvents(): StreamDecoder {
 /** A stream without `alt=sse`: one JSON array, whose closing bracket is the terminator. */
 export function openArray(): StreamDecoder {
   const answers = new AnswerReader()
-  return decoderOver(openJsonArray(), frame => {
+  return new FrameReader(openJsonArray(), frame => {
     if (frame.kind === 'undecodable') return undecodable(frame.bytes, frame.reason)
     if (frame.kind === 'element') return answers.read(frame.bytes, frame.value)
     return new GeminiFrame(frame.bytes, frame.kind === 'end' ? [{ kind: 'terminator' }] : [])
@@ -55,13 +55,26 @@ interface Framer<T> {
   readonly buffered: number
 }
 
-function decoderOver<T>(framer: Framer<T>, read: (frame: T) => Frame): StreamDecoder {
-  return {
-    push: chunk => framer.push(chunk).map(read),
-    end: () => framer.end().map(read),
-    get buffered() {
-      return framer.buffered
-    },
+/** Reads the frames that another cuts. A class, since V8 keeps objects long that have an accessor each of their own. */
+class FrameReader<T> implements StreamDecoder {
+  readonly #framer: Framer<T>
+  readonly #read: (frame: T) => Frame
+
+  constructor(framer: Framer<T>, read: (frame: T) => Frame) {
+    this.#framer = framer
+    this.#read = read
+  }
+
+  get buffered(): number {
+    return this.#framer.buffered
+  }
+
+  push(chunk: Uint8Array): readonly Frame[] {
+    return this.#framer.push(chunk).map(this.#read)
+  }
+
+  end(): readonly Frame[] {
+    return this.#framer.end().map(this.#read)
   }
 }
 

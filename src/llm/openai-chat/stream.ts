@@ -47,6 +47,14 @@ const MAX_INDEX = 65_535
 const LEGACY_FUNCTION = MAX_INDEX + 1
 const WHOLE_MESSAGE = 1 << 24
 
+/** Where a choice says something. */
+const SAYINGS = ['delta', 'message'] as const
+/** Places that every chunk is asked for. */
+const CONTENT: JsonPath = ['content']
+const REFUSAL: JsonPath = ['refusal']
+const REASONING_CONTENT: JsonPath = ['reasoning_content']
+const REASONING: JsonPath = ['reasoning']
+
 export function openStream(): StreamDecoder {
   return new ChatStream()
 }
@@ -61,7 +69,9 @@ class ChatStream implements StreamDecoder {
   }
 
   push(chunk: Uint8Array): readonly Frame[] {
-    return this.#framer.push(chunk).map(frame => this.#read(frame))
+    const frames: Frame[] = []
+    for (const frame of this.#framer.push(chunk)) frames.push(this.#read(frame))
+    return frames
   }
 
   end(): readonly Frame[] {
@@ -87,10 +97,11 @@ class ChatStream implements StreamDecoder {
   #readChunk(bytes: Uint8Array, chunk: JsonObject, choices: readonly unknown[]): Frame {
     const parts: Part[] = []
     const roles: number[] = []
-    for (const [position, choice] of choices.entries()) {
+    for (let position = 0; position < choices.length; position++) {
+      const choice: unknown = choices[position]
       const index = isJsonObject(choice) ? choiceIndex(choice.index, position) : undefined
       if (!isJsonObject(choice) || index === undefined) return undecodable(bytes, 'wrong-shape')
-      for (const key of ['delta', 'message'] as const) {
+      for (const key of SAYINGS) {
         const said = choice[key]
         if (!isPresent(said)) continue
         if (!isJsonObject(said)) return undecodable(bytes, 'wrong-shape')
@@ -108,7 +119,7 @@ class ChatStream implements StreamDecoder {
   #readSaid(sink: Sink, said: JsonObject): void {
     readReasoning(sink, said)
     readContent(sink, said.content)
-    readText(sink, 'refusal', 0, said.refusal, ['refusal'])
+    readText(sink, 'refusal', 0, said.refusal, REFUSAL)
     readAudio(sink, said.audio)
     if (Array.isArray(said.annotations)) {
       for (const [position, annotation] of said.annotations.entries())
@@ -179,7 +190,7 @@ function addText(sink: Sink, textKind: TextKind, block: number, text: string, pl
 
 function readContent(sink: Sink, content: unknown): void {
   if (!Array.isArray(content)) {
-    readText(sink, 'content', 0, content, ['content'])
+    readText(sink, 'content', 0, content, CONTENT)
     return
   }
   for (const [position, part] of content.entries()) readContentPart(sink, part, ['content', position])
@@ -197,8 +208,8 @@ function readContentPart(sink: Sink, part: unknown, place: JsonPath): void {
 }
 
 function readReasoning(sink: Sink, said: JsonObject): void {
-  readText(sink, 'reasoning', 0, said.reasoning_content, ['reasoning_content'])
-  readText(sink, 'reasoning', 1, said.reasoning, ['reasoning'])
+  readText(sink, 'reasoning', 0, said.reasoning_content, REASONING_CONTENT)
+  readText(sink, 'reasoning', 1, said.reasoning, REASONING)
   if (!Array.isArray(said.reasoning_details)) return
   for (const [position, detail] of said.reasoning_details.entries()) {
     const block = REASONING_DETAILS + blockIndex(detail, position)
