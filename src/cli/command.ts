@@ -1,4 +1,6 @@
+import type { ChildProcess } from 'node:child_process'
 import type { Environment } from '../config/environment.ts'
+import type { SupervisorLine } from '../workers/supervisor-line.ts'
 
 /** 0: done, and for `scan` released or redacted. 1: failed while running, and for `scan` denied. 2: usage or config. */
 export type ExitCode = 0 | 1 | 2
@@ -14,6 +16,10 @@ export interface CommandIo {
   onStopSignal(stop: (signal: string) => void): () => void
   /** Calls back on what nothing caught, until the returned function is called. */
   onFault(report: (error: unknown) => void): () => void
+  /** Starts this program once more, as the worker of this index, with a channel to it. */
+  fork(args: readonly string[], worker: number): ChildProcess
+  /** Where this process is a worker. */
+  readonly supervisor: SupervisorLine | undefined
   /** Ends the process at once, whatever is under way. */
   exit(code: ExitCode): void
 }

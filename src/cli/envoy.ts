@@ -3,13 +3,18 @@ import { isIP } from 'node:net'
 import { type Document, isMap, isNode, isSeq, parseDocument } from 'yaml'
 import { formatListenAddress, type ListenAddress, parseListenAddress } from '../config/address.ts'
 import { WeirError } from '../errors.ts'
+import { workerAddress } from '../workers/worker-address.ts'
 import { oneOf, readArguments, usage } from './arguments.ts'
 import { type Command, EXIT_CODES } from './command.ts'
+import { readTlsPeer, TLS_FILES, withTls } from './envoy-tls.ts'
 
 const MODES = ['full-duplex', 'streamed', 'buffered'] as const
 
 /** Addresses as the bootstraps under envoy/ have them, in their comments too. */
 const SHIPPED = { listen: '127.0.0.1:10000', weir: '127.0.0.1:9002', upstream: '127.0.0.1:8000' } as const
+
+/** As many as `server.workers` takes. */
+const MAX_WORKERS = 256
 
 type Addresses = Readonly<Partial<Record<keyof typeof SHIPPED, ListenAddress>>>
 
@@ -25,11 +30,26 @@ Options:
   --mode MODE          how Envoy hands bodies to Weir; full-duplex is the one to choose (Envoy 1.39 or newer)
   --listen PORT        where clients connect, PORT or HOST:PORT (default ${SHIPPED.listen})
   --weir ADDRESS       where Weir listens, HOST:PORT or unix:///path (default ${SHIPPED.weir})
+  --workers N          server.workers of Weir, each an endpoint of its own from --weir on (default 1)
   --upstream HOST:PORT where the LLM listens, plain HTTP (default ${SHIPPED.upstream})
+  --config FILE        Weir's config: where it has server.tls, Envoy is told to speak TLS to it
+  --weir-ca FILE       the CA of Weir's certificate, as Envoy finds it (default ${TLS_FILES.ca})
+  --client-cert FILE   the certificate that Envoy shows to Weir (default ${TLS_FILES.cert})
+  --client-key FILE    its key (default ${TLS_FILES.key})
 ${EXIT_CODES}`,
   async run(args, io) {
     const { options } = readArguments(args, {
-      options: ['mode', 'listen', 'weir', 'upstream'],
+      options: [
+        'mode',
+        'listen',
+        'weir',
+        'workers',
+        'upstream',
+        'config',
+        'weir-ca',
+        'client-cert',
+        'client-key',
+      ],
       fewest: 0,
       most: 0,
     })
@@ -37,7 +57,9 @@ ${EXIT_CODES}`,
     const mode = oneOf('mode', options.mode, MODES)
     const addresses = readAddresses(options)
     const file = new URL(`../../envoy/${mode}.yaml`, import.meta.url)
-    io.stdout(withAddresses(readFileSync(file, 'utf8'), addresses))
+    const workers = readWorkers(options.workers)
+    const plain = withAddresses(readFileSync(file, 'utf8'), addresses, workers)
+    io.stdout(withTls(plain, readTlsPeer(options)))
     return 0
   },
 }
@@ -50,6 +72,12 @@ function readAddresses(options: Readonly<Record<string, string | undefined>>): A
     ...(weir === undefined ? {} : { weir: address('weir', weir, 'HOST:PORT or unix:///path') }),
     ...(upstream === undefined ? {} : { upstream: address('upstream', upstream, 'HOST:PORT') }),
   }
+}
+
+function readWorkers(text: string | undefined): number {
+  const workers = text === undefined ? 1 : /^\d{1,3}$/.test(text) ? Number(text) : 0
+  if (workers < 1 || workers > MAX_WORKERS) throw usage(`--workers must be 1 to ${MAX_WORKERS}`)
+  return workers
 }
 
 function address(option: string, text: string, form: string): ListenAddress {
@@ -67,12 +95,15 @@ interface Edit {
 }
 
 /** The bootstrap with other addresses, in its comments too. Every other byte stays as shipped. */
-function withAddresses(text: string, { listen, weir, upstream }: Addresses): string {
+function withAddresses(text: string, { listen, weir, upstream }: Addresses, workers: number): string {
   const document = parseDocument(text)
   const edits = [
     ...(listen === undefined ? [] : [addressEdit(document, ['static_resources', 'listeners', 0], listen)]),
-    ...(weir === undefined ? [] : clusterEdits(document, 'weir', weir)),
-    ...(upstream === undefined ? [] : clusterEdits(document, 'llm', upstream)),
+    ...(weir === undefined ? [] : [typeEdit(document, 'weir', weir)]),
+    ...weirEdits(document, weir, workers),
+    ...(upstream === undefined
+      ? []
+      : [typeEdit(document, 'llm', upstream), addressEdit(document, endpointOf(document, 'llm'), upstream)]),
   ]
   // From the end, so that the places of the others stay right.
   const edited = edits.sort((a, b) => b.start - a.start).reduce((rest, edit) => splice(rest, edit), text)
@@ -93,26 +124,61 @@ function splice(text: string, { start, end, text: replacement }: Edit): string {
   return text.slice(0, start) + replacement + text.slice(start + length)
 }
 
-function clusterEdits(document: Document, name: string, given: ListenAddress): Edit[] {
-  const clusters = document.getIn(['static_resources', 'clusters'])
-  const entries = isSeq(clusters) ? clusters.items : []
-  const index = entries.findIndex(entry => isMap(entry) && entry.get('name') === name)
-  const cluster = ['static_resources', 'clusters', index]
-  const endpoint = ['load_assignment', 'endpoints', 0, 'lb_endpoints', 0, 'endpoint']
-  // Envoy resolves names by DNS only where the cluster says so.
-  const type = given.kind === 'tcp' && isIP(given.host) === 0 ? 'STRICT_DNS' : 'STATIC'
+/** Where Weir listens; of several workers each is an endpoint, and one that is being restarted is not asked. */
+function weirEdits(document: Document, given: ListenAddress | undefined, workers: number): Edit[] {
+  if (workers === 1)
+    return given === undefined ? [] : [addressEdit(document, endpointOf(document, 'weir'), given)]
+  const first = given ?? parseListenAddress(SHIPPED.weir)
+  if (first === undefined) throw new WeirError('bug', 'a shipped address that does not parse')
+  const cluster = clusterOf(document, 'weir')
+  const endpoints = Array.from(
+    { length: workers },
+    (_, index) => `- endpoint: { address: { ${addressText(workerAddress(first, index))} } }`,
+  )
   return [
-    { ...placeOf(document, [...cluster, 'type']), text: type },
-    addressEdit(document, [...cluster, ...endpoint], given),
+    { ...placeOf(document, [...cluster, 'lb_policy']), text: `LEAST_REQUEST\n${HEALTH_CHECKS}` },
+    {
+      ...placeOf(document, [...cluster, 'load_assignment', 'endpoints', 0, 'lb_endpoints']),
+      text: endpoints.join('\n              '),
+    },
   ]
 }
 
+const HEALTH_CHECKS = `      health_checks:
+        - timeout: 1s
+          interval: 1s
+          unhealthy_threshold: 2
+          healthy_threshold: 1
+          grpc_health_check: {}
+      # With none in good health requests are refused, not sent to whoever does not answer.
+      common_lb_config: { healthy_panic_threshold: { value: 0 } }`
+
+/** Envoy resolves names by DNS only where the cluster says so. */
+function typeEdit(document: Document, name: string, given: ListenAddress): Edit {
+  const text = given.kind === 'tcp' && isIP(given.host) === 0 ? 'STRICT_DNS' : 'STATIC'
+  return { ...placeOf(document, [...clusterOf(document, name), 'type']), text }
+}
+
+function clusterOf(document: Document, name: string): readonly (string | number)[] {
+  const clusters = document.getIn(['static_resources', 'clusters'])
+  const entries = isSeq(clusters) ? clusters.items : []
+  const index = entries.findIndex(entry => isMap(entry) && entry.get('name') === name)
+  return ['static_resources', 'clusters', index]
+}
+
+/** The first endpoint of a cluster. */
+function endpointOf(document: Document, name: string): readonly (string | number)[] {
+  return [...clusterOf(document, name), 'load_assignment', 'endpoints', 0, 'lb_endpoints', 0, 'endpoint']
+}
+
 function addressEdit(document: Document, path: readonly (string | number)[], given: ListenAddress): Edit {
-  const text =
-    given.kind === 'unix'
-      ? `pipe: { path: ${JSON.stringify(given.path)} }`
-      : `socket_address: { address: ${hostText(given.host)}, port_value: ${given.port} }`
-  return { ...placeOf(document, [...path, 'address']), text }
+  return { ...placeOf(document, [...path, 'address']), text: addressText(given) }
+}
+
+function addressText(given: ListenAddress): string {
+  return given.kind === 'unix'
+    ? `pipe: { path: ${JSON.stringify(given.path)} }`
+    : `socket_address: { address: ${hostText(given.host)}, port_value: ${given.port} }`
 }
 
 function hostText(host: string): string {

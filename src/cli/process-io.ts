@@ -1,4 +1,7 @@
-import { processEnvironment } from '../config/environment.ts'
+import { type ChildProcess, fork } from 'node:child_process'
+import { type Environment, processEnvironment } from '../config/environment.ts'
+import { WeirError } from '../errors.ts'
+import { supervisorLine, WORKER_VARIABLE } from '../workers/supervisor-line.ts'
 import type { CommandIo } from './command.ts'
 
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const
@@ -9,15 +12,28 @@ export function processIo(): CommandIo {
   // A reader such as `head` that has seen enough closes the pipe: no reason to fail.
   process.stdout.on('error', () => {})
   process.stderr.on('error', () => {})
+  const env = processEnvironment()
   return {
-    env: processEnvironment(),
+    env,
     stdout: text => process.stdout.write(text),
     stderr: text => process.stderr.write(text),
     readStdin,
     onStopSignal: stop => listenTo(STOP_SIGNALS, stop),
     onFault: report => listenTo(FAULT_EVENTS, report),
+    fork: (args, worker) => forkWorker(args, { ...env, [WORKER_VARIABLE]: String(worker) }),
+    supervisor: supervisorLine(env[WORKER_VARIABLE], process),
     exit: code => process.exit(code),
   }
+}
+
+/** With the same flags of Node. Its lines go where ours go. */
+function forkWorker(args: readonly string[], env: Environment): ChildProcess {
+  const [, program] = process.argv
+  if (program === undefined) throw new WeirError('bug', 'a process without a program')
+  return fork(program, args, {
+    env,
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
 }
 
 function listenTo<T>(events: readonly string[], listener: (first: T) => void): () => void {

@@ -1,13 +1,18 @@
+import { formatListenAddress, parseListenAddress } from '../config/address.ts'
 import { type WatchTimes, watchSecrets, watchTimes } from '../config/secret-watch.ts'
+import { WeirError } from '../errors.ts'
 import { createServer } from '../server.ts'
 import { createLog } from '../telemetry/log.ts'
 import { createMetrics } from '../telemetry/metrics.ts'
 import { createScrubber, type Scrubber } from '../telemetry/scrub.ts'
 import { createTelemetry, type Telemetry } from '../telemetry/telemetry.ts'
+import type { SupervisorLine } from '../workers/supervisor-line.ts'
+import { workerAddress } from '../workers/worker-address.ts'
 import { readArguments } from './arguments.ts'
 import { type Command, type CommandIo, EXIT_CODES } from './command.ts'
 import { type OpenedSnapshot, openSnapshot } from './open-snapshot.ts'
 import { secretRenewal } from './renew-secrets.ts'
+import { supervise } from './supervise.ts'
 
 /** Below the 30 s that Kubernetes grants by default, so that the last exchanges are ended by us and not by a kill. */
 const DRAIN_DEADLINE_MS = 25_000
@@ -20,6 +25,9 @@ export const serve: Command = {
 
 Serves Envoy's ext_proc filter. Logs are JSON lines on stdout. Without --config it runs on an embedded config:
 local guardrails only, no key, no network, loopback only.
+
+With server.workers above 1 this process starts that many others, which serve: the first at the address, each other one
+port higher (or at the socket with its number behind the path). It has the admin listener for all of them.
 
 SIGTERM or SIGINT lets running exchanges finish for ${DRAIN_DEADLINE_MS / 1000} s and then ends; a second one ends at once.
 
@@ -42,19 +50,26 @@ ${EXIT_CODES}`,
       report: (guardrail, event) => heard.telemetry?.serviceEvent(guardrail, event),
       reportCache: (state, cause) => heard.telemetry?.cacheState(state, cause),
     })
-    const { snapshot } = opened
-    const scrubber = createScrubber()
-    scrubber.add(snapshot.secretValues())
-    const log = createLog({ level: snapshot.server.log.level, scrubber })
     const metrics = createMetrics()
-    metrics.snapshot(snapshot.version)
-    heard.telemetry = createTelemetry(log, metrics)
     try {
-      await serveUntilStopped({ opened, times, scrubber, telemetry: heard.telemetry }, io)
+      const { snapshot } = opened
+      const scrubber = createScrubber()
+      scrubber.add(snapshot.secretValues())
+      const log = createLog({ level: snapshot.server.log.level, scrubber, worker: io.supervisor?.worker })
+      if (snapshot.server.workers > 1 && io.supervisor === undefined) {
+        // Only to know that it holds, and to show it: each worker opens its own.
+        await opened.close()
+        await supervise({ snapshot, log, args }, io)
+        return 0
+      }
+      metrics.snapshot(snapshot.version)
+      const telemetry = createTelemetry(log, metrics)
+      heard.telemetry = telemetry
+      await serveUntilStopped({ opened, times, scrubber, telemetry }, io)
       return 0
     } finally {
       metrics.close()
-      await snapshot.close()
+      await opened.close()
     }
   },
 }
@@ -73,32 +88,65 @@ async function serveUntilStopped(
 ): Promise<void> {
   const { snapshot } = opened
   const { log } = telemetry
-  const stop = Promise.withResolvers<string>()
-  let signals = 0
-  const unwatchSignals = io.onStopSignal(signal => {
-    signals++
-    if (signals === 1) stop.resolve(signal)
-    else io.exit(1)
-  })
+  const { supervisor } = io
+  const stop = stopOf(telemetry, io)
   // After a throw that nothing caught no invariant is sure to hold: going on could let traffic pass unscanned.
   const unwatchFaults = io.onFault(error => {
     log.error('fatal', { err: error })
     io.exit(1)
   })
   try {
-    const server = createServer(snapshot, { telemetry })
+    const worker = supervisor && { listen: listenOf(supervisor, snapshot.server.listen) }
+    const server = createServer(snapshot, { telemetry, worker, tlsPollMs: times.pollMs })
     const { listen, admin } = await server.start()
+    supervisor?.send({ kind: 'serving', listen })
     for (const warning of snapshot.warnings) log.warn('config warning', { warning })
-    log.info('serving', { listen, admin, snapshot: snapshot.version })
+    if (supervisor === undefined) log.info('serving', { listen, admin, snapshot: snapshot.version })
+    else log.info('worker serving', { listen, pid: supervisor.pid, snapshot: snapshot.version })
     const renew = secretRenewal({ opened, use: server.use, scrubber, log })
     const watch = watchSecrets(opened.origins, times, renew)
-    const signal = await stop.promise
-    watch.close()
+    const signal = await stop.signal
     log.info('draining', { signal, deadlineMs: DRAIN_DEADLINE_MS })
-    await server.drain(DRAIN_DEADLINE_MS)
+    // What a renewal under way opens must not be opened after all was closed. Vault's own deadlines bound the wait.
+    await Promise.all([watch.close(), server.drain(DRAIN_DEADLINE_MS)])
     log.info('stopped')
   } finally {
-    unwatchSignals()
+    stop.unwatch()
+    supervisor?.close()
     unwatchFaults()
   }
+}
+
+interface Stop {
+  /** Resolves with what told the process to stop. */
+  readonly signal: Promise<string>
+  unwatch(): void
+}
+
+/** A worker is stopped by its supervisor alone: a terminal's signal reaches both, and one of them is to answer it. */
+function stopOf({ metrics }: Telemetry, { supervisor, onStopSignal, exit }: CommandIo): Stop {
+  const { promise, resolve } = Promise.withResolvers<string>()
+  if (supervisor === undefined) {
+    let signals = 0
+    const unwatch = onStopSignal(signal => {
+      signals++
+      if (signals === 1) resolve(signal)
+      else exit(1)
+    })
+    return { signal: promise, unwatch }
+  }
+  supervisor.onMessage(message => {
+    if (message.kind === 'stop') resolve('supervisor')
+    else
+      metrics
+        .asObjects()
+        .then(objects => supervisor.send({ kind: 'metrics', request: message.request, metrics: objects }))
+  })
+  return { signal: promise, unwatch: onStopSignal(() => {}) }
+}
+
+function listenOf({ worker }: SupervisorLine, configured: string): string {
+  const address = parseListenAddress(configured)
+  if (address === undefined) throw new WeirError('bug', 'a listen address that the schema let through')
+  return formatListenAddress(workerAddress(address, worker))
 }

@@ -1,0 +1,78 @@
+import { parseListenAddress } from '../config/address.ts'
+import type { Snapshot } from '../config/snapshot.ts'
+import { WeirError } from '../errors.ts'
+import { createAdminServer, type Readiness } from '../telemetry/admin.ts'
+import type { Log } from '../telemetry/log.ts'
+import { WORKER_BACKOFF } from '../workers/backoff.ts'
+import { supervisorMetrics } from '../workers/supervisor-metrics.ts'
+import { WorkerPool } from '../workers/worker-pool.ts'
+import type { CommandIo } from './command.ts'
+
+/** A scrape takes no longer for a worker that does not answer. */
+const METRICS_TIMEOUT_MS = 2000
+
+export interface Supervision {
+  /** What all workers will run on, already known to hold. */
+  readonly snapshot: Snapshot
+  readonly log: Log
+  /** The command line of `serve`, for the workers. */
+  readonly args: readonly string[]
+}
+
+/**
+ * Runs `server.workers` processes that serve, and the one admin listener for all of them, until a signal comes; then
+ * they drain. A worker that ends by itself is started again. Rejects when one cannot be started at first.
+ */
+export async function supervise({ snapshot, log, args }: Supervision, io: CommandIo): Promise<void> {
+  const { workers, admin: adminText } = snapshot.server
+  const pool = new WorkerPool({
+    workers,
+    fork: worker => io.fork(['serve', ...args], worker),
+    backoff: WORKER_BACKOFF,
+    clock: () => performance.now(),
+    metricsTimeoutMs: METRICS_TIMEOUT_MS,
+    report: end => log.error('worker ended', { ...end }),
+  })
+  let state: 'starting' | 'serving' | 'draining' = 'starting'
+  const admin = createAdminServer({
+    readiness: (): Readiness => {
+      if (state !== 'serving') return { ready: false, why: state }
+      return pool.serving > 0 ? { ready: true } : { ready: false, why: 'no worker serves' }
+    },
+    metrics: supervisorMetrics(pool),
+    maskedConfig: () => snapshot.masked,
+    log,
+  })
+  const stop = Promise.withResolvers<string>()
+  let signals = 0
+  const unwatchSignals = io.onStopSignal(signal => {
+    signals++
+    if (signals === 1) return stop.resolve(signal)
+    pool.kill()
+    io.exit(1)
+  })
+  try {
+    const adminBound = await admin.listen(adminAddress(adminText))
+    const started = pool.start().then(listen => {
+      state = 'serving'
+      for (const warning of snapshot.warnings) log.warn('config warning', { warning })
+      log.info('serving', { listen, admin: adminBound, workers, snapshot: snapshot.version })
+    })
+    const signal = await Promise.race([stop.promise, started.then(() => stop.promise)])
+    state = 'draining'
+    log.info('draining', { signal })
+    await pool.stop()
+    // A start that the signal cut short has failed by now: that is no news.
+    await started.catch(() => {})
+    log.info('stopped')
+  } finally {
+    unwatchSignals()
+    await admin.close()
+  }
+}
+
+function adminAddress(text: string) {
+  const parsed = parseListenAddress(text)
+  if (parsed === undefined) throw new WeirError('bug', 'an admin address that the schema let through')
+  return parsed
+}

@@ -1,0 +1,175 @@
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { parseBootstrap } from '../support/bootstrap.ts'
+import { chatCompletion, chatEvents, chatRequest } from '../support/chat.ts'
+import { type RunningEnvoy, startEnvoy } from '../support/envoy.ts'
+import { type Served, serveConfig } from '../support/served.ts'
+import { gate, startUpstream, type Upstream } from '../support/upstream.ts'
+import { weir as runWeir } from '../unit/cli/command-line.ts'
+
+const CONFIG = `
+server: { workers: 2 }
+guardrails: { words: { kind: keywords, words: [blocked-phrase] } }
+policies: [{ name: chat, guardrails: [{ use: words, direction: both }], stream: { delivery: window } }]
+`
+/** Enough that with two workers each gets some: Envoy chooses anew for every exchange. */
+const MANY = 40
+
+let folder: string
+let socket: string
+let upstream: Upstream
+let served: Served | undefined
+let envoy: RunningEnvoy | undefined
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'weir-workers-'))
+  socket = `unix://${folder}/weir.sock`
+  upstream = await startUpstream()
+  upstream.respond({ headers: { 'content-type': 'application/json' }, chunks: [chatCompletion('an answer')] })
+})
+afterEach(async () => {
+  await envoy?.stop()
+  await served?.stop()
+  await upstream.stop()
+  envoy = undefined
+  served = undefined
+  rmSync(folder, { recursive: true })
+})
+
+/** Two workers behind an Envoy whose cluster for them is as `weir envoy --workers` prints it. */
+async function start(): Promise<Served> {
+  served = await serveConfig(CONFIG, {}, socket)
+  const printed = await runWeir(['envoy', '--mode', 'full-duplex', '--workers', '2', '--weir', socket])
+  const cluster = printedCluster(printed.out)
+  envoy = await startEnvoy({
+    mode: 'full-duplex',
+    weirAddress: socket,
+    upstreamAddress: upstream.address,
+    overrides: ({ static_resources: { clusters } }) => {
+      clusters.splice(
+        clusters.findIndex(({ name }) => name === 'weir'),
+        1,
+        cluster,
+      )
+    },
+  })
+  return served
+}
+
+function printedCluster(yaml: string) {
+  const cluster = parseBootstrap(yaml).static_resources.clusters.find(({ name }) => name === 'weir')
+  if (cluster === undefined) throw new Error('no cluster weir was printed')
+  return cluster
+}
+
+const post = (body: string) =>
+  fetch(`${envoy!.address}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body,
+  })
+
+const deciders = (from = 0) =>
+  new Set(served!.lines.slice(from).flatMap(({ msg, worker }) => (msg === 'decision' ? [worker] : [])))
+
+const decisionsIn = (metrics: string) =>
+  metrics
+    .split('\n')
+    .filter(line => line.startsWith('weir_decisions_total{') && line.includes('phase="request"'))
+    .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
+
+test('share the exchanges, and are one process to whoever looks', async () => {
+  const { lines, page } = await start()
+  const answers = await Promise.all(Array.from({ length: MANY }, () => post(chatRequest('hello'))))
+  expect(answers.map(({ status }) => status)).toEqual(Array(MANY).fill(200))
+  const refused = await (await post(chatRequest('a blocked-phrase here'))).text()
+  expect(refused).toContain('Request blocked by policy')
+  await expect.poll(async () => decisionsIn(await page('/metrics'))).toBe(MANY + 1)
+  expect(deciders()).toEqual(new Set([0, 1]))
+  expect(await page('/metrics')).toMatch(/^weir_workers_serving 2$/m)
+  expect(await page('/metrics')).toMatch(/^weir_snapshot_info\{version="[0-9a-f]{12}"\} 1$/m)
+  expect(await page('/readyz')).toBe('ok')
+  expect(
+    lines
+      .filter(({ msg }) => msg === 'worker serving')
+      .map(({ worker }) => worker)
+      .sort(),
+  ).toEqual([0, 1])
+})
+
+test('are started again when they are killed, and nothing passes meanwhile that none has seen', async () => {
+  const { logged, page } = await start()
+  await Promise.all(Array.from({ length: MANY }, () => post(chatRequest('hello'))))
+  const before = decisionsIn(await page('/metrics'))
+  process.kill(Number((await logged('worker serving')).pid), 'SIGKILL')
+  expect(await logged('worker ended')).toMatchObject({ signal: 'SIGKILL', restartMs: 100 })
+  const during = await Promise.all(
+    Array.from({ length: MANY }, () => post(chatRequest('a blocked-phrase here'))),
+  )
+  for (const answer of during) expect(await answer.text()).not.toContain('an answer')
+  const asked = upstream.requests.length
+  await logged('worker serving', 3)
+  const from = served!.lines.length
+  await expect
+    .poll(
+      async () => {
+        const { status } = await post(chatRequest('hello'))
+        expect([200, 500]).toContain(status)
+        return deciders(from)
+      },
+      { timeout: 20_000 },
+    )
+    .toEqual(new Set([0, 1]))
+  expect(upstream.requests.length).toBeGreaterThan(asked)
+  const metrics = await page('/metrics')
+  expect(metrics).toMatch(/^weir_worker_restarts_total 1$/m)
+  expect(decisionsIn(metrics)).toBeGreaterThan(before)
+})
+
+test('let their exchanges finish when the supervisor is told to stop', async () => {
+  const weir = await start()
+  const rest = gate()
+  const [first, ...others] = chatEvents('one two three')
+  upstream.respond({
+    headers: { 'content-type': 'text/event-stream' },
+    chunks: [first!, rest, ...others],
+  })
+  const answer = post(JSON.stringify({ ...JSON.parse(chatRequest('hello')), stream: true }))
+  await expect.poll(() => upstream.requests.length).toBe(1)
+  weir.signal('SIGTERM')
+  await weir.logged('draining', 3)
+  expect((await fetch(`${envoy!.adminUrl}/ready`)).status).toBe(200)
+  rest.open()
+  expect(await (await answer).text()).toContain('[DONE]')
+  expect(await weir.ended).toBe(0)
+  const stopped = weir.lines.filter(({ msg }) => msg === 'stopped')
+  expect(stopped.map(({ worker }) => worker)).toEqual(expect.arrayContaining([0, 1, undefined]))
+})
+
+test('end when their supervisor is killed', async () => {
+  const weir = await start()
+  weir.signal('SIGKILL')
+  await weir.ended
+  expect(
+    weir.lines
+      .filter(({ msg }) => msg === 'stopped')
+      .map(({ worker }) => worker)
+      .sort(),
+  ).toEqual([0, 1])
+})
+
+test('do not start by halves', async () => {
+  const taken = createServer().listen(`${folder}/weir.sock.1`)
+  await once(taken, 'listening')
+  try {
+    await expect(serveConfig(CONFIG, {}, socket)).rejects.toThrow(
+      /worker 1 ended \(code \d\) before it served/,
+    )
+  } finally {
+    taken.close()
+  }
+})
