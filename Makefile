@@ -29,7 +29,7 @@ endif
 # One line that says what to install, or nothing: $(call need,command,what to install)
 need = command -v $(1) >/dev/null 2>&1 || { echo 'make: $(1) is missing: install $(2)' >&2; exit 1; }
 
-.PHONY: help setup run test check bench eval fmt clean
+.PHONY: help setup run test check bench eval fuzz sbom fmt clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -48,10 +48,17 @@ check: setup ## all that CI runs: format, lint, types, doors, dead code, tests
 
 bench: setup ## run the benchmarks
 	@npm exec --no -- vitest bench --run
+	@npm exec --no -- node test/bench/exchange-cost.ts
 	@npm exec --no -- node test/bench/stream-latency.ts
 
 eval: $(PACKAGES) | $(VENV) ## measure the local guardrails on data from pinned packages
 	@npm exec --no -- node test/eval/main.ts
+
+fuzz: $(PACKAGES) ## throw random input at every parser and state machine for an hour (SECONDS=N)
+	@npm exec --no -- node test/fuzz/main.ts --seconds $(or $(SECONDS),3600)
+
+sbom: $(PACKAGES) ## print what Weir ships with, as a CycloneDX bill of materials
+	@npm sbom --sbom-format cyclonedx --omit dev
 
 fmt: setup ## format the code and mend what lint can mend
 	@npm run --silent format

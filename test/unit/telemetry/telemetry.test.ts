@@ -172,6 +172,40 @@ describe('asking a guard service', () => {
   })
 })
 
+describe('another snapshot', () => {
+  it('has circuits of its own: nothing is shown of those before', async () => {
+    const { telemetry, metrics } = given()
+    metrics.snapshot('aaa')
+    telemetry.serviceEvent('lakera', 'circuit-open')
+    telemetry.serviceEvent('lakera', 'retry')
+    metrics.snapshot('bbb')
+    const rendered = await weirLines(metrics)
+    expect(rendered.filter(line => line.startsWith('weir_guardrail_circuit_state'))).toEqual([])
+    expect(rendered).toContain('weir_guardrail_retries_total{guardrail="lakera"} 1')
+  })
+})
+
+describe('the cache server', () => {
+  it('shows as connected only while it is, and a loss is told', async () => {
+    const { telemetry, metrics, lines } = given()
+    const shown = async () =>
+      (await weirLines(metrics)).filter(line => line.startsWith('weir_verdict_cache_connected'))
+    expect(await shown()).toEqual([])
+    telemetry.cacheState('connected')
+    expect(await shown()).toEqual(['weir_verdict_cache_connected{server="cache"} 1'])
+    telemetry.cacheState('connecting')
+    expect(await shown()).toEqual(['weir_verdict_cache_connected{server="cache"} 0'])
+    telemetry.cacheState('connected')
+    telemetry.cacheState('lost', 'ECONNREFUSED')
+    expect(await shown()).toEqual(['weir_verdict_cache_connected{server="cache"} 0'])
+    expect(lines().map(({ level, msg, cause }) => [level, msg, cause])).toEqual([
+      ['info', 'verdict cache connected', undefined],
+      ['info', 'verdict cache connected', undefined],
+      ['warn', 'verdict cache lost: every lookup is a miss', 'ECONNREFUSED'],
+    ])
+  })
+})
+
 describe('metrics', () => {
   it('count exchanges, what is unusual, faults and the snapshot', async () => {
     const { telemetry, metrics, lines } = given()

@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { TlsIdentity } from '../../src/grpc/tls.ts'
+import { openListenerTls, renewal } from '../../src/listener-tls.ts'
+import { createAuthority } from '../support/certificates.ts'
+
+const authority = createAuthority('ca')
+let folder: string
+let lines: string[]
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'weir-tls-'))
+  lines = []
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+const line =
+  (level: string) =>
+  (message: string, fields: object = {}): void =>
+    void lines.push(`${level} ${message} ${JSON.stringify(fields).replaceAll(folder, '')}`)
+const log = {
+  ...{ writes: () => true, debug: line('debug'), info: line('info') },
+  ...{ warn: line('warn'), error: line('error') },
+}
+
+function certify(): { cert: string; key: string } {
+  const { cert, key } = authority.issue({ dns: ['weir.test'] })
+  writeFileSync(join(folder, 'cert.pem'), cert)
+  writeFileSync(join(folder, 'key.pem'), key)
+  return { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') }
+}
+
+test('a failure is told once, until it is another or over', async () => {
+  const config = certify()
+  const renewed: TlsIdentity[] = []
+  const renew = renewal(config, identity => renewed.push(identity), log)
+  writeFileSync(config.key, 'none')
+  expect([await renew(), await renew()]).toEqual(['failed', 'failed'])
+  rmSync(config.cert)
+  expect([await renew(), await renew()]).toEqual(['failed', 'failed'])
+  expect(renewed).toEqual([])
+  certify()
+  expect(await renew()).toBe('done')
+  writeFileSync(config.key, 'none')
+  expect(await renew()).toBe('failed')
+  expect(renewed).toHaveLength(1)
+  expect(lines.filter(text => !text.startsWith('warn'))).toEqual([
+    expect.stringMatching(/^error TLS certificate not renewed .*key\.pem/),
+    expect.stringMatching(/^error TLS certificate not renewed .*cert\.pem cannot be read \(ENOENT\)/),
+    'info TLS certificate renewed {"cert":"/cert.pem"}',
+    expect.stringMatching(/^error TLS certificate not renewed .*key\.pem/),
+  ])
+})
+
+test('an identity that the listener does not take is a failure too', async () => {
+  const renew = renewal(
+    certify(),
+    () => {
+      throw new Error('ee key too small')
+    },
+    log,
+  )
+  expect(await renew()).toBe('failed')
+  expect(lines).toEqual(['error TLS certificate not renewed {"problems":["ee key too small"]}'])
+})
+
+test('why peers are refused is told once a minute and reason', () => {
+  const tls = openListenerTls(certify(), log)
+  lines = []
+  for (const why of ['one', 'one', 'two', 'one']) tls.refused(why)
+  expect(lines).toEqual(['warn TLS peer refused {"why":"one"}', 'warn TLS peer refused {"why":"two"}'])
+})
