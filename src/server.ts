@@ -67,6 +67,7 @@ export function createServer(snapshot: Snapshot, deps: ServerDeps): WeirServer {
     {
       maxBodyBytes: largestBody(snapshot),
       nodeVersion: process.versions.node,
+      maxExchanges: snapshot.server.max_exchanges,
       socketMode: Number.parseInt(socketMode, 8),
       tls: tls?.identity,
       onTlsRefused: tls?.refused,

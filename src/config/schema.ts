@@ -63,7 +63,13 @@ const serverSchema = z.strictObject({
     .describe(
       'Rights of the Unix socket, as in `chmod`, where `listen` is one. Whoever may write to it may connect.',
     ),
-  max_exchanges: z.int().min(1).optional().describe('Most exchanges open at once. Not built yet.'),
+  max_exchanges: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'Most exchanges open at once, of each worker: one more is refused, and so by Envoy, before anything of it is read. Unlimited when left out.',
+    ),
   max_bytes: z
     .int()
     .min(1)

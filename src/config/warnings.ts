@@ -15,11 +15,8 @@ export function warningsOf(config: Config): string[] {
   return [...new Set(warnings)]
 }
 
-function serverWarnings({ max_exchanges, max_bytes }: ServerConfig): string[] {
-  return [
-    ...(max_exchanges === undefined ? [] : ['server.max_exchanges is not built yet: it has no effect']),
-    ...(max_bytes === undefined ? [] : ['server.max_bytes is not built yet: it has no effect']),
-  ]
+function serverWarnings({ max_bytes }: ServerConfig): string[] {
+  return [...(max_bytes === undefined ? [] : ['server.max_bytes is not built yet: it has no effect'])]
 }
 
 function guardrailWarnings({ guardrails, policies }: Config): string[] {

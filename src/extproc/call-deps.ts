@@ -18,6 +18,8 @@ export interface CallTelemetry {
   held(deltaBytes: number): void
   /** Envoy's config does not let Weir see what a policy must see. */
   refused(why: string): void
+  /** As many exchanges are open as may be: one more was not begun. */
+  turnedAway(): void
   /** Envoy runs the filter in observability_mode under a policy that would deny or change what passes. */
   unenforced(policy: string): void
   /** A bug, or the cause of a guardrail's failure. */

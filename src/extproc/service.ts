@@ -1,4 +1,4 @@
-import type { CreateEngine, Rpc } from '../grpc/rpc.ts'
+import { type CreateEngine, GRPC_STATUS, type Rpc, type RpcListener } from '../grpc/rpc.ts'
 import { createGrpcServer } from '../grpc/server.ts'
 import type { TlsIdentity } from '../grpc/tls.ts'
 import { Call } from './call.ts'
@@ -33,6 +33,8 @@ export interface ServiceOptions {
   /** The largest body a policy allows: BUFFERED sends it as one message. */
   readonly maxBodyBytes: number
   readonly nodeVersion: string
+  /** Most calls open at once; one more ends as RESOURCE_EXHAUSTED before anything of it is read. */
+  readonly maxExchanges?: number | undefined
   /** Rights of a Unix socket, as in `chmod`. */
   readonly socketMode?: number | undefined
   /** Plain text without. */
@@ -50,7 +52,12 @@ const DEFAULT_SOCKET_MODE = 0o660
 
 export function createExtProcService(deps: CallDeps, options: ServiceOptions): ExtProcService {
   const calls = new OpenCalls()
-  const process = (rpc: Rpc): Call => {
+  const { maxExchanges = Number.POSITIVE_INFINITY } = options
+  const process = (rpc: Rpc): RpcListener => {
+    if (calls.size >= maxExchanges) {
+      deps.telemetry.turnedAway()
+      return turnAway(rpc)
+    }
     const call = new Call(rpc, deps, () => leave())
     const leave = calls.add(call)
     return call
@@ -80,3 +87,11 @@ export function createExtProcService(deps: CallDeps, options: ServiceOptions): E
     },
   }
 }
+
+/** Envoy fails closed on it. The call may be used only after its listener was given. */
+function turnAway(rpc: Rpc): RpcListener {
+  queueMicrotask(() => rpc.fail(GRPC_STATUS.resourceExhausted, 'too many exchanges'))
+  return NOBODY
+}
+
+const NOBODY: RpcListener = { onMessage() {}, onHalfClose() {}, onCancel() {}, onDrain() {} }

@@ -25,6 +25,7 @@ export interface Metrics extends ServiceMetrics {
   exchangeEnded(how: ExchangeEnd): void
   count(what: Counted): void
   refused(): void
+  turnedAway(): void
   unenforced(policy: string): void
   fault(): void
   /** Bytes that exchanges hold back: `delta` more, or fewer when negative. */
@@ -126,7 +127,15 @@ function decisionMetrics(registry: Registry): Pick<Metrics, 'decision'> {
 
 type ExchangeMetrics = Pick<
   Metrics,
-  'exchangeOpened' | 'exchangeEnded' | 'count' | 'refused' | 'unenforced' | 'fault' | 'held' | 'snapshot'
+  | 'exchangeOpened'
+  | 'exchangeEnded'
+  | 'count'
+  | 'refused'
+  | 'turnedAway'
+  | 'unenforced'
+  | 'fault'
+  | 'held'
+  | 'snapshot'
 >
 
 function exchangeMetrics(registry: Registry): ExchangeMetrics {
@@ -146,6 +155,10 @@ function exchangeMetrics(registry: Registry): ExchangeMetrics {
     heartbeat: counter('weir_heartbeats_total', 'Heartbeats sent on withheld event streams.'),
   }
   const refused = counter('weir_refused_total', "Calls that Envoy's config made impossible to guard.")
+  const turnedAway = counter(
+    'weir_exchanges_turned_away_total',
+    'Exchanges that were not begun, as server.max_exchanges were open.',
+  )
   const unenforced = new Counter({
     name: 'weir_unenforced_total',
     help: 'Exchanges that observability_mode kept from being denied or changed.',
@@ -171,6 +184,7 @@ function exchangeMetrics(registry: Registry): ExchangeMetrics {
     },
     count: what => counted[what].inc(),
     refused: () => refused.inc(),
+    turnedAway: () => turnedAway.inc(),
     unenforced: policy => unenforced.inc({ policy }),
     fault: () => faults.inc(),
     held(deltaBytes) {

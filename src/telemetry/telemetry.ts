@@ -19,6 +19,8 @@ export interface Telemetry {
   held(deltaBytes: number): void
   /** Envoy's config does not let Weir see what a policy must see. */
   refused(why: string): void
+  /** As many exchanges are open as may be: one more was not begun. */
+  turnedAway(): void
   /** Envoy runs the filter in observability_mode under a policy that would deny or change what passes. */
   unenforced(policy: string): void
   /** How asking a guard service goes. */
@@ -31,10 +33,13 @@ export interface Telemetry {
   readonly metrics: Metrics
 }
 
+const FULL_LOG_MS = 60_000
+
 /** Joins a log and metrics. It owns neither: whoever made them closes them. */
 export function createTelemetry(log: Log, metrics: Metrics): Telemetry {
   /** Said once a policy: it is true of every exchange. */
   const warned = new Set<string>()
+  let saidFullAt = Number.NEGATIVE_INFINITY
   return {
     log,
     metrics,
@@ -50,6 +55,13 @@ export function createTelemetry(log: Log, metrics: Metrics): Telemetry {
     refused(why) {
       metrics.refused()
       log.error('exchange refused', { why })
+    },
+    turnedAway() {
+      metrics.turnedAway()
+      // One line a minute: there may be thousands a second.
+      if (Date.now() - saidFullAt < FULL_LOG_MS) return
+      saidFullAt = Date.now()
+      log.error('exchanges turned away: server.max_exchanges are open')
     },
     unenforced(policy) {
       metrics.unenforced(policy)

@@ -171,3 +171,42 @@ fault(
     }
   },
 )
+
+fault(
+  {
+    fault: 'more exchanges come than `server.max_exchanges`',
+    client: '503 for those beyond; the others as ever',
+    log: '`exchanges turned away`, once a minute; `weir_exchanges_turned_away_total`',
+    kept: 'those that are open go on to their end, and their places are free again then',
+  },
+  async () => {
+    const small = await serveConfig(`
+server: { max_exchanges: 1 }
+guardrails: { words: { kind: keywords, words: [secret] } }
+policies: [{ name: all, guardrails: [{ use: words, direction: both }] }]
+`)
+    try {
+      envoy = await startEnvoy({
+        mode: 'full-duplex',
+        weirAddress: small.address,
+        upstreamAddress: upstream.address,
+      })
+      const rest = gate()
+      const [first, ...others] = chatEvents('fine')
+      upstream.respond({ headers: STREAM_TYPE, chunks: [first!, rest, ...others] })
+      const open = chat(envoy, asksForStream)
+      const asked = upstream.requests.length
+      await vi.waitUntil(() => upstream.requests.length === asked + 1)
+      expect(await answerOf(chat(envoy, asksForJson))).toMatchObject({ status: 503 })
+      await small.logged('exchanges turned away: server.max_exchanges are open')
+      expect(await small.page('/metrics')).toMatch(/^weir_exchanges_turned_away_total 1$/m)
+      expect(upstream.requests).toHaveLength(asked + 1)
+      rest.open()
+      expect((await answerOf(open)).ended).toBe('complete')
+      upstream.respond({ chunks: [chatCompletion('fine')], headers: { 'content-type': 'application/json' } })
+      await vi.waitUntil(async () => (await answerOf(chat(envoy, asksForJson))).status === 200)
+    } finally {
+      await small.stop()
+    }
+  },
+)

@@ -15,6 +15,7 @@ export class RecordingTelemetry implements CallTelemetry {
   readonly ends: CallEnd[] = []
   readonly refusals: string[] = []
   readonly unenforcedPolicies: string[] = []
+  turnedAwayCount = 0
   readonly faults: unknown[] = []
   opened = 0
   heldBytes = 0
@@ -42,6 +43,10 @@ export class RecordingTelemetry implements CallTelemetry {
   }
   refused(why: string): void {
     this.refusals.push(why)
+    this.#changed()
+  }
+  turnedAway(): void {
+    this.turnedAwayCount += 1
     this.#changed()
   }
   unenforced(policy: string): void {
