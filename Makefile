@@ -29,7 +29,7 @@ endif
 # One line that says what to install, or nothing: $(call need,command,what to install)
 need = command -v $(1) >/dev/null 2>&1 || { echo 'make: $(1) is missing: install $(2)' >&2; exit 1; }
 
-.PHONY: help setup run test check bench eval fuzz sbom fmt clean
+.PHONY: help setup run test check bench bench-compare eval fuzz sbom fmt clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +50,12 @@ bench: setup ## run the benchmarks
 	@npm exec --no -- vitest bench --run
 	@npm exec --no -- node test/bench/exchange-cost.ts
 	@npm exec --no -- node test/bench/stream-latency.ts
+
+bench-compare: setup ## side by side with another processor: YARDSTICK=compare.py, a script that takes --weir and --envoy
+	@$(call need,go,Go 1.23 or newer)
+	@test -n "$(YARDSTICK)" || { echo 'make: YARDSTICK is not set: the path of the script that compares' >&2; exit 1; }
+	@npm exec --no -- python3 $(YARDSTICK) --envoy .venv/bin/envoy \
+	  --weir 'node $(NODE_FLAGS) src/main.ts serve --config test/bench/keyword.yaml'
 
 eval: $(PACKAGES) | $(VENV) ## measure the local guardrails on data from pinned packages
 	@npm exec --no -- node test/eval/main.ts

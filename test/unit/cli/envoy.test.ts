@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { isMap, isSeq, parseDocument } from 'yaml'
 import { weir } from './command-line.ts'
 
 const shipped = (mode: string) =>
@@ -30,6 +31,28 @@ describe.each(['full-duplex', 'streamed', 'buffered'])('weir envoy --mode %s', m
       'socket_address: { address: 127.0.0.1, port_value: 8001 }',
     ])
     expect(out).not.toContain('127.0.0.1:9002')
+  })
+
+  it('makes each worker an endpoint of its own, whose health is watched', async () => {
+    const { out } = await weir(['envoy', '--mode', mode, '--workers', '3', '--weir', 'weir.internal:9100'])
+    const clusters = parseDocument(out).getIn(['static_resources', 'clusters'])
+    const cluster: unknown =
+      isSeq(clusters) && isMap(clusters.items[0]) ? clusters.items[0].toJSON() : undefined
+    expect(cluster).toMatchObject({
+      name: 'weir',
+      type: 'STRICT_DNS',
+      lb_policy: 'LEAST_REQUEST',
+      health_checks: [{ grpc_health_check: {} }],
+      load_assignment: {
+        endpoints: [
+          {
+            lb_endpoints: [9100, 9101, 9102].map(port => ({
+              endpoint: { address: { socket_address: { address: 'weir.internal', port_value: port } } },
+            })),
+          },
+        ],
+      },
+    })
   })
 
   it('resolves names by DNS and reaches sockets by their path', async () => {
