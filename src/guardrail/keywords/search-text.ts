@@ -48,7 +48,8 @@ interface LoweredPiece {
 function plainEnd(words: CompiledWords, { lowered, at, previous }: LoweredPiece): number {
   // White space hangs on what is before it, which another piece may hold.
   if (at === 0 && words.hasPhrases && /^[\t\n\r ]/.test(lowered)) {
-    if (lowered[0] !== ' ' || isBlank(previous)) return 0
+    const isSingleBlank = lowered[0] === ' ' && !isBlank(previous) && !/^.\s/.test(lowered)
+    if (!isSingleBlank) return 0
   }
   if (!words.hasPhrases && at === 0 && isPlainAscii(lowered)) return lowered.length
   words.disguise.lastIndex = at
