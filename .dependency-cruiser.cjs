@@ -75,6 +75,16 @@ module.exports = {
       '^src/service/(single-flight|egress)\\.ts$',
       FORMAT,
     ),
+    door(
+      'rehearsal',
+      room('exchange'),
+      room('policy'),
+      GUARDRAIL_TYPES,
+      FORMAT,
+      '^src/guardrail/run-stage\\.ts$',
+      '^src/llm/detect\\.ts$',
+      '^src/config/(problems|yaml)\\.ts$',
+    ),
     door('coding', '^src/exchange/content-coding\\.ts$'),
     door(
       'telemetry',

@@ -23,6 +23,11 @@ export interface SnapshotSource {
   /** Addresses from the command line, which win over the file's. */
   readonly listen?: string | undefined
   readonly admin?: string | undefined
+  /**
+   * `stand-in`: a secret that is not there gets a value that opens nothing, and nothing is remembered in a cache: for
+   * who never asks a service. `resolved` when absent.
+   */
+  readonly secrets?: 'resolved' | 'stand-in'
   /** Hears how asking the guard services goes; of circuits, only of the newest snapshot's. */
   readonly report?: ReportServiceEvent
   /** Hears of the connection to the server of the newest snapshot's verdict cache. */
@@ -56,7 +61,10 @@ export async function openSnapshot(source: SnapshotSource): Promise<OpenedSnapsh
   const references = referencesIn(text)
   const origins = originsOf(references, listFilesIn(text))
   const load = async (): Promise<LoadedConfig> => {
-    const { config, ...loaded } = await loadWithVault(text, references, source.env)
+    const { config, ...loaded } =
+      source.secrets === 'stand-in'
+        ? loadWithStandIns(text, references, source.env)
+        : await loadWithVault(text, references, source.env)
     return { config: { ...config, server: { ...config.server, ...addresses } }, ...loaded }
   }
   let loaded = await load()
@@ -124,6 +132,23 @@ async function loadWithVault(
   )
   const loaded = loadConfig(text, { ...sources, vault: vault.find })
   return { ...loaded, secretValues: [...loaded.secretValues, ...vault.credentials] }
+}
+
+const STAND_IN = 'stand-in-secret'
+
+function loadWithStandIns(
+  text: string,
+  references: readonly SecretReference[],
+  env: Environment,
+): LoadedConfig {
+  const named = references.flatMap(reference => (reference.kind === 'env' ? [reference.name] : []))
+  const loaded = loadConfig(text, {
+    env: { ...env, ...Object.fromEntries(named.map(name => [name, env[name] || STAND_IN])) },
+    readFile: () => STAND_IN,
+    readList: readListFile,
+    vault: () => ({ kind: 'value', value: STAND_IN }),
+  })
+  return { ...loaded, config: { ...loaded.config, cache: undefined } }
 }
 
 function readAddresses({ listen, admin }: SnapshotSource): Partial<Pick<ServerConfig, 'listen' | 'admin'>> {

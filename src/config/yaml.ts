@@ -5,13 +5,13 @@ import { WeirError } from '../errors.ts'
 const MAX_ALIASES = 100
 
 /**
- * One YAML 1.2 document as plain data.
+ * One YAML 1.2 document as plain data. `what` names it in errors.
  *
  * Messages are ours, by the parser's error code: its own quote the line, which may hold a key.
  *
  * @throws WeirError `bad-config`, each problem with its line
  */
-export function parseYaml(text: string): unknown {
+export function parseYaml(text: string, what = 'the config'): unknown {
   const lines = new LineCounter()
   const document = parseDocument(text, {
     version: '1.2',
@@ -23,20 +23,21 @@ export function parseYaml(text: string): unknown {
   })
   const faults = [...document.errors, ...document.warnings]
   if (faults.length > 0) {
-    throw badYaml(faults.map(fault => `line ${lines.linePos(fault.pos[0]).line}: ${sentence(fault.code)}`))
+    const messages = faults.map(fault => `line ${lines.linePos(fault.pos[0]).line}: ${sentence(fault.code)}`)
+    throw badYaml(what, messages)
   }
   try {
     return document.toJS({ maxAliasCount: MAX_ALIASES })
   } catch (cause) {
     if (!(cause instanceof ReferenceError)) throw cause
     const tooMany = cause.message.startsWith('Excessive')
-    throw badYaml([tooMany ? 'too many aliases' : 'an alias (*) without its anchor (&)'])
+    throw badYaml(what, [tooMany ? 'too many aliases' : 'an alias (*) without its anchor (&)'])
   }
 }
 
-function badYaml(messages: readonly string[]): WeirError {
+function badYaml(what: string, messages: readonly string[]): WeirError {
   const problems = [...new Set(messages)].map(message => ({ path: '', message }))
-  return new WeirError('bad-config', 'the config is not valid YAML', { problems })
+  return new WeirError('bad-config', `${what} is not valid YAML`, { problems })
 }
 
 function sentence(code: string): string {
@@ -44,7 +45,7 @@ function sentence(code: string): string {
     case 'DUPLICATE_KEY':
       return 'this key stands twice in one mapping'
     case 'MULTIPLE_DOCS':
-      return 'a second document begins; a config is one document'
+      return 'a second document begins; only one may stand here'
     case 'TAB_AS_INDENT':
       return 'a tab is used to indent; use spaces'
     case 'BAD_INDENT':

@@ -14,7 +14,7 @@ describe('parseYaml', () => {
 
   it.each<[string, string, string]>([
     ['a key twice', 'a: 1\nb: 2\na: 3\n', 'line 3: this key stands twice in one mapping'],
-    ['two documents', 'a: 1\n---\nb: 2\n', 'line 2: a second document begins; a config is one document'],
+    ['two documents', 'a: 1\n---\nb: 2\n', 'line 2: a second document begins; only one may stand here'],
     ['a tab', 'a:\n\tb: 1\n', 'line 2: a tab is used to indent; use spaces'],
     ['an open quote', 'a: 1\nb: "x\n', 'line 3: a character is missing'],
     ['an unknown alias', 'a: *b\n', 'an alias (*) without its anchor (&)'],

@@ -1,0 +1,217 @@
+import type { ContentCodings } from '../exchange/content-coding.ts'
+import type {
+  Effect,
+  ExchangeEvent,
+  HeaderMutation,
+  HeaderReader,
+  LocalReply,
+  Reply,
+} from '../exchange/events.ts'
+import { Exchange } from '../exchange/exchange.ts'
+import type { DecisionRecord } from '../exchange/record.ts'
+import { runStage } from '../guardrail/run-stage.ts'
+import { isFinal } from '../policy/decide.ts'
+import type { PolicySet } from '../policy/policy.ts'
+
+/** A message as Envoy gives it to Weir. Header names are lower case. */
+export interface Message {
+  readonly headers: Readonly<Record<string, string>>
+  /** The chunks of the body; none: there is no body. */
+  readonly chunks: readonly Uint8Array[]
+}
+
+export interface Play {
+  readonly policySet: PolicySet
+  readonly codings: ContentCodings
+  readonly policyName: string | undefined
+  /** The name of the Envoy route. */
+  readonly route: string | undefined
+  readonly request: Message
+  /** Undefined: the upstream does not answer. */
+  readonly response: Message | undefined
+  /** Milliseconds, monotonic. */
+  readonly clock: () => number
+  readonly unixSeconds: number
+}
+
+/** What came of an exchange. */
+export interface Played {
+  readonly records: readonly DecisionRecord[]
+  /** The body that the upstream got; undefined where the request did not reach it. */
+  readonly upstream: Uint8Array | undefined
+  /** What the client got; undefined where nothing came, or the call was ended as an error, as `failed` then says. */
+  readonly client:
+    | { readonly status: number; readonly headers: Headers; readonly body: Uint8Array }
+    | undefined
+  readonly failed: string | undefined
+}
+
+type Headers = Readonly<Record<string, string>>
+type ScanEffect = Extract<Effect, { kind: 'scan' }>
+
+const EXCHANGE_ID = '0'.repeat(32)
+
+/**
+ * Plays Envoy in full duplex towards one exchange: the request, then what the upstream answers, chunk by chunk. Every
+ * scan is waited for before the next chunk comes and no time passes, so that a case comes to the same each time.
+ */
+export async function play(given: Play): Promise<Played> {
+  const stage = new Stage(given)
+  await stage.send('request', given.request, given.route)
+  if (given.response !== undefined && stage.reachesUpstream) {
+    await stage.send('response', given.response, given.route)
+  }
+  await stage.step({ kind: 'closed' })
+  return stage.played()
+}
+
+/** One direction, as the one at its far end sees it. */
+interface Direction {
+  headers: Headers
+  mutation: HeaderMutation | undefined
+  isOpen: boolean
+  isOver: boolean
+  readonly out: Uint8Array[]
+}
+
+class Stage {
+  readonly #given: Play
+  readonly #exchange: Exchange
+  readonly #records: DecisionRecord[] = []
+  readonly #request = direction()
+  readonly #response = direction()
+  readonly #stops = new Map<number, AbortController>()
+  readonly #running = new Set<Promise<void>>()
+  #local: LocalReply | undefined
+  #ended: Extract<Effect, { kind: 'end' }> | undefined
+
+  constructor(given: Play) {
+    this.#given = given
+    this.#exchange = new Exchange({
+      stamp: { id: EXCHANGE_ID, startedAtSec: given.unixSeconds },
+      policies: given.policySet,
+      codings: given.codings,
+      policyName: given.policyName,
+      requestMode: 'full-duplex',
+      responseMode: 'full-duplex',
+      sendsBodyBeforeHeaderReply: false,
+      observed: false,
+    })
+  }
+
+  get reachesUpstream(): boolean {
+    return this.#local === undefined && !this.#hasFailed && this.#request.isOpen
+  }
+
+  async send(
+    side: 'request' | 'response',
+    { headers, chunks }: Message,
+    route: string | undefined,
+  ): Promise<void> {
+    this.#side(side).headers = headers
+    const attributes = readerOf(route === undefined ? {} : { 'xds.route_name': route })
+    const bodiless = chunks.length === 0
+    await this.step({ kind: 'headers', side, headers: readerOf(headers), attributes, endOfStream: bodiless })
+    for (const [index, body] of chunks.entries()) {
+      if (this.#isOver(side)) return
+      await this.step({ kind: 'body', side, body, endOfStream: index === chunks.length - 1 })
+    }
+  }
+
+  /** Until nothing is under way any more. */
+  async step(event: ExchangeEvent): Promise<void> {
+    this.#take(event)
+    while (this.#running.size > 0) await Promise.all(this.#running)
+  }
+
+  played(): Played {
+    const { status, why } = this.#ended ?? { status: 'ok', why: '' }
+    return {
+      records: this.#records,
+      upstream: this.#request.isOpen ? Buffer.concat(this.#request.out) : undefined,
+      client: this.#client(),
+      failed: status === 'ok' ? undefined : `${status}: ${why}`,
+    }
+  }
+
+  #client(): Played['client'] {
+    if (this.#local !== undefined) {
+      const { status, headers, body } = this.#local
+      return { status, headers, body }
+    }
+    const { headers, mutation, isOpen, out } = this.#response
+    if (!isOpen || this.#hasFailed) return undefined
+    const { ':status': status, ...rest } = mutated(headers, mutation)
+    return { status: Number(status), headers: rest, body: Buffer.concat(out) }
+  }
+
+  get #hasFailed(): boolean {
+    return this.#ended !== undefined && this.#ended.status !== 'ok'
+  }
+
+  #isOver(side: 'request' | 'response'): boolean {
+    return this.#local !== undefined || this.#hasFailed || this.#side(side).isOver
+  }
+
+  #side(side: 'request' | 'response'): Direction {
+    return side === 'request' ? this.#request : this.#response
+  }
+
+  #take(event: ExchangeEvent): void {
+    for (const effect of this.#exchange.step(event)) this.#perform(effect)
+  }
+
+  #perform(effect: Effect): void {
+    if (effect.kind === 'reply') this.#reply(effect.reply)
+    else if (effect.kind === 'scan') this.#scan(effect)
+    else if (effect.kind === 'record') this.#records.push(effect.record)
+    else if (effect.kind === 'end') this.#ended = effect
+    // Timers never ring here, nobody has to wait, and counts are in nobody's way.
+  }
+
+  #reply(reply: Reply): void {
+    if (reply.kind === 'local') {
+      this.#local = reply
+      return
+    }
+    const side = this.#side(reply.side)
+    if (reply.kind === 'headers') {
+      side.isOpen = true
+      side.mutation = reply.mutation
+    } else if (reply.kind === 'streamed-body') {
+      side.out.push(reply.body)
+      side.isOver ||= reply.endOfStream
+    }
+  }
+
+  #scan({ scan, stage, rules, subject, lifetime }: ScanEffect): void {
+    const stop = this.#stops.get(stage) ?? new AbortController()
+    this.#stops.set(stage, stop)
+    const run = async (): Promise<void> => {
+      const found = await runStage({
+        guardrails: rules.map(rule => rule.guardrail),
+        subject,
+        stop: lifetime === 'call' ? stop : new AbortController(),
+        clock: this.#given.clock,
+        isFinal: (index, outcome) => lifetime === 'call' && isFinal({ rule: rules[index]!, outcome }),
+      })
+      const outcomes = found.map((outcome, index) => ({ rule: rules[index]!, outcome }))
+      this.#take({ kind: 'scan-end', scan, outcomes })
+    }
+    const running = run().finally(() => this.#running.delete(running))
+    this.#running.add(running)
+  }
+}
+
+function direction(): Direction {
+  return { headers: {}, mutation: undefined, isOpen: false, isOver: false, out: [] }
+}
+
+function readerOf(values: Headers): HeaderReader {
+  return { get: name => (Object.hasOwn(values, name) ? values[name] : undefined) }
+}
+
+function mutated(headers: Headers, { set = {}, remove = [] }: HeaderMutation = {}): Headers {
+  const kept = Object.entries(headers).filter(([name]) => !remove.includes(name))
+  return { ...Object.fromEntries(kept), ...set }
+}
