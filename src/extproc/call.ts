@@ -8,6 +8,7 @@ import { runStage } from '../guardrail/run-stage.ts'
 import { isFinal } from '../policy/decide.ts'
 import { Alarms } from './alarms.ts'
 import type { CallDeps, CallEnd } from './call-deps.ts'
+import { decisionsIn } from './decision-metadata.ts'
 import { decodeProcessingRequest } from './decode.ts'
 import { encodeReply } from './encode.ts'
 import { exchangeInit } from './exchange-init.ts'
@@ -93,7 +94,7 @@ export class Call implements RpcListener {
     }
     this.#isStepping = true
     for (let next: ExchangeEvent | undefined = event; next !== undefined; next = this.#inbox.shift()) {
-      for (const effect of exchange.step(next)) this.#perform(effect)
+      this.#performAll(exchange.step(next))
     }
     this.#isStepping = false
     this.#reportHeld(this.#ended ? 0 : exchange.heldBytes)
@@ -116,11 +117,17 @@ export class Call implements RpcListener {
     this.#heldBytes = bytes
   }
 
-  #perform(effect: Effect): void {
+  #performAll(effects: readonly Effect[]): void {
+    const told = decisionsIn(effects)
+    for (let index = 0; index < effects.length; index++) {
+      const effect = effects[index]!
+      if (effect.kind === 'reply') this.#send(effect.reply, index === told?.at ? told.metadata : undefined)
+      else this.#perform(effect)
+    }
+  }
+
+  #perform(effect: Exclude<Effect, { kind: 'reply' }>): void {
     switch (effect.kind) {
-      case 'reply':
-        this.#send(effect.reply)
-        return
       case 'scan':
         this.#scan(effect)
         return
@@ -167,9 +174,10 @@ export class Call implements RpcListener {
     return this.#setAlarms
   }
 
-  #send(reply: Reply): void {
+  #send(reply: Reply, metadata: Buffer | undefined): void {
     if (this.#ended) return
-    if (this.#grpc.write(encodeReply(reply)) === 'full') {
+    const message = encodeReply(reply)
+    if (this.#grpc.write(metadata ? Buffer.concat([message, metadata]) : message) === 'full') {
       this.#writeBlocked = true
       this.#regulate()
     }
