@@ -12,6 +12,10 @@ export interface CommandIo {
   stderr(text: string): void
   /** The first `mostBytes` of stdin; the rest stays unread. */
   readStdin(mostBytes: number): Promise<Uint8Array>
+  /** The lines of stdin as they come, until it ends or the signal aborts. */
+  stdinLines(stop: AbortSignal): AsyncIterable<string>
+  /** `coloured` where stdout is a terminal that shows colours to someone who wants them. */
+  readonly terminal: 'plain' | 'coloured'
   /** Calls back on SIGTERM and SIGINT, until the returned function is called. */
   onStopSignal(stop: (signal: string) => void): () => void
   /** Calls back on what nothing caught, until the returned function is called. */

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { createInterface } from 'node:readline'
 import { type Environment, processEnvironment } from '../config/environment.ts'
 import { WeirError } from '../errors.ts'
 import { supervisorLine, WORKER_VARIABLE } from '../workers/supervisor-line.ts'
@@ -18,6 +19,8 @@ export function processIo(): CommandIo {
     stdout: text => process.stdout.write(text),
     stderr: text => process.stderr.write(text),
     readStdin,
+    stdinLines,
+    terminal: showsColours(env) ? 'coloured' : 'plain',
     onStopSignal: stop => listenTo(STOP_SIGNALS, stop),
     onFault: report => listenTo(FAULT_EVENTS, report),
     fork: (args, worker) => forkWorker(args, { ...env, [WORKER_VARIABLE]: String(worker) }),
@@ -53,4 +56,19 @@ async function readStdin(mostBytes: number): Promise<Uint8Array> {
     if (length >= mostBytes) break
   }
   return Buffer.concat(chunks).subarray(0, mostBytes)
+}
+
+/** https://no-color.org */
+function showsColours(env: Environment): boolean {
+  return process.stdout.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb'
+}
+
+async function* stdinLines(stop: AbortSignal): AsyncIterable<string> {
+  const lines = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY, signal: stop })
+  try {
+    yield* lines
+  } finally {
+    // What is open keeps the process alive.
+    process.stdin.destroy()
+  }
 }

@@ -7,10 +7,11 @@ import { envoy } from './envoy.ts'
 import { scan } from './scan.ts'
 import { schema } from './schema.ts'
 import { serve } from './serve.ts'
+import { tail } from './tail.ts'
 import { test } from './test.ts'
 import { version } from './version.ts'
 
-const COMMANDS: readonly Command[] = [serve, check, test, scan, envoy, schema, version]
+const COMMANDS: readonly Command[] = [serve, check, test, scan, tail, envoy, schema, version]
 
 /** Runs the command that `argv` (without node and script) names. Never rejects: what goes wrong becomes a code. */
 export async function runCommand(argv: readonly string[], io: CommandIo): Promise<ExitCode> {

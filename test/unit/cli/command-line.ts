@@ -14,7 +14,7 @@ export interface Ran {
 /** Runs a command in this process. */
 export async function weir(
   args: readonly string[],
-  given: { stdin?: string; env?: Environment } = {},
+  given: { stdin?: string; env?: Environment; terminal?: 'plain' | 'coloured' } = {},
 ): Promise<Ran> {
   let out = ''
   let err = ''
@@ -27,6 +27,10 @@ export async function weir(
       err += text
     },
     readStdin: async mostBytes => Buffer.from(given.stdin ?? '').subarray(0, mostBytes),
+    stdinLines: async function* () {
+      yield* (given.stdin ?? '').split('\n')
+    },
+    terminal: given.terminal ?? 'plain',
     onStopSignal: () => () => {},
     onFault: () => () => {},
     fork: () => {

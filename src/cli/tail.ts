@@ -1,0 +1,65 @@
+import { type DecisionLine, DecisionTotals, readLogLine, showLogLine } from '../telemetry/decision-view.ts'
+import { oneOf, readArguments } from './arguments.ts'
+import type { Command } from './command.ts'
+
+const CHOICES = ['all', 'denied', 'flagged', 'failed'] as const
+
+/** `weir tail`: the log on stdin, as people read it. */
+export const tail: Command = {
+  name: 'tail',
+  summary: 'show the decisions of a log on stdin, as they come',
+  help: `Usage: … | weir tail [options]
+
+Reads Weir's log on stdin and shows one line per decision: what reached the client, or the upstream, and why; warnings
+beside it; and a sum at the end. Never content: there is none in the log.
+
+  kubectl logs -f deploy/weir | weir tail
+  tail -F /var/log/weir.log | weir tail --only denied
+
+Options:
+  --policy NAME  only decisions of this policy
+  --only WHAT    all (the default), denied, flagged: some guardrail flagged, whatever it led to,
+                 or failed: some guardrail failed
+
+Exit codes:
+  0  stdin has ended, or a signal came
+  2  the command line does not hold
+`,
+  async run(args, io) {
+    const { options } = readArguments(args, { options: ['policy', 'only'], fewest: 0, most: 0 })
+    const only = oneOf('only', options.only ?? 'all', CHOICES)
+    const totals = new DecisionTotals()
+    const stop = new AbortController()
+    const unwatch = io.onStopSignal(() => stop.abort())
+    try {
+      for await (const text of io.stdinLines(stop.signal)) {
+        const line = readLogLine(text)
+        if (line === undefined) continue
+        if (line.kind === 'decision') {
+          const { decision } = line
+          if (options.policy !== undefined && decision.policy !== options.policy) continue
+          totals.add(decision)
+          if (!isChosen(decision, only)) continue
+        }
+        io.stdout(`${showLogLine(line, io.terminal)}\n`)
+      }
+    } finally {
+      unwatch()
+    }
+    io.stdout(`${totals.show()}\n`)
+    return 0
+  },
+}
+
+function isChosen({ effective, rules }: DecisionLine, only: (typeof CHOICES)[number]): boolean {
+  switch (only) {
+    case 'all':
+      return true
+    case 'denied':
+      return effective === 'denied'
+    case 'flagged':
+      return rules.some(({ outcome }) => outcome === 'flagged')
+    case 'failed':
+      return rules.some(({ outcome }) => outcome === 'failure')
+  }
+}

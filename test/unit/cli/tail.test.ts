@@ -1,0 +1,149 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { describe, expect, it } from 'vitest'
+import type { DecisionRecord, RuleRecord } from '../../../src/exchange/record.ts'
+import { logDecision } from '../../../src/telemetry/decision-log.ts'
+import { createLog } from '../../../src/telemetry/log.ts'
+import { createScrubber } from '../../../src/telemetry/scrub.ts'
+import { weir } from './command-line.ts'
+
+const rule = (fields: Partial<RuleRecord>): RuleRecord => ({
+  guardrail: 'lakera',
+  action: 'block',
+  outcome: 'clean',
+  detectors: [],
+  ms: 12.3,
+  ...fields,
+})
+const record = (fields: Partial<DecisionRecord>): DecisionRecord => ({
+  exchangeId: 'e'.repeat(32),
+  policy: 'chat',
+  phase: 'request',
+  format: 'openai-chat',
+  delivery: 'body',
+  effective: 'released',
+  because: 'clean',
+  rules: [rule({})],
+  uninspectable: 0,
+  bytesReleased: 1,
+  bytesDiscarded: 0,
+  ...fields,
+})
+
+/** What the log writes of these decisions, its times made one. */
+function logOf(...records: DecisionRecord[]): string {
+  const lines: string[] = []
+  const log = createLog({
+    level: 'info',
+    scrubber: createScrubber(),
+    destination: { write: line => void lines.push(line) },
+  })
+  log.info('serving', { listen: '127.0.0.1:9002' })
+  for (const one of records) logDecision(log, one, 4.56)
+  log.warn('config warning', { warning: 'w' })
+  return lines.join('').replace(/"time":"[^"]*"/g, '"time":"2026-01-02T03:04:05.678Z"')
+}
+
+const CLEAN = record({})
+const DENIED = record({
+  effective: 'denied',
+  because: 'flagged',
+  rules: [rule({ outcome: 'flagged', detectors: ['prompt_attack', 'jailbreak'] })],
+})
+const FAILED = record({
+  policy: 'other',
+  phase: 'response',
+  effective: 'released',
+  because: 'failed-open',
+  rules: [rule({ outcome: 'failure', reason: 'timeout', ms: 0.2 }), rule({ guardrail: 'pii' })],
+})
+const ALERTED = record({
+  because: 'alerted',
+  rules: [rule({ action: 'alert', outcome: 'flagged', detectors: ['x'] })],
+})
+const AT = '03:04:05.678'
+const ID = 'e'.repeat(32)
+const LINES = {
+  clean: `${AT} released  request  chat         openai-chat        clean  4.6 ms ${ID}`,
+  denied: `${AT} denied    request  chat         openai-chat        flagged; lakera (block): prompt_attack, jailbreak in 12 ms  4.6 ms ${ID}`,
+  failed: `${AT} released  response other        openai-chat        failed-open; lakera (block): failed, timeout  4.6 ms ${ID}`,
+  alerted: `${AT} released  request  chat         openai-chat        alerted; lakera (alert): x in 12 ms  4.6 ms ${ID}`,
+  note: `${AT} config warning`,
+}
+const stdin = logOf(CLEAN, DENIED, FAILED, ALERTED)
+const shown = async (...args: string[]) =>
+  (await weir(['tail', ...args], { stdin })).out.trimEnd().split('\n')
+
+describe('weir tail', () => {
+  it('shows every decision, what an operator should see beside, and a sum', async () => {
+    expect(await shown()).toEqual([
+      LINES.clean,
+      LINES.denied,
+      LINES.failed,
+      LINES.alerted,
+      LINES.note,
+      '4 decisions: 1 denied, 3 released; 1 passed that alert rules flagged; in 1 a guardrail failed',
+    ])
+  })
+
+  it.each<[string, readonly string[]]>([
+    ['denied', [LINES.denied]],
+    ['flagged', [LINES.denied, LINES.alerted]],
+    ['failed', [LINES.failed]],
+  ])('shows only what was %s, and counts all', async (only, lines) => {
+    const [sum, ...rest] = (await shown('--only', only)).reverse()
+    expect(rest.reverse()).toEqual([...lines, LINES.note])
+    expect(sum).toContain('4 decisions')
+  })
+
+  it('shows and counts one policy only', async () => {
+    expect(await shown('--policy', 'other')).toEqual([
+      LINES.failed,
+      LINES.note,
+      '1 decision: 1 released; in 1 a guardrail failed',
+    ])
+  })
+
+  it('reads lines behind a prefix, and leaves out what is none of its own', async () => {
+    const { out } = await weir(['tail'], {
+      stdin: `weir  | ${logOf(DENIED)}\nEnvoy says hello\n{"a":1}\n{broken\n`,
+    })
+    expect(out).toContain(LINES.denied)
+    expect(out.trimEnd().split('\n')).toHaveLength(3)
+  })
+
+  it('lets no name move the cursor', async () => {
+    const evil = '\u001b[2Jx\u0007\r\u202ey'
+    const rules = [rule({ guardrail: evil, outcome: 'flagged', detectors: [evil] })]
+    const { out } = await weir(['tail'], { stdin: logOf(record({ policy: evil, format: evil, rules })) })
+    expect(out).not.toMatch(/[\u001b\u0007\r\u202e]/)
+    expect(out).toContain('\ufffd[2Jx')
+  })
+
+  it('colours what reached the client in a terminal', async () => {
+    const { out } = await weir(['tail'], { stdin: logOf(DENIED, CLEAN), terminal: 'coloured' })
+    expect(out).toContain('\u001b[31mdenied   \u001b[39m')
+    expect(out).toContain('\u001b[32mreleased \u001b[39m')
+  })
+
+  it('refuses a choice that there is not', async () => {
+    expect((await weir(['tail', '--only', 'clean'])).code).toBe(2)
+  })
+
+  it('shows lines as they come, and the sum when a signal ends it', async () => {
+    const program = spawn(process.execPath, ['src/main.ts', 'tail'], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const until = async (text: string): Promise<void> => {
+      while (!seen.includes(text)) await once(program.stdout, 'data')
+    }
+    let seen = ''
+    program.stdout.on('data', chunk => {
+      seen += chunk
+    })
+    program.stdin.write(logOf(DENIED))
+    await until(LINES.denied)
+    program.kill('SIGINT')
+    const [code] = await once(program, 'exit')
+    await until('1 decision: 1 denied')
+    expect(code).toBe(0)
+  })
+})
