@@ -69,7 +69,8 @@ async function orRetried(
 
 /**
  * The first answer counts; a failure only when no other request is under way. A first request that fails before it is
- * slow is retried as without hedging: only so is a pause kept that the service asks for.
+ * slow, or beside a second one that the bulkhead refused, is retried as without hedging: only so is a pause kept that
+ * the service asks for.
  */
 async function hedged(
   postJson: PostJson,
@@ -83,13 +84,21 @@ async function hedged(
   if ((await raceWithPause(first, slowAfterMs, post.signal)) === 'ended')
     return orRetried(first, postJson, post, options)
   options.report('hedge')
+  const second = postJson({ ...post, signal })
   try {
-    return await Promise.any([first, postJson({ ...post, signal })])
+    return await Promise.any([first, second])
   } catch {
-    return await first
+    // Both have failed. A second one that was never sent leaves the service with one request: it may have another.
+    return await ((await wasSent(second)) ? first : orRetried(first, postJson, post, options))
   } finally {
     losers.abort()
   }
+}
+
+/** Of a request that has failed: whether the bulkhead let it go to the service. */
+async function wasSent(failed: Promise<unknown>): Promise<boolean> {
+  const error = await failed.catch((cause: unknown) => cause)
+  return !(error instanceof GuardrailFailure && (error.reason === 'overloaded' || error.detail === 'paused'))
 }
 
 /** Whether the request has ended, well or not, or is slow. When its scan is over it has ended. */

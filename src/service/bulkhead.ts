@@ -63,6 +63,8 @@ export function withBulkhead(postJson: PostJson, options: BulkheadOptions): Post
   }
 
   return async post => {
+    // Its signal tells of the abort once, and has: nothing would take it out of the queue again.
+    if (post.signal.aborted) throw abortFailure(post.signal, 'timeout-total')
     refuseWhilePaused()
     if (queue.pending >= queue.concurrency && queue.size >= maxQueued) {
       report('queue-full')

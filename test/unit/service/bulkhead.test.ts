@@ -116,6 +116,32 @@ describe('a request that waits', () => {
   })
 })
 
+describe('a request that was aborted before it came', () => {
+  test('takes no place in the queue, and is never sent', async () => {
+    const { ask, requests, events, answerAll } = bounded({ maxConcurrent: 1, maxQueued: 1 })
+    ask()
+    const late = deadline()
+    late.pass()
+    const over = ask(late.signal)
+    const heir = ask()
+    await turn()
+    expect(over.error).toMatchObject({ reason: 'timeout', detail: 'timeout-total' })
+    await answerAll()
+    expect(heir.state).toBe('resolved')
+    expect(requests).toHaveLength(2)
+    expect(events).toEqual([])
+  })
+
+  test('is no request that was refused', async () => {
+    const { ask, events } = bounded({ maxConcurrent: 1, maxQueued: 0 })
+    ask()
+    const over = ask(AbortSignal.abort())
+    await turn()
+    expect(over.error).toMatchObject({ reason: 'cancelled' })
+    expect(events).toEqual([])
+  })
+})
+
 test('a request under way tells by itself how its abort ended', async () => {
   const { ask } = bounded()
   const { signal, pass } = deadline()

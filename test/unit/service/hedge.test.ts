@@ -137,6 +137,44 @@ describe('of two requests', () => {
   })
 })
 
+describe('a second request that is refused before it is sent', () => {
+  test.each([
+    ['a full queue', failed('overloaded')],
+    ['a pause', failed('rate-limited', { detail: 'paused' })],
+  ])('by %s uses up no attempt: the first is retried', async (_, refusal) => {
+    const { ask, requests, events } = await hedging()
+    const seen = watch(ask(post()))
+    await pass(50)
+    requests[1]!.fail(refusal)
+    await pass(1000)
+    requests[0]!.fail(down)
+    await pass(19)
+    expect(requests).toHaveLength(2)
+    await pass(1)
+    expect(requests).toHaveLength(3)
+    expect(requests[2]!.signal.aborted).toBe(false)
+    requests[2]!.answer()
+    await pass(0)
+    expect(seen.state).toBe('resolved')
+    expect(events).toEqual(['hedge', 'retry'])
+  })
+
+  test.each([
+    ['where that would not mend it', true, refused],
+    ['without retry', false, down],
+  ])('lets the first failure be told at once %s', async (_, retry, failure) => {
+    const { ask, requests, events } = await hedging({ retry })
+    const seen = watch(ask(post()))
+    await pass(50)
+    requests[1]!.fail(failed('overloaded'))
+    requests[0]!.fail(failure)
+    await pass(0)
+    expect(seen.error).toBe(failure)
+    expect(requests).toHaveLength(2)
+    expect(events).toEqual(['hedge'])
+  })
+})
+
 describe('a first request that fails before the second is sent', () => {
   test.each([
     ['a failure of the moment', down, 20],
