@@ -158,15 +158,17 @@ export class Exchange {
   }
 
   #close(): void {
-    if (this.#over) return
-    this.#request.onClosed()
-    this.#response.onClosed()
-    this.#finish()
+    if (!this.#over) this.#finish()
   }
 
-  /** Verdicts that somebody waited for have nobody to wait for them any more; shadow scans run on. */
+  /**
+   * What was still to be judged is discarded, and recorded so. Verdicts that somebody waited for have nobody to wait for
+   * them any more; shadow scans run on.
+   */
   #finish(): void {
     this.#over = true
+    this.#request.onClosed()
+    this.#response.onClosed()
     this.#heldResponse.take()
     for (const [scan, { lifetime }] of this.#scans ?? NO_SCANS) {
       if (lifetime === 'call') this.#scans?.delete(scan)

@@ -398,8 +398,8 @@ export class RequestSide {
   }
 
   #deny(because: Because, judged: Judged | undefined): void {
+    this.#decided()
     this.#answers.deny(because, judged, this.#receivedBytes)
-    this.#state = 'done'
   }
 
   #refuse(because: Because, error: ProviderError, judged?: Judged): void {
@@ -408,7 +408,13 @@ export class RequestSide {
       this.#state = 'passing'
       return
     }
+    this.#decided()
     this.#answers.refuse(because, error, judged, this.#receivedBytes)
+  }
+
+  /** Before the answer, which ends the exchange: what is undecided then is recorded as discarded. */
+  #decided(): void {
+    this.parallel.drop()
     this.#state = 'done'
   }
 
