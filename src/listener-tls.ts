@@ -6,7 +6,7 @@ import type { TlsIdentity } from './grpc/tls.ts'
 import type { LogFields } from './telemetry/log.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
 
-type Log = Telemetry['log']
+type Telling = Pick<Telemetry, 'log' | 'metrics'>
 
 /** The TLS of the gRPC listener, as its files have it. */
 export interface ListenerTls {
@@ -25,7 +25,8 @@ const SAME_REFUSAL_MS = 60_000
  *
  * @throws WeirError `bad-config` with every problem
  */
-export function openListenerTls(config: TlsConfig, log: Log): ListenerTls {
+export function openListenerTls(config: TlsConfig, telemetry: Telling): ListenerTls {
+  const { log } = telemetry
   // Before they are read: what changes in between then shows at the next look.
   const files = seeFiles(tlsFiles(config))
   const { identity, warnings } = readServerTls(config, new Date())
@@ -37,7 +38,7 @@ export function openListenerTls(config: TlsConfig, log: Log): ListenerTls {
       watchSecrets(
         { files, vault: 'unused' },
         { pollMs, vaultRefreshMs: pollMs },
-        renewal(config, renew, log),
+        renewal(config, renew, telemetry),
       ),
     refused(why) {
       const now = performance.now()
@@ -57,7 +58,7 @@ function tlsFiles({ cert, key, client_ca }: TlsConfig): readonly string[] {
 export function renewal(
   config: TlsConfig,
   renew: (identity: TlsIdentity) => void,
-  log: Log,
+  { log, metrics }: Telling,
 ): () => Promise<'done' | 'failed'> {
   let said = ''
   return async () => {
@@ -66,6 +67,7 @@ export function renewal(
       renew(identity)
       log.info('TLS certificate renewed', { cert: config.cert })
       for (const warning of warnings) log.warn('config warning', { warning })
+      metrics.renewal('tls', 'changed')
       said = ''
       return 'done'
     } catch (error) {
@@ -73,6 +75,7 @@ export function renewal(
       const saying = JSON.stringify(fields)
       if (saying !== said) log.error('TLS certificate not renewed', fields)
       said = saying
+      metrics.renewal('tls', 'failed')
       return 'failed'
     }
   }

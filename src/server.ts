@@ -7,6 +7,7 @@ import { randomIds } from './extproc/random-id.ts'
 import { createExtProcService } from './extproc/service.ts'
 import { ShadowScans } from './extproc/shadow-scans.ts'
 import { openListenerTls } from './listener-tls.ts'
+import { PinnedSnapshots } from './pinned-snapshots.ts'
 import { type AdminAddress, createAdminServer, type Readiness } from './telemetry/admin.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
 
@@ -22,8 +23,8 @@ export interface WeirServer {
    */
   start(): Promise<{ readonly listen: string; readonly admin: string | undefined }>
   /**
-   * Exchanges that begin from now on get this snapshot; those under way keep theirs, which is closed when the longest
-   * life that its policies give an exchange is over. Its listeners and the sizes of its bodies are those of the one that
+   * Exchanges that begin from now on get this snapshot; those under way keep theirs, which is closed when the last of
+   * them is over. Its listeners and the sizes of its bodies are those of the one that
    * the server was made with: they are set at the start.
    */
   use(snapshot: Snapshot): void
@@ -50,14 +51,17 @@ export interface ServerDeps {
 export function createServer(snapshot: Snapshot, deps: ServerDeps): WeirServer {
   const { telemetry, worker, tlsPollMs = DEFAULT_TLS_POLL_MS } = deps
   const { tls: tlsConfig, socket_mode: socketMode } = snapshot.server
-  const tls = tlsConfig && openListenerTls(tlsConfig, telemetry.log)
+  const tls = tlsConfig && openListenerTls(tlsConfig, telemetry)
   let watch: SecretWatch | undefined
-  let inUse = snapshot
+  const snapshots = new PinnedSnapshots(snapshot, {
+    reportOpen: telemetry.metrics.snapshotsOpen,
+    reportFailure: error => telemetry.log.error('closing a replaced snapshot failed', { err: error }),
+  })
   let state: 'starting' | 'serving' | 'draining' = 'starting'
   const service = createExtProcService(
     {
       telemetry,
-      policies: () => inUse.policySet,
+      pin: () => snapshots.pin(),
       codings: contentCodings,
       shadows: new ShadowScans(MAX_SHADOW_SCANS),
       clock: () => performance.now(),
@@ -76,7 +80,7 @@ export function createServer(snapshot: Snapshot, deps: ServerDeps): WeirServer {
   const admin = createAdminServer({
     readiness: (): Readiness => (state === 'serving' ? { ready: true } : { ready: false, why: state }),
     metrics: telemetry.metrics,
-    maskedConfig: () => inUse.masked,
+    maskedConfig: () => snapshots.inForce.masked,
     log: telemetry.log,
   })
   return {
@@ -93,10 +97,8 @@ export function createServer(snapshot: Snapshot, deps: ServerDeps): WeirServer {
       }
     },
     use(next) {
-      const replaced = inUse
-      inUse = next
       telemetry.metrics.snapshot(next.version)
-      setTimeout(() => closeReplaced(replaced, telemetry), longestExchangeMs(replaced)).unref()
+      snapshots.use(next)
     },
     async drain(deadlineMs) {
       state = 'draining'
@@ -104,15 +106,6 @@ export function createServer(snapshot: Snapshot, deps: ServerDeps): WeirServer {
       await admin.close()
     },
   }
-}
-
-/** Nobody counts its exchanges. One that is left all the same is judged on, only without the cache. */
-function closeReplaced(snapshot: Snapshot, { log }: Telemetry): void {
-  snapshot.close().catch((error: unknown) => log.error('closing a replaced snapshot failed', { err: error }))
-}
-
-function longestExchangeMs(snapshot: Snapshot): number {
-  return Math.max(0, ...snapshot.policySet.policies.map(({ stream }) => stream.maxDurationMs))
 }
 
 function largestBody(snapshot: Snapshot): number {

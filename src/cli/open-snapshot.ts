@@ -34,17 +34,27 @@ export interface SnapshotSource {
   readonly reportCache?: ReportCacheState
 }
 
+/** What stands outside of a config's own text: secret values, and the lines of list files. */
+export type ChangedPart = 'secrets' | 'lists'
+
+/** A snapshot that takes the place of another, and what tells it from that one. */
+export interface RenewedSnapshot {
+  readonly snapshot: Snapshot
+  /** At least one. */
+  readonly changed: readonly ChangedPart[]
+}
+
 /** A config in use, and how it comes to the secrets of today. */
 export interface OpenedSnapshot {
   readonly snapshot: Snapshot
   readonly origins: SecretOrigins
   /**
-   * Compiles the same text with its secrets as they are now; undefined where none has changed, or `close` was called
-   * meanwhile. `learn` is told all their values before anything is done with one.
+   * Compiles the same text with its secrets and lists as they are now; undefined where none has changed, or `close` was
+   * called meanwhile. `learn` is told all their values before anything is done with one.
    *
    * @throws WeirError `bad-config` when one of them is missing or cannot be used
    */
-  reopen(learn: (secretValues: readonly string[]) => void): Promise<Snapshot | undefined>
+  reopen(learn: (secretValues: readonly string[]) => void): Promise<RenewedSnapshot | undefined>
   /** Ends every connection of all its snapshots, and opens no other. */
   close(): Promise<void>
 }
@@ -96,10 +106,11 @@ export async function openSnapshot(source: SnapshotSource): Promise<OpenedSnapsh
       async reopen(learn) {
         const next = await load()
         learn(next.secretValues)
-        if (state === 'closed' || isSame(next, loaded)) return undefined
+        const changed = changesOf(next, loaded)
+        if (state === 'closed' || changed.length === 0) return undefined
         const snapshot = compileNext(next)
         loaded = next
-        return snapshot
+        return { snapshot, changed }
       },
       close,
     }
@@ -109,8 +120,12 @@ export async function openSnapshot(source: SnapshotSource): Promise<OpenedSnapsh
   }
 }
 
-function isSame(next: LoadedConfig, used: LoadedConfig): boolean {
-  return isDeepStrictEqual(next.secrets, used.secrets) && isDeepStrictEqual(next.config, used.config)
+/** Of one text the config itself differs only by what its list files say. */
+function changesOf(next: LoadedConfig, used: LoadedConfig): readonly ChangedPart[] {
+  const changed: ChangedPart[] = []
+  if (!isDeepStrictEqual(next.secrets, used.secrets)) changed.push('secrets')
+  if (!isDeepStrictEqual(next.config, used.config)) changed.push('lists')
+  return changed
 }
 
 /** Looked at before it is read: what changes in between is then seen as changed. */

@@ -11,7 +11,7 @@ import { workerAddress } from '../workers/worker-address.ts'
 import { readArguments } from './arguments.ts'
 import { type Command, type CommandIo, EXIT_CODES } from './command.ts'
 import { type OpenedSnapshot, openSnapshot } from './open-snapshot.ts'
-import { secretRenewal } from './renew-secrets.ts'
+import { configRenewal } from './renew-config.ts'
 import { supervise } from './supervise.ts'
 
 /** Below the 30 s that Kubernetes grants by default, so that the last exchanges are ended by us and not by a kill. */
@@ -103,7 +103,7 @@ async function serveUntilStopped(
     for (const warning of snapshot.warnings) log.warn('config warning', { warning })
     if (supervisor === undefined) log.info('serving', { listen, admin, snapshot: snapshot.version })
     else log.info('worker serving', { listen, pid: supervisor.pid, snapshot: snapshot.version })
-    const renew = secretRenewal({ opened, use: server.use, scrubber, log })
+    const renew = configRenewal({ opened, use: server.use, scrubber, telemetry })
     const watch = watchSecrets(opened.origins, times, renew)
     const signal = await stop.signal
     log.info('draining', { signal, deadlineMs: DRAIN_DEADLINE_MS })

@@ -144,6 +144,8 @@ export const METRICS = `## What to watch
 | \`weir_verdict_cache_connected\` | whether the cache server is connected |
 | \`weir_decisions_total\` | what reached the client, with \`reason\` \`failed-open\` and \`failed-closed\` for failures |
 | \`weir_faults_total\` | faults whose cause stands in the log |
+| \`weir_renewals_total\` | secrets and lists of the config (\`what="config"\`) and the TLS identity (\`tls\`) read again, by \`result\`; \`failed\`: what was in use stays, and the log says why |
+| \`weir_snapshots_open\` | configs in memory: the one in force, and those before it that exchanges still run on |
 
 The decision record has the breakdown of a flagged verdict where the service tells one (every detector that ran, names
 and numbers only), and the service's id of the check.`

@@ -16,8 +16,8 @@ export interface Snapshot {
   /** The values that no log line may hold. A function, so that no dump of a snapshot holds them either. */
   readonly secretValues: () => readonly string[]
   /**
-   * Gives back what it was opened with. Call it when no exchange pins the snapshot any more; one that does all the same
-   * is judged on, but nothing is looked up or remembered for it.
+   * Gives back what it was opened with. Call it when no exchange pins the snapshot any more: nothing would be looked up
+   * or remembered for it.
    */
   readonly close: () => Promise<void>
 }

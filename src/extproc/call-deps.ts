@@ -26,11 +26,18 @@ export interface CallTelemetry {
   fault(error: unknown, exchangeId: string): void
 }
 
+/** What an exchange runs on. Nothing of it is closed before it is released. */
+export interface PolicyPin {
+  readonly policies: PolicySet
+  /** To be called once, when neither the exchange nor a scan of it needs the policies any more. */
+  release(): void
+}
+
 /** What a call needs from outside. */
 export interface CallDeps {
   readonly telemetry: CallTelemetry
-  /** Those of the newest snapshot; an exchange pins what it gets here for its whole life. */
-  policies(): PolicySet
+  /** Of the newest snapshot: an exchange keeps what it gets here for its whole life. */
+  pin(): PolicyPin
   readonly codings: ContentCodings
   readonly shadows: ShadowScans
   /** Milliseconds, monotonic. */

@@ -7,9 +7,9 @@ import { runLocalScan } from '../guardrail/run-scan.ts'
 import { runStage } from '../guardrail/run-stage.ts'
 import { isFinal } from '../policy/decide.ts'
 import { Alarms } from './alarms.ts'
-import type { CallDeps, CallEnd } from './call-deps.ts'
+import type { CallDeps, CallEnd, PolicyPin } from './call-deps.ts'
 import { decisionsIn } from './decision-metadata.ts'
-import { decodeProcessingRequest } from './decode.ts'
+import { decodeProcessingRequest, type ProcessingRequest } from './decode.ts'
 import { encodeReply } from './encode.ts'
 import { exchangeInit } from './exchange-init.ts'
 import { Stages } from './stages.ts'
@@ -30,6 +30,7 @@ export class Call implements RpcListener {
   #stages: Stages | undefined
   #setAlarms: Alarms | undefined
   #exchange: Exchange | undefined
+  #pin: PolicyPin | undefined
   /** Events that came while one is being worked on. */
   readonly #inbox: ExchangeEvent[] = []
   #isStepping = false
@@ -80,8 +81,14 @@ export class Call implements RpcListener {
   #receive(message: Buffer): void {
     if (this.#ended) return
     const request = decodeProcessingRequest(message)
-    this.#exchange ??= new Exchange(exchangeInit(this.#id, request, this.#grpc, this.#deps))
+    this.#exchange ??= this.#begin(request)
     if (request.event) this.#step(request.event)
+  }
+
+  #begin(request: ProcessingRequest): Exchange {
+    const pin = this.#deps.pin()
+    this.#pin = pin
+    return new Exchange(exchangeInit(this.#id, request, this.#grpc, pin.policies, this.#deps))
   }
 
   /** Effects of one event are all performed before the next event: a local scan ends while they are. */
@@ -103,12 +110,14 @@ export class Call implements RpcListener {
 
   /**
    * node:http2 and V8 keep a stream, and with it its call, long after its end. What was read of an exchange goes as soon
-   * as no shadow scan has a word to say to it.
+   * as no shadow scan has a word to say to it, and what it ran on may be closed.
    */
   #dropExchange(): void {
     if (this.#isStepping || this.#runningShadows > 0) return
     this.#exchange = undefined
     this.#setAlarms = undefined
+    this.#pin?.release()
+    this.#pin = undefined
   }
 
   #reportHeld(bytes: number): void {
@@ -278,9 +287,10 @@ export class Call implements RpcListener {
 
   /** What was held is accounted for, as far as a broken exchange still can. */
   #account(): void {
-    if (this.#ended || this.#exchange === undefined) return
     this.#inbox.length = 0
     this.#isStepping = false
+    if (this.#ended) this.#dropExchange()
+    if (this.#exchange === undefined) return
     try {
       this.#step({ kind: 'closed' })
     } catch {

@@ -1,5 +1,6 @@
 import type { ExchangeInit } from '../exchange/pinned.ts'
 import type { Rpc } from '../grpc/rpc.ts'
+import type { PolicySet } from '../policy/policy.ts'
 import type { CallDeps } from './call-deps.ts'
 import type { ProcessingRequest } from './decode.ts'
 
@@ -8,11 +9,12 @@ export function exchangeInit(
   id: string,
   { protocol, observabilityMode }: ProcessingRequest,
   grpc: Rpc,
+  policies: PolicySet,
   deps: CallDeps,
 ): ExchangeInit {
   return {
     stamp: { id, startedAtSec: deps.unixSeconds() },
-    policies: deps.policies(),
+    policies,
     codings: deps.codings,
     policyName: grpc.metadata('x-weir-policy'),
     // Envoy before 1.33 does not say. One answer per message is what all of its modes take.

@@ -18,6 +18,11 @@ export interface MetricObject {
  */
 export type ExchangeEnd = 'done' | 'closed-by-envoy' | 'refused' | 'failed' | 'drained'
 
+/** The config with its secrets and lists, or the TLS identity of the listener. */
+export type RenewedPart = 'config' | 'tls'
+/** `unchanged`: read, and as it was. Where it `failed`, what was in use stays. */
+export type RenewalResult = 'changed' | 'unchanged' | 'failed'
+
 /** Labels take values from the config and from closed unions only: no host, path, model or detector. */
 export interface Metrics extends ServiceMetrics {
   decision(record: DecisionRecord, ms: number): void
@@ -32,6 +37,10 @@ export interface Metrics extends ServiceMetrics {
   held(deltaBytes: number): void
   /** The config in force, from now on. */
   snapshot(version: string): void
+  /** Configs that are open: the one in force, and those that exchanges still run on. */
+  snapshotsOpen(count: number): void
+  /** What stands in files or a Vault was read again. */
+  renewal(what: RenewedPart, result: RenewalResult): void
   /** How late timers ring: the 99th percentile since the last scrape, in seconds. */
   eventLoopLagSec(): number
   /** All metrics as Prometheus reads them. */
@@ -136,12 +145,14 @@ type ExchangeMetrics = Pick<
   | 'fault'
   | 'held'
   | 'snapshot'
+  | 'snapshotsOpen'
+  | 'renewal'
 >
 
 function exchangeMetrics(registry: Registry): ExchangeMetrics {
   const registers = [registry]
   const counter = (name: string, help: string) => new Counter({ name, help, registers })
-  const now = { open: 0, heldBytes: 0 }
+  const now = { open: 0, heldBytes: 0, snapshots: 0 }
   openGauge(registry, 'weir_exchanges_open', 'Exchanges open now.', () => now.open)
   const ended = new Tally(registry, {
     name: 'weir_exchanges_total',
@@ -174,6 +185,21 @@ function exchangeMetrics(registry: Registry): ExchangeMetrics {
     registers,
     aggregator: 'max',
   })
+  openGauge(
+    registry,
+    'weir_snapshots_open',
+    'Configs in memory: the one in force, and those before it that exchanges still run on.',
+    () => now.snapshots,
+  )
+  const renewals = new Tally(registry, {
+    name: 'weir_renewals_total',
+    help: 'Secrets and lists of the config, or the TLS identity, read again; where it failed, what was in use stays.',
+    labelNames: ['what', 'result'],
+  })
+  for (const what of ['config', 'tls'] as const) {
+    // So that an alert on the first failure has a zero before it.
+    for (const result of ['changed', 'unchanged', 'failed'] as const) renewals.add(0, what, result)
+  }
   return {
     exchangeOpened() {
       now.open += 1
@@ -194,6 +220,10 @@ function exchangeMetrics(registry: Registry): ExchangeMetrics {
       info.reset()
       info.set({ version }, 1)
     },
+    snapshotsOpen(count) {
+      now.snapshots = count
+    },
+    renewal: (what, result) => renewals.add(1, what, result),
   }
 }
 

@@ -3,7 +3,7 @@ import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { contentCodings } from '../../src/coding/codings.ts'
 import { Call } from '../../src/extproc/call.ts'
-import type { CallDeps } from '../../src/extproc/call-deps.ts'
+import type { CallDeps, PolicyPin } from '../../src/extproc/call-deps.ts'
 import { randomIds } from '../../src/extproc/random-id.ts'
 import { ShadowScans } from '../../src/extproc/shadow-scans.ts'
 import type { Rpc } from '../../src/grpc/rpc.ts'
@@ -24,9 +24,10 @@ import { fixed, printTable } from './figures.ts'
 const snapshot = snapshotOf(readFileSync(new URL('./keyword.yaml', import.meta.url), 'utf8'))
 const metrics = createMetrics()
 const log = createLog({ level: snapshot.server.log.level, scrubber: createScrubber() })
+const pin: PolicyPin = { policies: snapshot.policySet, release() {} }
 const deps: CallDeps = {
   telemetry: createTelemetry(log, metrics),
-  policies: () => snapshot.policySet,
+  pin: () => pin,
   codings: contentCodings,
   shadows: new ShadowScans(1),
   clock: () => performance.now(),

@@ -256,7 +256,7 @@ describe('what else is secret', () => {
 
   test('what Vault is shown, when it fails', async () => {
     vault.fail({ kind: 'body', body: `{"errors":["${VAULT_TOKEN} ${KEY_CANARY}"]}` })
-    await weir.logged('secret rotation failed')
+    await weir.logged('config not renewed')
     vault.fail(undefined)
     await expectNothingWritten()
   })

@@ -147,7 +147,7 @@ test('a directory that is swapped by its link, and a new key that cannot be used
   expect(await ask()).toBe('an answer')
 
   turnTo('v2')
-  expect(await served.logged('secret rotation failed')).toMatchObject({
+  expect(await served.logged('config not renewed')).toMatchObject({
     level: 'error',
     problems: ['guardrails.lakera.api_key: the secret is empty'],
   })
@@ -159,7 +159,7 @@ test('a directory that is swapped by its link, and a new key that cannot be used
   expect(await ask()).toBe('an answer')
   expect(keysShown()).toEqual([ONE, ONE, ONE, ONE, TWO, TWO])
   // Said once, however often it was tried.
-  expect(served.lines.filter(({ msg }) => msg === 'secret rotation failed')).toHaveLength(1)
+  expect(served.lines.filter(({ msg }) => msg === 'config not renewed')).toHaveLength(1)
   await expectNoCanary(served)
 })
 
@@ -170,7 +170,7 @@ test('a secret of Vault that changes there, and a Vault that goes away', async (
   expect(await ask()).toBe('an answer')
 
   vault.fail({ kind: 'status', status: 503 })
-  expect(await served.logged('secret rotation failed')).toMatchObject({
+  expect(await served.logged('config not renewed')).toMatchObject({
     problems: ['guardrails.lakera.api_key: Vault answered status 503 for kv/team/lakera'],
   })
   expect(await ask()).toBe('an answer')

@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, expect } from 'vitest'
-import { chatEvents } from '../support/chat.ts'
+import { afterEach, beforeEach, expect, vi } from 'vitest'
+import { chatEvents, chatRequest } from '../support/chat.ts'
 import { type LakeraStub, startLakeraStub } from '../support/lakera-stub.ts'
 import { type ServiceFront, startServiceFront } from '../support/service-front.ts'
-import { STREAM_TYPE } from '../support/stream-events.ts'
+import { STREAM_TYPE, text } from '../support/stream-events.ts'
 import { gate } from '../support/upstream.ts'
 import { fault } from './fault.ts'
 import { answerOf, asksForStream, type ServedStack, startServed } from './served-stack.ts'
@@ -13,13 +13,16 @@ import { answerOf, asksForStream, type ServedStack, startServed } from './served
 const [ONE, TWO] = ['key-one', 'key-two']
 
 let folder: string
-let lakera: LakeraStub
-let front: ServiceFront
+let lakera: LakeraStub | undefined
+let front: ServiceFront | undefined
 let stack: ServedStack
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'weir-rotation-'))
+})
 afterEach(async () => {
   await stack.stop()
-  await front.close()
-  await lakera.close()
+  await front?.close()
+  await lakera?.close()
   rmSync(folder, { recursive: true })
 })
 
@@ -31,21 +34,21 @@ fault(
     kept: 'running exchanges are judged to their end by the config they began with, new ones by the new one',
   },
   async () => {
-    folder = mkdtempSync(join(tmpdir(), 'weir-rotation-'))
     const file = join(folder, 'key')
     writeFileSync(file, ONE)
     lakera = await startLakeraStub()
-    front = await startServiceFront(new URL(lakera.url).origin)
+    const service = await startServiceFront(new URL(lakera.url).origin)
+    front = service
     // Both keys are taken: what counts is which one is shown.
-    front.fault = { kind: 'body', body: '{"flagged":false}' }
+    service.fault = { kind: 'body', body: '{"flagged":false}' }
     const keyOf = (text: string): string[] =>
-      front.requests
+      service.requests
         .filter(({ body }) => body.includes(text))
         .map(({ headers }) => String(headers.authorization).replace('Bearer ', ''))
     stack = await startServed(
       `
 guardrails:
-  lakera: { kind: lakera, api_key: "$secret://file${file}", lakera_endpoint: "${front.origin}/v2/guard" }
+  lakera: { kind: lakera, api_key: "$secret://file${file}", lakera_endpoint: "${service.origin}/v2/guard" }
 policies:
   - name: all
     guardrails: [{ use: lakera, direction: output }]
@@ -72,5 +75,68 @@ policies:
     expect(keyOf('the-beginning')).toEqual(Array(running.length).fill(ONE))
     expect(keyOf('the-end')).toEqual(Array(running.length).fill(ONE))
     expect(keyOf('another')).toEqual([TWO])
+  },
+)
+
+const SWAPS = 20
+/** The one word that is flagged after so many swaps; none is part of another. */
+const wordOf = (swap: number): string => `word${String.fromCharCode(97 + swap)}`
+
+fault(
+  {
+    fault: 'a list is changed many times while streams run',
+    client: 'what the list of its beginning says: the whole answer, or the refusal',
+    log: '`lists renewed` each time; `weir_snapshots_open`',
+    kept: 'every stream is judged to its end by the list it began with; none of the old lists stays in memory after its last stream',
+  },
+  async () => {
+    const file = join(folder, 'words')
+    writeFileSync(file, wordOf(0))
+    stack = await startServed(
+      `
+guardrails: { words: { kind: keywords, words_files: ["${file}"] } }
+policies:
+  - { name: all, guardrails: [{ use: words, direction: output }], stream: { delivery: window, headers: at_once } }
+`,
+      { env: { WEIR_SECRET_POLL_MS: '20' } },
+    )
+    const open = () => stack.metric('weir_snapshots_open')
+    expect(await open()).toBe(1)
+    const rest = gate()
+    const [role, , ...end] = chatEvents('')
+    const beginning = role! + text('fine ')
+    stack.upstream.respond(async (request, reply) => {
+      const last = JSON.parse((await request.complete).toString()).messages[0].content
+      reply.head(200, STREAM_TYPE)
+      await reply.send(beginning)
+      await rest.opened
+      // Once the refusal is out, Envoy resets what is left.
+      for (const event of [text(last), ...end]) await reply.send(event).catch(() => {})
+      reply.end()
+    })
+    const ask = (word: string) => stack.chat(chatRequest(word, { stream: true }))
+    const streams: { readonly flagged: ReturnType<typeof ask>; readonly clean: ReturnType<typeof ask> }[] = []
+    for (let swap = 0; swap <= SWAPS; swap++) {
+      if (swap > 0) {
+        writeFileSync(file, wordOf(swap))
+        expect(await stack.weir.logged('lists renewed', swap)).toMatchObject({ changed: ['lists'] })
+      }
+      // The word that its own list has, and one that the newest of all lists will have.
+      const [flagged, clean] = [ask(wordOf(swap)), ask(wordOf(swap === SWAPS ? 0 : SWAPS))]
+      await Promise.all([flagged, clean].map(client => client.until(beginning)))
+      streams.push({ flagged, clean })
+    }
+    expect(await open()).toBe(SWAPS + 1)
+    rest.open()
+    for (const [swap, { flagged, clean }] of streams.entries()) {
+      const word = swap === SWAPS ? wordOf(0) : wordOf(SWAPS)
+      const whole = [beginning, text(word), ...end].join('')
+      expect(await answerOf(clean)).toEqual({ status: 200, text: whole, ended: 'complete' })
+      const denied = await answerOf(flagged)
+      expect([denied.status, denied.ended]).toEqual([200, 'complete'])
+      expect(denied.text).toContain('Response blocked by policy')
+      expect(denied.text).not.toContain(wordOf(swap))
+    }
+    await vi.waitFor(async () => expect(await open()).toBe(1))
   },
 )

@@ -1,8 +1,9 @@
 import { status as GrpcStatus } from '@grpc/grpc-js'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { RemoteGuardrail, Verdict } from '../../src/guardrail/guardrail.ts'
 import { CHAT_HEADERS, chatRequest } from '../support/chat.ts'
 import { watchHealth } from '../support/health-client.ts'
-import { flagWord, policy, policySet, rule } from '../support/policies.ts'
+import { flagWord, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
 import { connectProcessor, type ProcessorCall, type ProcessorClient } from '../support/processor-client.ts'
 import { type RunningWeir, startWeir } from '../support/weir.ts'
 
@@ -114,6 +115,49 @@ describe('a call', () => {
       weir.telemetry.clear()
     }
     expect(weir.service.openCalls).toBe(0)
+  })
+})
+
+describe('its policies', () => {
+  test('are pinned from its first message to its end', async () => {
+    const call = client.process()
+    call.send(headersMessage(CHAT_HEADERS))
+    await call.reply()
+    expect(weir.pins).toBe(1)
+    call.send(bodyMessage(chatRequest('hello')))
+    await call.status
+    expect(weir.pins).toBe(0)
+  })
+
+  /** A call that is over, and a scan of it that is not; returns what ends that. */
+  async function outlived(): Promise<() => void> {
+    const verdict = Promise.withResolvers<Verdict>()
+    const slow: RemoteGuardrail = { ...remoteGuardrail(), timeoutMs: 60_000, scan: () => verdict.promise }
+    weir.policies = policySet(policy({ inputRules: [rule(slow, 'alert', 'fail-open')] }))
+    const call = client.process()
+    call.send(headersMessage(CHAT_HEADERS))
+    await call.reply()
+    call.send(bodyMessage(chatRequest('hello')))
+    expect(await call.status).toMatchObject({ code: GrpcStatus.OK })
+    return () => verdict.resolve({ kind: 'clean' })
+  }
+
+  test('stay pinned while a scan runs that outlives it', async () => {
+    const endScan = await outlived()
+    expect(weir.pins).toBe(1)
+    endScan()
+    await weir.telemetry.decided('request')
+    expect(weir.pins).toBe(0)
+  })
+
+  test('are released when the account of a call that is over breaks', async () => {
+    const endScan = await outlived()
+    weir.telemetry.decision = () => {
+      throw new Error('a bug')
+    }
+    endScan()
+    await weir.telemetry.until(() => weir.telemetry.faults.length > 0)
+    expect(weir.pins).toBe(0)
   })
 })
 

@@ -98,17 +98,30 @@ export interface RunningWeir {
   readonly service: ExtProcService
   /** What new exchanges get. */
   policies: PolicySet
+  /** Exchanges that have not released their policies. */
+  readonly pins: number
   stop(): Promise<void>
 }
 
 /** The gRPC room as the server runs it, in this process, with policies that a test sets. */
 export async function startWeir(policies: PolicySet): Promise<RunningWeir> {
   const telemetry = new RecordingTelemetry()
-  const running: { policies: PolicySet } = { policies }
+  const running = { policies, pins: 0 }
   const service = createExtProcService(
     {
       telemetry,
-      policies: () => running.policies,
+      pin() {
+        let state: 'pinned' | 'released' = 'pinned'
+        running.pins += 1
+        return {
+          policies: running.policies,
+          release() {
+            if (state === 'released') throw new Error('a pin is released twice')
+            state = 'released'
+            running.pins -= 1
+          },
+        }
+      },
       codings: contentCodings,
       shadows: new ShadowScans(100),
       clock: () => performance.now(),
@@ -126,6 +139,10 @@ export async function startWeir(policies: PolicySet): Promise<RunningWeir> {
     address,
     telemetry,
     service,
-    stop: () => service.drain(0),
+    async stop() {
+      await service.drain(0)
+      // However its exchanges ended: what one pins is never closed.
+      if (running.pins !== 0) throw new Error(`${running.pins} exchanges still pin their policies`)
+    },
   })
 }

@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
 import type { TlsIdentity } from '../../src/grpc/tls.ts'
 import { openListenerTls, renewal } from '../../src/listener-tls.ts'
+import { createMetrics } from '../../src/telemetry/metrics.ts'
 import { createAuthority } from '../support/certificates.ts'
 
 const authority = createAuthority('ca')
@@ -12,6 +13,7 @@ let lines: string[]
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'weir-tls-'))
   lines = []
+  counted = []
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
@@ -24,6 +26,15 @@ const log = {
   ...{ warn: line('warn'), error: line('error') },
 }
 
+/** What was counted, as `tls changed`. */
+let counted: string[]
+const metrics = createMetrics()
+const telemetry = {
+  log,
+  metrics: { ...metrics, renewal: (...of: readonly string[]) => void counted.push(of.join(' ')) },
+}
+afterAll(() => metrics.close())
+
 function certify(): { cert: string; key: string } {
   const { cert, key } = authority.issue({ dns: ['weir.test'] })
   writeFileSync(join(folder, 'cert.pem'), cert)
@@ -34,7 +45,7 @@ function certify(): { cert: string; key: string } {
 test('a failure is told once, until it is another or over', async () => {
   const config = certify()
   const renewed: TlsIdentity[] = []
-  const renew = renewal(config, identity => renewed.push(identity), log)
+  const renew = renewal(config, identity => renewed.push(identity), telemetry)
   writeFileSync(config.key, 'none')
   expect([await renew(), await renew()]).toEqual(['failed', 'failed'])
   rmSync(config.cert)
@@ -45,6 +56,7 @@ test('a failure is told once, until it is another or over', async () => {
   writeFileSync(config.key, 'none')
   expect(await renew()).toBe('failed')
   expect(renewed).toHaveLength(1)
+  expect(counted).toEqual([...Array(4).fill('tls failed'), 'tls changed', 'tls failed'])
   expect(lines.filter(text => !text.startsWith('warn'))).toEqual([
     expect.stringMatching(/^error TLS certificate not renewed .*key\.pem/),
     expect.stringMatching(/^error TLS certificate not renewed .*cert\.pem cannot be read \(ENOENT\)/),
@@ -59,14 +71,14 @@ test('an identity that the listener does not take is a failure too', async () =>
     () => {
       throw new Error('ee key too small')
     },
-    log,
+    telemetry,
   )
   expect(await renew()).toBe('failed')
   expect(lines).toEqual(['error TLS certificate not renewed {"problems":["ee key too small"]}'])
 })
 
 test('why peers are refused is told once a minute and reason', () => {
-  const tls = openListenerTls(certify(), log)
+  const tls = openListenerTls(certify(), telemetry)
   lines = []
   for (const why of ['one', 'one', 'two', 'one']) tls.refused(why)
   expect(lines).toEqual(['warn TLS peer refused {"why":"one"}', 'warn TLS peer refused {"why":"two"}'])

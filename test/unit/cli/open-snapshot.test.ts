@@ -51,9 +51,9 @@ policies: [{ name: p, guardrails: [{ use: w }] }]
 }
 
 async function reopened(from: OpenedSnapshot): Promise<Snapshot> {
-  const snapshot = await from.reopen(() => {})
-  if (snapshot === undefined) throw new Error('nothing had changed')
-  return snapshot
+  const next = await from.reopen(() => {})
+  if (next === undefined) throw new Error('nothing had changed')
+  return next.snapshot
 }
 
 /** The reason of its failure: no service is there. */

@@ -126,7 +126,8 @@ describe('files of words on the disk', () => {
       expect(await opened.reopen(() => {})).toBeUndefined()
       writeFileSync(list, 'owl\n')
       const renewed = await opened.reopen(() => {})
-      expect(found(renewed!, 'heron, owl')).toEqual(['owl'])
+      expect(renewed?.changed).toEqual(['lists'])
+      expect(found(renewed!.snapshot, 'heron, owl')).toEqual(['owl'])
       expect(found(opened.snapshot, 'heron, owl')).toEqual(['heron'])
     } finally {
       await opened.close()

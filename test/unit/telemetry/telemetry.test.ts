@@ -179,6 +179,8 @@ describe('another snapshot', () => {
     telemetry.serviceEvent('lakera', 'circuit-open')
     telemetry.serviceEvent('lakera', 'retry')
     metrics.snapshot('bbb')
+    metrics.snapshotsOpen(3)
+    metrics.renewal('config', 'failed')
     const rendered = await weirLines(metrics)
     expect(rendered.filter(line => line.startsWith('weir_guardrail_circuit_state'))).toEqual([])
     expect(rendered).toContain('weir_guardrail_retries_total{guardrail="lakera"} 1')
@@ -225,6 +227,8 @@ describe('metrics', () => {
     telemetry.fault(new Error('bug'), 'id-2')
     metrics.snapshot('aaa')
     metrics.snapshot('bbb')
+    metrics.snapshotsOpen(3)
+    metrics.renewal('config', 'failed')
     const rendered = await weirLines(metrics)
     expect(rendered).toEqual(
       expect.arrayContaining([
@@ -239,6 +243,9 @@ describe('metrics', () => {
         'weir_unenforced_total{policy="chat"} 2',
         'weir_faults_total 2',
         'weir_snapshot_info{version="bbb"} 1',
+        'weir_snapshots_open 3',
+        'weir_renewals_total{what="config",result="failed"} 1',
+        'weir_renewals_total{what="tls",result="failed"} 0',
       ]),
     )
     expect(rendered.filter(line => line.startsWith('weir_snapshot_info'))).toHaveLength(1)
