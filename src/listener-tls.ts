@@ -1,5 +1,5 @@
+import { type ConfigWatch, seeFiles, watchConfig } from './config/config-watch.ts'
 import type { TlsConfig } from './config/schema.ts'
-import { type SecretWatch, seeFiles, watchSecrets } from './config/secret-watch.ts'
 import { readServerTls } from './config/server-tls.ts'
 import { WeirError } from './errors.ts'
 import type { TlsIdentity } from './grpc/tls.ts'
@@ -13,7 +13,7 @@ export interface ListenerTls {
   /** As they had it at the start. */
   readonly identity: TlsIdentity
   /** Hands over the identity of today whenever the files change. Where they cannot be used the one in use stays. */
-  watch(pollMs: number, renew: (identity: TlsIdentity) => void): SecretWatch
+  watch(pollMs: number, renew: (identity: TlsIdentity) => void): ConfigWatch
   /** A peer was not let in: says why in the log, the same reason at most once a minute. */
   refused(why: string): void
 }
@@ -35,8 +35,8 @@ export function openListenerTls(config: TlsConfig, telemetry: Telling): Listener
   return {
     identity,
     watch: (pollMs, renew) =>
-      watchSecrets(
-        { files, vault: 'unused' },
+      watchConfig(
+        () => ({ files, vault: 'unused' }),
         { pollMs, vaultRefreshMs: pollMs },
         renewal(config, renew, telemetry),
       ),

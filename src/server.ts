@@ -1,6 +1,6 @@
 import { contentCodings } from './coding/codings.ts'
 import { parseListenAddress } from './config/address.ts'
-import type { SecretWatch } from './config/secret-watch.ts'
+import type { ConfigWatch } from './config/config-watch.ts'
 import type { Snapshot } from './config/snapshot.ts'
 import { WeirError } from './errors.ts'
 import { randomIds } from './extproc/random-id.ts'
@@ -52,7 +52,7 @@ export function createServer(snapshot: Snapshot, deps: ServerDeps): WeirServer {
   const { telemetry, worker, tlsPollMs = DEFAULT_TLS_POLL_MS } = deps
   const { tls: tlsConfig, socket_mode: socketMode } = snapshot.server
   const tls = tlsConfig && openListenerTls(tlsConfig, telemetry)
-  let watch: SecretWatch | undefined
+  let watch: ConfigWatch | undefined
   const snapshots = new PinnedSnapshots(snapshot, {
     reportOpen: telemetry.metrics.snapshotsOpen,
     reportFailure: error => telemetry.log.error('closing a replaced snapshot failed', { err: error }),
@@ -97,6 +97,8 @@ export function createServer(snapshot: Snapshot, deps: ServerDeps): WeirServer {
       }
     },
     use(next) {
+      if (largestBody(next) > largestBody(snapshot))
+        telemetry.log.warn('config warning', { warning: LARGER_BODIES })
       telemetry.metrics.snapshot(next.version)
       snapshots.use(next)
     },
@@ -107,6 +109,9 @@ export function createServer(snapshot: Snapshot, deps: ServerDeps): WeirServer {
     },
   }
 }
+
+const LARGER_BODIES =
+  'limits are larger than at the start: Envoy in BUFFERED sends a body as one message, and the larger ones are refused until the next start'
 
 function largestBody(snapshot: Snapshot): number {
   const limits = snapshot.policySet.policies.map(({ limits }) =>

@@ -18,6 +18,8 @@ export interface CommandIo {
   readonly terminal: 'plain' | 'coloured'
   /** Calls back on SIGTERM and SIGINT, until the returned function is called. */
   onStopSignal(stop: (signal: string) => void): () => void
+  /** Calls back on SIGHUP, until the returned function is called. */
+  onReloadSignal(reload: () => void): () => void
   /** Calls back on what nothing caught, until the returned function is called. */
   onFault(report: (error: unknown) => void): () => void
   /** Starts this program once more, as the worker of this index, with a channel to it. */

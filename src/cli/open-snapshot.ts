@@ -1,13 +1,14 @@
+import { statSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import { ADDRESS_FORM, parseListenAddress } from '../config/address.ts'
 import { compile } from '../config/compile.ts'
+import { type ConfigOrigins, type SeenFiles, seeFiles } from '../config/config-watch.ts'
 import { DEFAULT_CONFIG } from '../config/default-config.ts'
 import type { Environment } from '../config/environment.ts'
 import { readConfigFile, readListFile, readSecretFile } from '../config/files.ts'
 import { type LoadedConfig, listFilesIn, loadConfig, referencesIn } from '../config/load.ts'
 import type { ServerConfig } from '../config/schema.ts'
 import type { SecretReference } from '../config/secret-reference.ts'
-import { type SecretOrigins, seeFiles } from '../config/secret-watch.ts'
 import type { Snapshot } from '../config/snapshot.ts'
 import { readVault } from '../config/vault.ts'
 import { createHttpClient } from '../service/http-client.ts'
@@ -34,25 +35,28 @@ export interface SnapshotSource {
   readonly reportCache?: ReportCacheState
 }
 
-/** What stands outside of a config's own text: secret values, and the lines of list files. */
-export type ChangedPart = 'secrets' | 'lists'
+/** The config's own text, and what stands outside of it: secret values, and the lines of list files. */
+export type ChangedPart = 'config' | 'secrets' | 'lists'
 
 /** A snapshot that takes the place of another, and what tells it from that one. */
 export interface RenewedSnapshot {
   readonly snapshot: Snapshot
   /** At least one. */
   readonly changed: readonly ChangedPart[]
+  /** Keys of `server` that differ from those of the first snapshot: they take effect at the next start. */
+  readonly atNextStart: readonly string[]
 }
 
-/** A config in use, and how it comes to the secrets of today. */
+/** A config in use, and how it comes to what it is today. */
 export interface OpenedSnapshot {
   readonly snapshot: Snapshot
-  readonly origins: SecretOrigins
+  /** Of the newest text that was read, whether or not it holds. */
+  origins(): ConfigOrigins
   /**
-   * Compiles the same text with its secrets and lists as they are now; undefined where none has changed, or `close` was
-   * called meanwhile. `learn` is told all their values before anything is done with one.
+   * Reads the config again, with its secrets and lists as they are now, and compiles it; undefined where nothing has
+   * changed, or `close` was called meanwhile. `learn` is told all secret values before anything is done with one.
    *
-   * @throws WeirError `bad-config` when one of them is missing or cannot be used
+   * @throws WeirError `bad-config` when the text does not hold, or one of them is missing or cannot be used
    */
   reopen(learn: (secretValues: readonly string[]) => void): Promise<RenewedSnapshot | undefined>
   /** Ends every connection of all its snapshots, and opens no other. */
@@ -67,17 +71,24 @@ export interface OpenedSnapshot {
  */
 export async function openSnapshot(source: SnapshotSource): Promise<OpenedSnapshot> {
   const addresses = readAddresses(source)
-  const text = source.file === undefined ? DEFAULT_CONFIG : readConfigFile(source.file)
-  const references = referencesIn(text)
-  const origins = originsOf(references, listFilesIn(text))
-  const load = async (): Promise<LoadedConfig> => {
+  const readText = textOf(source.file)
+  let origins: ConfigOrigins = { files: new Map(), vault: 'unused' }
+  const load = async (): Promise<ReadConfig> => {
+    // Looked at before it is read: what changes in between is then seen as changed.
+    const own = source.file === undefined ? [] : [source.file]
+    const files = seeFiles(own)
+    origins = { ...origins, files: new Map([...origins.files, ...files]) }
+    const text = readText()
+    const references = referencesIn(text)
+    origins = originsOf(files, references, listFilesIn(text))
     const { config, ...loaded } =
       source.secrets === 'stand-in'
         ? loadWithStandIns(text, references, source.env)
         : await loadWithVault(text, references, source.env)
-    return { config: { ...config, server: { ...config.server, ...addresses } }, ...loaded }
+    return { text, config: { ...config, server: { ...config.server, ...addresses } }, ...loaded }
   }
   let loaded = await load()
+  const first = loaded.config.server
   const http = createHttpClient()
   const caches = openVerdictCaches(source.reportCache ?? (() => {}))
   let state: 'open' | 'closed' = 'open'
@@ -102,7 +113,7 @@ export async function openSnapshot(source: SnapshotSource): Promise<OpenedSnapsh
   try {
     return {
       snapshot: compileNext(loaded),
-      origins,
+      origins: () => origins,
       async reopen(learn) {
         const next = await load()
         learn(next.secretValues)
@@ -110,7 +121,7 @@ export async function openSnapshot(source: SnapshotSource): Promise<OpenedSnapsh
         if (state === 'closed' || changed.length === 0) return undefined
         const snapshot = compileNext(next)
         loaded = next
-        return { snapshot, changed }
+        return { snapshot, changed, atNextStart: differences(next.config.server, first) }
       },
       close,
     }
@@ -120,19 +131,48 @@ export async function openSnapshot(source: SnapshotSource): Promise<OpenedSnapsh
   }
 }
 
-/** Of one text the config itself differs only by what its list files say. */
-function changesOf(next: LoadedConfig, used: LoadedConfig): readonly ChangedPart[] {
+interface ReadConfig extends LoadedConfig {
+  readonly text: string
+}
+
+/** What is no file, such as a pipe, can be read once only. */
+function textOf(file: string | undefined): () => string {
+  if (file === undefined) return () => DEFAULT_CONFIG
+  let kept: string | undefined
+  return () => {
+    if (kept !== undefined) return kept
+    const text = readConfigFile(file)
+    if (statSync(file, { throwIfNoEntry: false })?.isFile() === false) kept = text
+    return text
+  }
+}
+
+/** A text that says the same otherwise has not changed; of the same text only its lists can have. */
+function changesOf(next: ReadConfig, used: ReadConfig): readonly ChangedPart[] {
   const changed: ChangedPart[] = []
+  const isSameConfig = isDeepStrictEqual(next.config, used.config)
+  if (!isSameConfig && next.text !== used.text) changed.push('config')
   if (!isDeepStrictEqual(next.secrets, used.secrets)) changed.push('secrets')
-  if (!isDeepStrictEqual(next.config, used.config)) changed.push('lists')
+  if (!isSameConfig && next.text === used.text) changed.push('lists')
   return changed
 }
 
-/** Looked at before it is read: what changes in between is then seen as changed. */
-function originsOf(references: readonly SecretReference[], lists: readonly string[]): SecretOrigins {
+function differences(next: ServerConfig, first: ServerConfig): readonly string[] {
+  const before = new Map(Object.entries(first))
+  const after = new Map(Object.entries(next))
+  const keys = [...new Set([...before.keys(), ...after.keys()])]
+  return keys.filter(key => !isDeepStrictEqual(before.get(key), after.get(key))).map(key => `server.${key}`)
+}
+
+function originsOf(
+  own: SeenFiles,
+  references: readonly SecretReference[],
+  lists: readonly string[],
+): ConfigOrigins {
   const secrets = references.flatMap(reference => (reference.kind === 'file' ? [reference.path] : []))
   const asksVault = references.some(({ kind }) => kind === 'vault')
-  return { files: seeFiles([...new Set([...secrets, ...lists])]), vault: asksVault ? 'asked' : 'unused' }
+  const files = new Map([...own, ...seeFiles([...new Set([...secrets, ...lists])])])
+  return { files, vault: asksVault ? 'asked' : 'unused' }
 }
 
 async function loadWithVault(

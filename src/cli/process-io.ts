@@ -22,6 +22,7 @@ export function processIo(): CommandIo {
     stdinLines,
     terminal: showsColours(env) ? 'coloured' : 'plain',
     onStopSignal: stop => listenTo(STOP_SIGNALS, stop),
+    onReloadSignal: reload => listenTo(['SIGHUP'], reload),
     onFault: report => listenTo(FAULT_EVENTS, report),
     fork: (args, worker) => forkWorker(args, { ...env, [WORKER_VARIABLE]: String(worker) }),
     supervisor: supervisorLine(env[WORKER_VARIABLE], process),

@@ -1,8 +1,10 @@
+import type { RenewalCause } from '../config/config-watch.ts'
 import type { Snapshot } from '../config/snapshot.ts'
 import { WeirError } from '../errors.ts'
+import type { Log } from '../telemetry/log.ts'
 import type { Scrubber } from '../telemetry/scrub.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
-import type { OpenedSnapshot } from './open-snapshot.ts'
+import type { ChangedPart, OpenedSnapshot } from './open-snapshot.ts'
 
 export interface RenewalDeps {
   readonly opened: Pick<OpenedSnapshot, 'reopen'>
@@ -13,30 +15,30 @@ export interface RenewalDeps {
 }
 
 /**
- * What puts the secrets and lists of today in the place of those in use; it never rejects. Where they cannot be used
- * those in use stay, and the log says why, once until that changes.
+ * What puts the config of today in the place of the one in use; it never rejects. Where it cannot be used the one in use
+ * stays, and the log says why, once until that changes.
  */
 export function configRenewal({
   opened,
   use,
   scrubber,
   telemetry,
-}: RenewalDeps): () => Promise<'done' | 'failed'> {
+}: RenewalDeps): (cause: RenewalCause) => Promise<'done' | 'failed'> {
   const { log, metrics } = telemetry
   let said = ''
-  return async () => {
+  return async cause => {
     try {
       const next = await opened.reopen(values => scrubber.add(values))
       if (next === undefined) {
         metrics.renewal('config', 'unchanged')
-        if (said !== '') log.info('config as it was: what was wrong with its files or its Vault is over')
+        if (cause === 'asked') log.info('config unchanged')
+        else if (said !== '') log.info('config as it was: what was wrong with its files or its Vault is over')
       } else {
-        use(next.snapshot)
+        const { snapshot, changed, atNextStart } = next
+        use(snapshot)
         metrics.renewal('config', 'changed')
-        log.info(next.changed.includes('secrets') ? 'secrets rotated' : 'lists renewed', {
-          changed: next.changed,
-          snapshot: next.snapshot.version,
-        })
+        log.info(messageOf(changed), { changed, snapshot: snapshot.version })
+        if (changed.includes('config')) tellOfConfig(snapshot, atNextStart, log)
       }
       said = ''
       return 'done'
@@ -44,12 +46,23 @@ export function configRenewal({
       metrics.renewal('config', 'failed')
       const fields = fieldsOf(error)
       const saying = JSON.stringify(fields)
-      if (saying !== said)
+      if (saying !== said || cause === 'asked')
         log.error('config not renewed', error instanceof WeirError ? fields : { err: error })
       said = saying
       return 'failed'
     }
   }
+}
+
+function messageOf(changed: readonly ChangedPart[]): string {
+  if (changed.includes('config')) return 'config reloaded'
+  return changed.includes('secrets') ? 'secrets rotated' : 'lists renewed'
+}
+
+function tellOfConfig({ warnings }: Snapshot, atNextStart: readonly string[], log: Log): void {
+  for (const warning of warnings) log.warn('config warning', { warning })
+  if (atNextStart.length > 0)
+    log.warn('server settings changed: they take effect at the next start', { atNextStart })
 }
 
 function fieldsOf(error: unknown): { readonly problems: readonly string[] } {

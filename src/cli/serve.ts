@@ -1,5 +1,6 @@
 import { formatListenAddress, parseListenAddress } from '../config/address.ts'
-import { type WatchTimes, watchSecrets, watchTimes } from '../config/secret-watch.ts'
+import { type WatchTimes, watchConfig, watchTimes } from '../config/config-watch.ts'
+import type { Snapshot } from '../config/snapshot.ts'
 import { WeirError } from '../errors.ts'
 import { createServer } from '../server.ts'
 import { createLog } from '../telemetry/log.ts'
@@ -28,6 +29,9 @@ local guardrails only, no key, no network, loopback only.
 
 With server.workers above 1 this process starts that many others, which serve: the first at the address, each other one
 port higher (or at the socket with its number behind the path). It has the admin listener for all of them.
+
+The config, its secrets and lists are looked at every few seconds, and read again when they have changed; SIGHUP has
+them read at once. Where a new one does not hold the one in use stays. Running exchanges keep theirs.
 
 SIGTERM or SIGINT lets running exchanges finish for ${DRAIN_DEADLINE_MS / 1000} s and then ends; a second one ends at once.
 
@@ -103,9 +107,15 @@ async function serveUntilStopped(
     for (const warning of snapshot.warnings) log.warn('config warning', { warning })
     if (supervisor === undefined) log.info('serving', { listen, admin, snapshot: snapshot.version })
     else log.info('worker serving', { listen, pid: supervisor.pid, snapshot: snapshot.version })
-    const renew = configRenewal({ opened, use: server.use, scrubber, telemetry })
-    const watch = watchSecrets(opened.origins, times, renew)
+    const use = (next: Snapshot): void => {
+      server.use(next)
+      supervisor?.send({ kind: 'config', masked: next.masked })
+    }
+    const renew = configRenewal({ opened, use, scrubber, telemetry })
+    const watch = watchConfig(opened.origins, times, renew)
+    const unwatchReload = onReload(watch.renewNow, io)
     const signal = await stop.signal
+    unwatchReload()
     log.info('draining', { signal, deadlineMs: DRAIN_DEADLINE_MS })
     // What a renewal under way opens must not be opened after all was closed. Vault's own deadlines bound the wait.
     await Promise.all([watch.close(), server.drain(DRAIN_DEADLINE_MS)])
@@ -137,12 +147,20 @@ function stopOf({ metrics }: Telemetry, { supervisor, onStopSignal, exit }: Comm
   }
   supervisor.onMessage(message => {
     if (message.kind === 'stop') resolve('supervisor')
-    else
+    else if (message.kind === 'give-metrics')
       metrics
         .asObjects()
         .then(objects => supervisor.send({ kind: 'metrics', request: message.request, metrics: objects }))
   })
   return { signal: promise, unwatch: onStopSignal(() => {}) }
+}
+
+/** A worker gets the signal itself where it goes to all processes of a terminal. */
+function onReload(reload: () => void, { supervisor, onReloadSignal }: CommandIo): () => void {
+  supervisor?.onMessage(({ kind }) => {
+    if (kind === 'reload') reload()
+  })
+  return onReloadSignal(reload)
 }
 
 function listenOf({ worker }: SupervisorLine, configured: string): string {

@@ -25,6 +25,7 @@ export interface Supervision {
  */
 export async function supervise({ snapshot, log, args }: Supervision, io: CommandIo): Promise<void> {
   const { workers, admin: adminText } = snapshot.server
+  let maskedConfig = snapshot.masked
   const pool = new WorkerPool({
     workers,
     fork: worker => io.fork(['serve', ...args], worker),
@@ -32,6 +33,9 @@ export async function supervise({ snapshot, log, args }: Supervision, io: Comman
     clock: () => performance.now(),
     metricsTimeoutMs: METRICS_TIMEOUT_MS,
     report: end => log.error('worker ended', { ...end }),
+    reportConfig: masked => {
+      maskedConfig = masked
+    },
   })
   let state: 'starting' | 'serving' | 'draining' = 'starting'
   const admin = createAdminServer({
@@ -40,7 +44,7 @@ export async function supervise({ snapshot, log, args }: Supervision, io: Comman
       return pool.serving > 0 ? { ready: true } : { ready: false, why: 'no worker serves' }
     },
     metrics: supervisorMetrics(pool),
-    maskedConfig: () => snapshot.masked,
+    maskedConfig: () => maskedConfig,
     log,
   })
   const stop = Promise.withResolvers<string>()
@@ -51,6 +55,7 @@ export async function supervise({ snapshot, log, args }: Supervision, io: Comman
     pool.kill()
     io.exit(1)
   })
+  const unwatchReload = io.onReloadSignal(() => pool.reload())
   try {
     const adminBound = await admin.listen(adminAddress(adminText))
     const started = pool.start().then(listen => {
@@ -67,6 +72,7 @@ export async function supervise({ snapshot, log, args }: Supervision, io: Comman
     log.info('stopped')
   } finally {
     unwatchSignals()
+    unwatchReload()
     await admin.close()
   }
 }

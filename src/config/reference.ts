@@ -22,10 +22,19 @@ A secret key takes the value itself or, better, a reference. The value never sho
 | \`$secret://file/<path>\` | The file at \`/<path>\`, without the line end after it. |
 | \`$secret://vault/<mount>/<path>/<key>\` | The key of a secret in Vault or OpenBao (KV version 2). The mount is one segment. |
 
-A reference to something empty or missing is an error. \`weir serve\` looks every \`WEIR_SECRET_POLL_MS\` (5000 when
-left out) whether a file has changed, and asks Vault again every \`VAULT_REFRESH_MS\`. Exchanges that begin after a
-change use the new value, those under way keep theirs; nothing is restarted. Where the new value is missing or cannot be
-used, the old one stays in use, and the log says so.
+A reference to something empty or missing is an error.
+
+## Change
+
+\`weir serve\` looks every \`WEIR_SECRET_POLL_MS\` (5000 when left out) whether the config, a secret's file or a list's
+file has changed, through links as Kubernetes turns them, and asks Vault again every \`VAULT_REFRESH_MS\`. SIGHUP has all
+of it read at once. What has changed is compiled as a whole: exchanges that begin after that run on the new config,
+those under way keep theirs, and nothing is restarted. Where the new one does not hold, or a secret is missing, the one
+in use stays; the log says what is wrong, and \`weir_renewals_total{what="config",result="failed"}\` counts it.
+
+Of \`server\` a change takes effect at the next start, as does room for larger bodies in BUFFERED; the log says that too.
+
+## Vault
 
 Vault is asked with these environment variables:
 

@@ -3,6 +3,8 @@ import { z } from 'zod'
 /** What the supervisor tells a worker. */
 export type ToWorker =
   | { readonly kind: 'stop' }
+  /** Somebody says that the config has changed. */
+  | { readonly kind: 'reload' }
   /** Wants `metrics` back, with the same number. */
   | { readonly kind: 'give-metrics'; readonly request: number }
 
@@ -13,6 +15,8 @@ export type WorkerMetrics = z.output<typeof metricsSchema>
 const fromWorkerSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('serving'), listen: z.string() }),
   z.object({ kind: z.literal('metrics'), request: z.number(), metrics: metricsSchema }),
+  /** The config in force, secrets masked. */
+  z.object({ kind: z.literal('config'), masked: z.unknown() }),
 ])
 
 /** What a worker tells the supervisor. */
@@ -20,6 +24,7 @@ export type FromWorker = z.output<typeof fromWorkerSchema>
 
 const toWorkerSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('stop') }),
+  z.object({ kind: z.literal('reload') }),
   z.object({ kind: z.literal('give-metrics'), request: z.number() }),
 ])
 

@@ -14,6 +14,8 @@ export interface PoolOptions {
   /** How long a worker may take to give its metrics before it is left out of a scrape. */
   readonly metricsTimeoutMs: number
   readonly report: (end: WorkerEnd) => void
+  /** Hears of another config in force, secrets masked, from each worker that has it. */
+  readonly reportConfig: (masked: unknown) => void
 }
 
 /** A worker ended by itself: with an exit code or by a signal, and starts again after `restartMs`. */
@@ -78,6 +80,11 @@ export class WorkerPool {
     return this.#metrics.render()
   }
 
+  /** Has all read the config again. */
+  reload(): void {
+    for (const { child } of this.#workers) send(child, { kind: 'reload' })
+  }
+
   /** Tells all to drain and resolves when the last has ended. */
   async stop(): Promise<void> {
     this.#state = 'stopping'
@@ -127,7 +134,7 @@ export class WorkerPool {
       } else if (message?.kind === 'metrics') {
         this.#metrics.tell(index, message.metrics)
         this.#answered(message.request, index)
-      }
+      } else if (message?.kind === 'config') this.#options.reportConfig(message.masked)
     })
     // A worker that cannot be started, or told something, ends: that event says it.
     child.on('error', () => {})

@@ -140,3 +140,87 @@ policies:
     await vi.waitFor(async () => expect(await open()).toBe(1))
   },
 )
+
+const configOf = (word: string): string => `
+server: { log: { level: info } }
+guardrails: { words: { kind: keywords, words: ["${word}"] } }
+policies:
+  - { name: all, guardrails: [{ use: words, direction: output }], stream: { delivery: window, headers: at_once } }
+`
+
+fault(
+  {
+    fault: 'the config is changed while streams run, then broken, then mended',
+    client: 'what the config of its beginning says; the last good one while the file is broken',
+    log: '`config reloaded`, `config not renewed` with each problem; `weir_renewals_total`',
+    kept: 'every stream is judged to its end by the config it began with, and none runs without one',
+  },
+  async () => {
+    stack = await startServed(configOf('heron'), { env: { WEIR_SECRET_POLL_MS: '20' } })
+    const { weir } = stack
+    const rest = gate()
+    const [role, , ...end] = chatEvents('')
+    const beginning = role! + text('fine ')
+    stack.upstream.respond(async (request, reply) => {
+      const last = JSON.parse((await request.complete).toString()).messages[0].content
+      reply.head(200, STREAM_TYPE)
+      await reply.send(beginning)
+      await rest.opened
+      for (const event of [text(last), ...end]) await reply.send(event).catch(() => {})
+      reply.end()
+    })
+    const ask = (word: string) => stack.chat(chatRequest(word, { stream: true }))
+    const begun = async (word: string) => {
+      const client = ask(word)
+      await client.until(beginning)
+      return client
+    }
+    const old = { heron: await begun('heron'), egret: await begun('egret') }
+    writeFileSync(weir.file, configOf('egret'))
+    const reloaded = await weir.logged('config reloaded')
+    expect(reloaded).toMatchObject({ changed: ['config'] })
+    expect(JSON.parse(await weir.page('/config')).guardrails.words.words).toEqual(['egret'])
+    const next = { heron: await begun('heron'), egret: await begun('egret') }
+    writeFileSync(weir.file, configOf('stork').replace('use: words', 'use: nothing'))
+    expect(await weir.logged('config not renewed')).toMatchObject({
+      problems: [expect.stringContaining('policies.0.guardrails.0.use')],
+    })
+    const broken = { heron: await begun('heron'), egret: await begun('egret') }
+    rest.open()
+    const whole = (word: string) => [beginning, text(word), ...end].join('')
+    for (const [streams, flagged, clean] of [
+      [old, 'heron', 'egret'],
+      [next, 'egret', 'heron'],
+      [broken, 'egret', 'heron'],
+    ] as const) {
+      expect((await answerOf(streams[clean])).text).toBe(whole(clean))
+      const denied = await answerOf(streams[flagged])
+      expect(denied.text).toContain('Response blocked by policy')
+      expect(denied.text).not.toContain(flagged)
+    }
+    writeFileSync(weir.file, configOf('stork'))
+    await weir.logged('config reloaded', 2)
+    expect(await stack.metric('weir_renewals_total{what="config",result="changed"}')).toBe(2)
+    await vi.waitFor(async () => expect(await stack.metric('weir_snapshots_open')).toBe(1))
+  },
+)
+
+fault(
+  {
+    fault: 'SIGHUP',
+    client: 'nothing of it',
+    log: '`config reloaded`, `config unchanged` or `config not renewed`',
+    kept: 'the process goes on, with the config of today at once',
+  },
+  async () => {
+    const hours = '3600000'
+    stack = await startServed(configOf('heron'), { env: { WEIR_SECRET_POLL_MS: hours } })
+    stack.upstream.respond({ headers: STREAM_TYPE, chunks: chatEvents('an egret') })
+    stack.weir.signal('SIGHUP')
+    await stack.weir.logged('config unchanged')
+    writeFileSync(stack.weir.file, configOf('egret'))
+    stack.weir.signal('SIGHUP')
+    await stack.weir.logged('config reloaded')
+    expect((await answerOf(stack.chat(asksForStream))).text).toContain('Response blocked by policy')
+  },
+)

@@ -17,6 +17,8 @@ export interface LogLine {
 export interface Served {
   /** `host:port` for Envoy. */
   readonly address: string
+  /** Its config, for a test that changes it. */
+  readonly file: string
   /** Sends it a signal of the test's choice. */
   signal(name: NodeJS.Signals): void
   /** Its exit code, waited for; null when a signal ended it. */
@@ -89,6 +91,7 @@ export async function serveConfig(
   const { listen: address, admin } = await logged('serving')
   return {
     address: String(address),
+    file,
     signal: name => void child.kill(name),
     ended,
     lines,

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -172,4 +172,19 @@ test('do not start by halves', async () => {
   } finally {
     taken.close()
   }
+})
+
+test('SIGHUP has every worker read the config again, and the admin listener shows it', async () => {
+  const weir = await start()
+  writeFileSync(weir.file, CONFIG.replace('blocked-phrase', 'an answer'))
+  weir.signal('SIGHUP')
+  for (const worker of [0, 1]) {
+    const { snapshot } = await weir.logged('config reloaded', worker + 1)
+    expect(snapshot).toMatch(/^[0-9a-f]{12}$/)
+  }
+  for (let asked = 0; asked < MANY; asked++) {
+    expect(await (await post(chatRequest('hello'))).text()).toContain('Response blocked by policy')
+  }
+  expect(deciders()).toEqual(new Set([0, 1]))
+  expect(JSON.parse(await weir.page('/config')).guardrails.words.words).toEqual(['an answer'])
 })

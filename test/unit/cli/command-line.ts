@@ -32,6 +32,7 @@ export async function weir(
     },
     terminal: given.terminal ?? 'plain',
     onStopSignal: () => () => {},
+    onReloadSignal: () => () => {},
     onFault: () => () => {},
     fork: () => {
       throw new Error('no command here starts a process')

@@ -121,7 +121,7 @@ describe('files of words on the disk', () => {
     writeFileSync(file, config(`{ kind: keywords, words_files: ["${list}"] }`))
     const opened = await openSnapshot({ file, env: {} })
     try {
-      expect([...opened.origins.files.keys()]).toEqual([list])
+      expect([...opened.origins().files.keys()]).toEqual([file, list])
       expect(found(opened.snapshot, 'heron, owl')).toEqual(['heron'])
       expect(await opened.reopen(() => {})).toBeUndefined()
       writeFileSync(list, 'owl\n')

@@ -12,13 +12,13 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { type SecretWatch, seeFiles, watchSecrets, watchTimes } from '../../../src/config/secret-watch.ts'
+import { type ConfigWatch, seeFiles, watchConfig, watchTimes } from '../../../src/config/config-watch.ts'
 import { errorOf } from './given.ts'
 
 const TIMES = { pollMs: 5, vaultRefreshMs: 300_000 }
 
 let folder: string
-let watch: SecretWatch | undefined
+let watch: ConfigWatch | undefined
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'weir-watch-'))
 })
@@ -47,11 +47,15 @@ function watching(paths: readonly string[], outcomes: ('done' | 'failed')[] = []
   const waiting = new Set<() => void>()
   const files = seeFiles(paths)
   const begin = () => {
-    watch = watchSecrets({ files, vault: 'unused' }, TIMES, async () => {
-      renewals.push(paths.map(path => (existsSync(path) ? readFileSync(path, 'utf8') : 'none')).join(' '))
-      for (const look of [...waiting]) look()
-      return outcomes.shift() ?? 'done'
-    })
+    watch = watchConfig(
+      () => ({ files, vault: 'unused' }),
+      TIMES,
+      async () => {
+        renewals.push(paths.map(path => (existsSync(path) ? readFileSync(path, 'utf8') : 'none')).join(' '))
+        for (const look of [...waiting]) look()
+        return outcomes.shift() ?? 'done'
+      },
+    )
   }
   const renewed = (...expected: readonly string[]): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -72,16 +76,20 @@ async function manyLooks(): Promise<void> {
   const looked = Promise.withResolvers<void>()
   let left = 10
   const path = fileOf('other', '')
-  const other = watchSecrets({ files: new Map([[path, 'never seen']]), vault: 'unused' }, TIMES, async () => {
-    left -= 1
-    if (left === 0) looked.resolve()
-    return 'failed'
-  })
+  const other = watchConfig(
+    () => ({ files: new Map([[path, 'never seen']]), vault: 'unused' }),
+    TIMES,
+    async () => {
+      left -= 1
+      if (left === 0) looked.resolve()
+      return 'failed'
+    },
+  )
   await looked.promise
   other.close()
 }
 
-describe('watchSecrets', () => {
+describe('watchConfig', () => {
   it('calls once for a change, and again for the next', async () => {
     const path = fileOf('key', 'one')
     const { begin, renewed } = watching([path])
@@ -149,14 +157,14 @@ describe('watchSecrets', () => {
   })
 })
 
-describe('watchSecrets over time', () => {
-  const VAULT = { files: new Map<string, string>(), vault: 'asked' as const }
+describe('watchConfig over time', () => {
+  const VAULT = () => ({ files: new Map<string, string>(), vault: 'asked' as const })
   const times = { pollMs: 1000, vaultRefreshMs: 10_000 }
 
   it('has Vault asked again when it is due, one renewal at a time', async () => {
     vi.useFakeTimers()
     const running: PromiseWithResolvers<'done'>[] = []
-    watch = watchSecrets(VAULT, times, () => {
+    watch = watchConfig(VAULT, times, () => {
       running.push(Promise.withResolvers())
       return running.at(-1)!.promise
     })
@@ -176,7 +184,7 @@ describe('watchSecrets over time', () => {
   it('begins nothing after it was closed', async () => {
     vi.useFakeTimers()
     const renew = vi.fn(async () => 'failed' as const)
-    watch = watchSecrets(VAULT, times, renew)
+    watch = watchConfig(VAULT, times, renew)
     await vi.advanceTimersByTimeAsync(10_000)
     expect(renew).toHaveBeenCalledTimes(1)
     watch.close()
@@ -188,7 +196,7 @@ describe('watchSecrets over time', () => {
     vi.useFakeTimers()
     const { promise, resolve } = Promise.withResolvers<'done'>()
     const renew = vi.fn(() => promise)
-    watch = watchSecrets(VAULT, times, renew)
+    watch = watchConfig(VAULT, times, renew)
     await vi.advanceTimersByTimeAsync(10_000)
     expect(renew).toHaveBeenCalledTimes(1)
     let state = 'open'
@@ -205,8 +213,64 @@ describe('watchSecrets over time', () => {
 
   it('sets no timer where nothing can change', () => {
     vi.useFakeTimers()
-    watch = watchSecrets({ files: new Map(), vault: 'unused' }, times, async () => 'done')
+    watch = watchConfig(
+      () => ({ files: new Map(), vault: 'unused' }),
+      times,
+      async () => 'done',
+    )
     expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
+describe('renewNow', () => {
+  const NOTHING = () => ({ files: new Map<string, string>(), vault: 'unused' as const })
+  const times = { pollMs: 1000, vaultRefreshMs: 10_000 }
+
+  it('renews although nothing has changed, and says that it was asked for', async () => {
+    const causes: string[] = []
+    watch = watchConfig(NOTHING, times, async cause => {
+      causes.push(cause)
+      return 'done'
+    })
+    watch.renewNow()
+    await vi.waitFor(() => expect(causes).toEqual(['asked']))
+  })
+
+  it('renews once more where one is under way, however often it is asked', async () => {
+    const running: PromiseWithResolvers<'done'>[] = []
+    watch = watchConfig(NOTHING, times, () => {
+      running.push(Promise.withResolvers())
+      return running.at(-1)!.promise
+    })
+    watch.renewNow()
+    await vi.waitFor(() => expect(running).toHaveLength(1))
+    for (let asked = 0; asked < 3; asked++) watch.renewNow()
+    running[0]!.resolve('done')
+    await vi.waitFor(() => expect(running).toHaveLength(2))
+    running[1]!.resolve('done')
+    const closed = watch.close()
+    watch.renewNow()
+    await closed
+    expect(running).toHaveLength(2)
+  })
+
+  it('begins to look at what another config brings along', async () => {
+    let files = new Map<string, string>()
+    const path = fileOf('key', 'one')
+    const causes: string[] = []
+    watch = watchConfig(
+      () => ({ files, vault: 'unused' }),
+      TIMES,
+      async cause => {
+        causes.push(cause)
+        files = new Map(seeFiles([path]))
+        return 'done'
+      },
+    )
+    watch.renewNow()
+    await vi.waitFor(() => expect(causes).toEqual(['asked']))
+    put(path, 'two')
+    await vi.waitFor(() => expect(causes).toEqual(['asked', 'due']))
   })
 })
 

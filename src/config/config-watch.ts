@@ -6,8 +6,8 @@ import { badConfig } from './load.ts'
 /** Files, and what told one version of each from another when they were last looked at. */
 export type SeenFiles = ReadonlyMap<string, string>
 
-/** Where secrets come from that may change while they are used. */
-export interface SecretOrigins {
+/** Where a config comes from, and what it refers to, that may change while it is used. */
+export interface ConfigOrigins {
   readonly files: SeenFiles
   /** Whether a Vault is asked: it tells nobody of a change, so it is asked again from time to time. */
   readonly vault: 'asked' | 'unused'
@@ -79,46 +79,73 @@ function absence(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : 'failed'
 }
 
-export interface SecretWatch {
+/** Why a config is read again: it may have changed, or somebody said so and wants to hear what came of it. */
+export type RenewalCause = 'due' | 'asked'
+
+export interface ConfigWatch {
+  /** Renews now, whether or not anything has changed, or as soon as the one under way is over. */
+  renewNow(): void
   /** No call begins after this one; resolves when the one under way is over. */
   close(): Promise<void>
 }
 
 /**
- * Calls `renew` when a file has changed, or Vault is to be asked again; never twice at a time, and once for all files
- * that changed between two looks. After a `renew` that came to `failed` it is called again at every look, until one
- * does not. `renew` must not reject. Nothing is watched where no secret can change; the timer keeps no process alive.
+ * Calls `renew` when a file has changed, Vault is to be asked again, or `renewNow` says so; never twice at a time, and
+ * once for all files that changed between two looks. After a `renew` that came to `failed` it is called again at every
+ * look, until one does not. `renew` must not reject. `origins` is asked again after each of them: another config may
+ * come from elsewhere. The timer keeps no process alive.
  */
-export function watchSecrets(
-  { files, vault }: SecretOrigins,
+export function watchConfig(
+  origins: () => ConfigOrigins,
   { pollMs, vaultRefreshMs }: WatchTimes,
-  renew: () => Promise<'done' | 'failed'>,
-): SecretWatch {
-  if (files.size === 0 && vault === 'unused') return { close: async () => {} }
-  let seen = files
+  renew: (cause: RenewalCause) => Promise<'done' | 'failed'>,
+): ConfigWatch {
+  let seen = origins().files
   let outcome: 'done' | 'failed' = 'done'
   let renewedAt = performance.now()
   let state: 'open' | 'closed' = 'open'
+  let asked: 'no' | 'yes' = 'no'
+  let turning: 'no' | 'yes' = 'no'
   let underWay = Promise.resolve()
-  let timer = setTimeout(tick, pollMs).unref()
+  let timer: NodeJS.Timeout | undefined
+  setTimer()
+
+  /** None where nothing can change. */
+  function setTimer(): void {
+    const { files, vault } = origins()
+    if (state === 'open' && (files.size > 0 || vault === 'asked')) timer = setTimeout(tick, pollMs).unref()
+  }
 
   function tick(): void {
+    turning = 'yes'
     underWay = turn().finally(() => {
-      if (state === 'open') timer = setTimeout(tick, pollMs).unref()
+      turning = 'no'
+      if (asked === 'yes' && state === 'open') tick()
+      else setTimer()
     })
   }
 
   async function turn(): Promise<void> {
     const now = await lookAgain(seen)
     const hasChanged = [...now].some(([path, version]) => seen.get(path) !== version)
-    const isDue = vault === 'asked' && performance.now() - renewedAt >= vaultRefreshMs
+    const isDue = origins().vault === 'asked' && performance.now() - renewedAt >= vaultRefreshMs
+    const cause = asked === 'yes' ? 'asked' : 'due'
+    asked = 'no'
     seen = now
-    if (state === 'closed' || !(hasChanged || isDue || outcome === 'failed')) return
-    outcome = await renew()
+    if (state === 'closed' || !(hasChanged || isDue || outcome === 'failed' || cause === 'asked')) return
+    outcome = await renew(cause)
     renewedAt = performance.now()
+    // What was there before keeps the older look: a change since then is worth another renewal.
+    seen = new Map([...origins().files].map(([path, version]) => [path, now.get(path) ?? version]))
   }
 
   return {
+    renewNow() {
+      asked = 'yes'
+      if (turning === 'yes' || state === 'closed') return
+      clearTimeout(timer)
+      tick()
+    },
     close() {
       state = 'closed'
       clearTimeout(timer)
