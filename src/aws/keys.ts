@@ -36,13 +36,19 @@ export interface FetchedKeysOptions {
   readonly fetch: () => Promise<AwsKeys>
   /** Milliseconds of the system clock, which is what keys expire by. */
   readonly now?: () => number
+  /** Milliseconds, monotonic: what the pauses between two fetches go by. */
+  readonly clock?: () => number
 }
 
 /**
  * Keys that somebody hands out: fetched when first needed, kept until five minutes before their end, and fetched once
  * for all who wait. A scan waits no longer than its signal lets it; the fetching goes on for the others.
  */
-export function fetchedKeys({ fetch, now = () => Date.now() }: FetchedKeysOptions): AwsKeySource {
+export function fetchedKeys({
+  fetch,
+  now = () => Date.now(),
+  clock = () => performance.now(),
+}: FetchedKeysOptions): AwsKeySource {
   let held: AwsKeys | undefined
   let underWay: Promise<AwsKeys> | undefined
   let renewedAtMs = Number.NEGATIVE_INFINITY
@@ -50,7 +56,7 @@ export function fetchedKeys({ fetch, now = () => Date.now() }: FetchedKeysOption
 
   const renew = (): Promise<AwsKeys> => {
     if (underWay !== undefined) return underWay
-    renewedAtMs = now()
+    renewedAtMs = clock()
     const fetching = inTime(fetch).then(keys => {
       if (isOver(keys, now())) throw new GuardrailFailure('unreachable', 'the AWS credentials have expired')
       held = keys
@@ -70,14 +76,14 @@ export function fetchedKeys({ fetch, now = () => Date.now() }: FetchedKeysOption
       const nowMs = now()
       if (held !== undefined && !isOver(held, nowMs)) {
         const keys = held
-        if (endsSoon(keys, nowMs) && nowMs - renewedAtMs >= RENEWAL_PAUSE_MS) renew()
+        if (endsSoon(keys, nowMs) && clock() - renewedAtMs >= RENEWAL_PAUSE_MS) renew()
         return keys
       }
       return whileWanted(renew(), signal)
     },
     refused(keys) {
-      if (keys !== held || now() - refusedAtMs < REFUSAL_PAUSE_MS) return
-      refusedAtMs = now()
+      if (keys !== held || clock() - refusedAtMs < REFUSAL_PAUSE_MS) return
+      refusedAtMs = clock()
       held = undefined
       renew()
     },

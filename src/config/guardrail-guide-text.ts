@@ -128,7 +128,8 @@ which grows by a turn costs one request; of other kinds the whole input has to b
 share one request.
 
 Values on a server are sealed with \`key\`, together with their end, so that who can write to the server can neither
-forge a verdict nor prolong one. A lookup may take 50 ms; a server that is slow or away is a miss, never a failure. A
+forge a verdict nor prolong one. One whose end lies more than two \`ttl_ms\` ahead, as after a clock was put back, is not
+believed. A lookup may take 50 ms; a server that is slow or away is a miss, never a failure. A
 known verdict is used also while the service is down or its circuit is open.`
 
 export const METRICS = `## What to watch

@@ -59,8 +59,9 @@ export function createTelemetry(log: Log, metrics: Metrics): Telemetry {
     turnedAway() {
       metrics.turnedAway()
       // One line a minute: there may be thousands a second.
-      if (Date.now() - saidFullAt < FULL_LOG_MS) return
-      saidFullAt = Date.now()
+      const now = performance.now()
+      if (now - saidFullAt < FULL_LOG_MS) return
+      saidFullAt = now
       log.error('exchanges turned away: server.max_exchanges are open')
     },
     unenforced(policy) {

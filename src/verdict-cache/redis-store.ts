@@ -11,7 +11,7 @@ import type { VerdictStore } from './verdict-store.ts'
 export interface RedisStoreOptions extends RedisConnectionOptions {
   readonly ttlMs: number
   readonly seal: Seal
-  /** Unix milliseconds. Replicas whose clocks differ keep a verdict that much longer or shorter. */
+  /** Unix milliseconds. Replicas whose clocks differ keep a verdict that much longer or shorter, by `ttlMs` at most. */
   readonly now?: () => number
 }
 
@@ -35,7 +35,11 @@ export function createRedisStore(options: RedisStoreOptions): VerdictStore {
   return {
     async get(key: string): Promise<Verdict | undefined> {
       const value = await connection.read(PREFIX + key, MAX_VALUE_BYTES)
-      return value === '' ? undefined : openVerdict(seal, key, value, now())
+      if (value === '') return undefined
+      const nowMs = now()
+      // Clocks of replicas differ a little. A verdict that ends later than that was written before a clock was put back,
+      // and would be believed for as long as that was.
+      return openVerdict(seal, key, value, { nowMs, latestMs: nowMs + 2 * ttlMs })
     },
     set(key: string, verdict: Verdict): void {
       const value = sealVerdict(seal, { key, verdict, expiresMs: now() + ttlMs })

@@ -52,13 +52,27 @@ export function sealVerdict(seal: Seal, { key, verdict, expiresMs }: SealedVerdi
   return `1.${expiry}.${seal(sealedText(key, expiry, json)).toString('hex')}.${json}`
 }
 
-/** The verdict of a stored value; undefined for anything that was not sealed for this key, or is over. Never throws. */
-export function openVerdict(seal: Seal, key: string, value: string, nowMs: number): Verdict | undefined {
+/** Ends of verdicts that are believed, in Unix milliseconds: after `nowMs`, and not after `latestMs`. */
+export interface BelievedEnds {
+  readonly nowMs: number
+  readonly latestMs: number
+}
+
+/**
+ * The verdict of a stored value; undefined for anything that was not sealed for this key, is over, or has an end that
+ * nobody can have given it. Never throws.
+ */
+export function openVerdict(
+  seal: Seal,
+  key: string,
+  value: string,
+  { nowMs, latestMs }: BelievedEnds,
+): Verdict | undefined {
   const { expiry, seal: claimed, json } = SEALED.exec(value)?.groups ?? {}
   if (expiry === undefined || claimed === undefined || json === undefined) return undefined
   const expected = seal(sealedText(key, expiry, json))
   if (!timingSafeEqual(expected, Buffer.from(claimed, 'hex'))) return undefined
-  if (Number(expiry) <= nowMs) return undefined
+  if (Number(expiry) <= nowMs || Number(expiry) > latestMs) return undefined
   const verdict = verdictSchema.safeParse(parsed(json))
   return verdict.success ? verdict.data : undefined
 }

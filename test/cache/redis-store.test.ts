@@ -110,6 +110,16 @@ describe('a store on a real server', () => {
     expect(await get(digest('one'))).toBeUndefined()
   })
 
+  test('takes no verdict of before its clock was put back, but one of a clock that is a little ahead', async () => {
+    const time = { nowMs: Date.now() }
+    const { store, get } = await connected({ now: () => time.nowMs })
+    store.set(digest('one'), CLEAN)
+    time.nowMs -= TTL_MS
+    expect(await get(digest('one'))).toEqual(CLEAN)
+    time.nowMs -= 1
+    expect(await get(digest('one'))).toBeUndefined()
+  })
+
   test('takes nothing that somebody else wrote, moved or replaced', async () => {
     const { store, get } = await connected()
     store.set(digest('clean'), CLEAN)

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Because, Effective } from '../../../src/exchange/record.ts'
 import { GuardrailFailure } from '../../../src/guardrail/guardrail.ts'
 import { createMetrics, type Metrics } from '../../../src/telemetry/metrics.ts'
@@ -205,6 +205,28 @@ describe('the cache server', () => {
       ['info', 'verdict cache connected', undefined],
       ['warn', 'verdict cache lost: every lookup is a miss', 'ECONNREFUSED'],
     ])
+  })
+})
+
+describe('exchanges that are turned away', () => {
+  it('are all counted, and told once a minute, wherever the wall clock jumps', async () => {
+    vi.useFakeTimers({ toFake: ['Date', 'performance'] })
+    try {
+      const { telemetry, metrics, lines } = given()
+      const told = (ms: number): number => {
+        vi.advanceTimersByTime(ms)
+        telemetry.turnedAway()
+        return lines().length
+      }
+      expect([told(0), told(59_999), told(1)]).toEqual([1, 1, 2])
+      vi.setSystemTime(Date.now() + 86_400_000)
+      expect(told(0)).toBe(2)
+      vi.setSystemTime(Date.now() - 2 * 86_400_000)
+      expect([told(59_999), told(1)]).toEqual([2, 3])
+      expect(await weirLines(metrics)).toContain('weir_exchanges_turned_away_total 6')
+    } finally {
+      vi.useRealTimers()
+    }
   })
 })
 

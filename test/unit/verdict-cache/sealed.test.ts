@@ -10,7 +10,8 @@ const BEFORE = EXPIRES - 1
 const CLEAN: Verdict = { kind: 'clean' }
 
 const sealed = (verdict: Verdict, key = KEY) => sealVerdict(seal, { key, verdict, expiresMs: EXPIRES })
-const opened = (value: string, key = KEY, nowMs = BEFORE) => openVerdict(seal, key, value, nowMs)
+const opened = (value: string, key = KEY, nowMs = BEFORE, latestMs = EXPIRES) =>
+  openVerdict(seal, key, value, { nowMs, latestMs })
 
 /** A value that is sealed rightly around what no verdict is. */
 function sealedJson(json: string): string {

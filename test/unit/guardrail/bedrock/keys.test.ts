@@ -8,6 +8,7 @@ const { signal } = new AbortController()
 /** A source whose fetches the test settles itself, at times that it sets. */
 function rig() {
   let nowMs = 1_000_000
+  let clockMs = 5000
   const fetches: PromiseWithResolvers<AwsKeys>[] = []
   const source = fetchedKeys({
     fetch: () => {
@@ -16,11 +17,17 @@ function rig() {
       return fetching.promise
     },
     now: () => nowMs,
+    clock: () => clockMs,
   })
   return {
     source,
     fetches,
     pass: (ms: number) => {
+      nowMs += ms
+      clockMs += ms
+    },
+    /** Puts the system clock elsewhere. */
+    jump: (ms: number) => {
       nowMs += ms
     },
     /** Settles the latest fetch, and lets everyone who waits for it know. */
@@ -65,6 +72,18 @@ describe('fetched keys', () => {
     pass(1000 * MINUTE)
     expect(await current()).toBe('one')
     expect(fetches).toHaveLength(1)
+  })
+
+  test('that are refused are renewed once a minute, although the clock was put back meanwhile', async () => {
+    const { source, fetches, answer, pass, jump } = rig()
+    for (const id of ['one', 'two']) {
+      const held = source.current(signal)
+      await answer(id, 24 * 60 * MINUTE)
+      source.refused(await held)
+      jump(-24 * 60 * MINUTE)
+      pass(MINUTE)
+    }
+    expect(fetches).toHaveLength(3)
   })
 
   test('are renewed from five minutes before their end on, and serve until then', async () => {
