@@ -1,5 +1,5 @@
 import { WeirError } from '../errors.ts'
-import type { Finding, IncrementalScan, Outcome, ScanProgress } from '../guardrail/guardrail.ts'
+import type { Finding, IncrementalScan, Outcome, RunningText, ScanProgress } from '../guardrail/guardrail.ts'
 import type { Part, TextKind, TextPart, TextSyntax } from '../llm/format.ts'
 import type { RuleOutcome } from '../policy/decide.ts'
 import { plainName } from '../policy/placeholder.ts'
@@ -58,7 +58,7 @@ export class Track {
     this.choice = choice
     this.kind = textKind
     this.block = block
-    this.#scans = incrementalRules.map(rule => new RuleScan(rule))
+    this.#scans = incrementalRules.map(rule => new RuleScan(rule, textKind))
     this.#restore = restorer?.open(syntax)
   }
 
@@ -179,14 +179,16 @@ export function isIncremental({ guardrail }: Rule): boolean {
 /** One incremental rule at work on one track. A scan that throws is a failure, never clean. */
 class RuleScan {
   readonly #rule: Rule
+  readonly #running: RunningText
   #scan: IncrementalScan | undefined
   /** Where the scan at work began. */
   #base = 0
   #isBroken = false
   safeTo = 0
 
-  constructor(rule: Rule) {
+  constructor(rule: Rule, kind: TextKind) {
     this.#rule = rule
+    this.#running = { side: 'output', role: 'assistant', kind }
   }
 
   /** `tail`: text right before `from`, for a scan that has to begin anew there. */
@@ -240,7 +242,7 @@ class RuleScan {
   #open(from: number): IncrementalScan {
     if (this.#scan !== undefined) return this.#scan
     const { guardrail } = this.#rule
-    const scan = guardrail.locality === 'local' ? guardrail.openScan?.() : undefined
+    const scan = guardrail.locality === 'local' ? guardrail.openScan?.(this.#running) : undefined
     if (scan === undefined) throw new WeirError('bug', 'a rule without an incremental scan')
     this.#base = from
     this.#scan = scan

@@ -3,8 +3,7 @@ import type { Effect, ExchangeEvent, Reply } from '../exchange/events.ts'
 import { Exchange } from '../exchange/exchange.ts'
 import { type FailureStatus, GRPC_STATUS, type Rpc, type RpcListener } from '../grpc/rpc.ts'
 import type { Outcome } from '../guardrail/guardrail.ts'
-import { runLocalScan } from '../guardrail/run-scan.ts'
-import { runStage } from '../guardrail/run-stage.ts'
+import { runStage, scanAtOnce } from '../guardrail/run-stage.ts'
 import { isFinal } from '../policy/decide.ts'
 import { Alarms } from './alarms.ts'
 import type { CallDeps, CallEnd, PolicyPin } from './call-deps.ts'
@@ -203,20 +202,19 @@ export class Call implements RpcListener {
     else this.#grpc.resume()
   }
 
-  /** A stage is all local or all remote. Local ones answer at once, remote ones whenever they are done. */
+  /** Local guardrails judge what is small at once. What is large, and remote ones, are answered when they are done. */
   #scan(effect: ScanEffect): void {
     const { rules, subject, lifetime } = effect
     const { clock, telemetry } = this.#deps
     const onFault = (error: unknown): void => telemetry.fault(error, this.#id)
-    const local = rules.flatMap(({ guardrail }) => (guardrail.locality === 'local' ? [guardrail] : []))
+    const task = { guardrails: rules.map(rule => rule.guardrail), subject, clock, onFault }
     const settle = (outcomes: readonly Outcome[]): void =>
       this.#guarded(() => this.#scanned(effect, outcomes))
-    if (local.length === rules.length) {
-      settle(local.map(guardrail => runLocalScan(guardrail, subject, clock, onFault)))
+    const known = scanAtOnce(task)
+    if (known !== undefined) {
+      settle(known)
       return
     }
-    const guardrails = rules.map(rule => rule.guardrail)
-    const task = { guardrails, subject, clock, onFault }
     if (lifetime === 'call') {
       this.#stages ??= new Stages()
       const stop = this.#stages.enter(effect.stage)

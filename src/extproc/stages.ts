@@ -1,4 +1,4 @@
-/** Remote scans that are judged together, while some of them still run. */
+/** Scans that are judged together and take their time, while some of them still run. */
 interface Stage {
   readonly stop: AbortController
   running: number

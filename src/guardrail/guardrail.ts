@@ -1,4 +1,4 @@
-import type { TextSegment } from '../llm/format.ts'
+import type { Role, TextKind, TextSegment } from '../llm/format.ts'
 
 /** Whose text it is: for services that keep it beside their verdict, or judge by it. Never content. */
 export interface ScanOrigin {
@@ -167,12 +167,27 @@ export interface IncrementalScan {
   end(): ScanProgress
 }
 
-/** Judges in this process, at once. May throw; run-scan turns that into a failure. */
+/** Whose running text it is: all that a guardrail may judge a text by, beside the text. */
+export interface RunningText {
+  readonly side: ScanSubject['side']
+  readonly role: Role
+  readonly kind: TextKind
+}
+
+/** Judges in this process. May throw; run-scan turns that into a failure. */
 export interface LocalGuardrail extends GuardrailIdentity {
   readonly locality: 'local'
+  /** At once, however long it takes. */
   scan(subject: ScanSubject): Verdict
-  /** For one text of an answer that streams. Absent where a match has no bound. */
-  openScan?(): IncrementalScan
+  /** For one text, piece by piece; all in all what `scan` says of it. Absent where a match has no bound. */
+  openScan?(text: RunningText): IncrementalScan
+  /**
+   * For texts that are too large to be judged at once, where a scan cannot be cut: what `scan` says of them, found on
+   * another thread. Settles soon after `signal` aborts. May reject.
+   */
+  scanApart?(subject: ScanSubject, signal: AbortSignal): Promise<Verdict>
+  /** The largest weight (`text-weight.ts`) that `scan` judges within milliseconds, where it is not the usual one. */
+  readonly atOnceWeight?: number
 }
 
 /** Asks a service. Must end soon after `signal` aborts. May reject; run-scan turns that into a failure. */

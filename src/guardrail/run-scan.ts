@@ -20,7 +20,7 @@ export type OnFault = (error: unknown) => void
 
 const ignoreFault: OnFault = () => {}
 
-/** Scans at once. Never throws: whatever the guardrail does becomes an outcome. */
+/** Scans at once, however long it takes. Never throws: whatever the guardrail does becomes an outcome. */
 export function runLocalScan(
   guardrail: LocalGuardrail,
   subject: ScanSubject,
@@ -32,9 +32,41 @@ export function runLocalScan(
     const verdict = checkedVerdict(guardrail.scan(subject), subject)
     return { kind: 'verdict', verdict, ms: clock() - startedMs }
   } catch (error) {
-    report(onFault, error)
-    return failure(error, clock() - startedMs)
+    return failed(error, onFault, clock() - startedMs)
   }
+}
+
+/**
+ * What the guardrail's `scan` says, found on another thread. Never rejects. It has no deadline: its work is linear in a
+ * text that a limit bounds. `cancelled` soon after `signal` aborts.
+ */
+export async function runApartScan(
+  { scanApart }: Required<Pick<LocalGuardrail, 'scanApart'>>,
+  subject: ScanSubject,
+  signal: AbortSignal,
+  clock: Clock,
+  onFault: OnFault,
+): Promise<Outcome> {
+  const startedMs = clock()
+  if (signal.aborted) return cancelled(0)
+  try {
+    const verdict = checkedVerdict(await scanApart(subject, signal), subject)
+    return { kind: 'verdict', verdict, ms: clock() - startedMs }
+  } catch (error) {
+    const ms = clock() - startedMs
+    return signal.aborted ? cancelled(ms) : failed(error, onFault, ms)
+  }
+}
+
+/** Nobody waits for the scan any more. */
+export function cancelled(ms: number): Outcome {
+  return { kind: 'failure', reason: 'cancelled', ms }
+}
+
+/** What a scan that threw comes to. */
+export function failed(error: unknown, onFault: OnFault, ms: number): Outcome {
+  report(onFault, error)
+  return failure(error, ms)
 }
 
 function failure(error: unknown, ms: number): Outcome {
@@ -56,7 +88,7 @@ export function runRemoteScan(
 ): Promise<Outcome> {
   const startedMs = clock()
   const { promise, resolve } = Promise.withResolvers<Outcome>()
-  if (parentSignal.aborted) return Promise.resolve({ kind: 'failure', reason: 'cancelled', ms: 0 })
+  if (parentSignal.aborted) return Promise.resolve(cancelled(0))
 
   const controller = new AbortController()
   // A promise keeps its first settlement, so an answer that races the deadline needs no flag of its own.
@@ -70,7 +102,7 @@ export function runRemoteScan(
   const timer = setTimeout(onDeadline, guardrail.timeoutMs)
   // Settling comes before aborting: the failure that the abort leads to must not become the outcome.
   const onParentAbort = (): void => {
-    resolve({ kind: 'failure', reason: 'cancelled', ms: clock() - startedMs })
+    resolve(cancelled(clock() - startedMs))
     controller.abort()
   }
   parentSignal.addEventListener('abort', onParentAbort, { once: true })
@@ -134,7 +166,8 @@ export function checkedVerdict(verdict: Verdict, subject: ScanSubject): Verdict 
   }
 }
 
-function checkFinding(finding: Finding, subject: ScanSubject): void {
+/** Throws unless it is one that a verdict about this subject may hold. */
+export function checkFinding(finding: Finding, subject: ScanSubject): void {
   if (typeof finding?.detector !== 'string' || finding.detector === '')
     throw nonsense('a finding without a detector')
   const { score, span } = finding

@@ -24,6 +24,7 @@ import {
   scripts,
   textsOf,
 } from '../support/stream-script.ts'
+import { ANSWER } from '../unit/guardrail/segments.ts'
 
 const CLEAN: Outcome = { kind: 'verdict', verdict: { kind: 'clean' }, ms: 1 }
 const answerClean = (): Outcome => CLEAN
@@ -282,7 +283,7 @@ describe('the cost of scanning', () => {
     const guardrail = keywords.create('words', config)
     let given = 0
     const openScan = () => {
-      const scan = guardrail.openScan?.() ?? expect.fail('no incremental scan')
+      const scan = guardrail.openScan?.(ANSWER) ?? expect.fail('no incremental scan')
       const push = (piece: string) => {
         given += piece.length
         return scan.push(piece)

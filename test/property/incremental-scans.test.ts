@@ -4,7 +4,7 @@ import type { Finding, LocalGuardrail, ScanProgress } from '../../src/guardrail/
 import { keywords } from '../../src/guardrail/keywords/keywords.ts'
 import { localPii } from '../../src/guardrail/local-pii/local-pii.ts'
 import { localPromptAttack } from '../../src/guardrail/local-prompt-attack/local-prompt-attack.ts'
-import { findingsIn, output } from '../unit/guardrail/segments.ts'
+import { ANSWER, findingsIn, output } from '../unit/guardrail/segments.ts'
 
 /** Borders as permille of a text's length. */
 const cuts = fc.array(fc.nat({ max: 1000 }), { maxLength: 12 })
@@ -22,7 +22,7 @@ const byPlace = (a: Finding, b: Finding): number =>
 
 /** What a stream relies on, for one text in these pieces. */
 function expectSound(guardrail: LocalGuardrail, pieces: readonly string[]): void {
-  const scan = guardrail.openScan?.() ?? expect.fail('no incremental scan')
+  const scan = guardrail.openScan?.(ANSWER) ?? expect.fail('no incremental scan')
   const findings: Finding[] = []
   let given = 0
   let safeTo = 0

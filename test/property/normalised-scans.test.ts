@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Finding, LocalGuardrail } from '../../src/guardrail/guardrail.ts'
 import { keywords } from '../../src/guardrail/keywords/keywords.ts'
 import { localPii } from '../../src/guardrail/local-pii/local-pii.ts'
-import { findingsIn, output } from '../unit/guardrail/segments.ts'
+import { ANSWER, findingsIn, output } from '../unit/guardrail/segments.ts'
 
 const HIDDEN = ['\u200b', '\u200d', '\u2060', '\ufeff', '\u00ad', '\u202e', '\u0000', '\ufe0f', '\u{e0001}']
 const hidden = fc.array(fc.constantFrom(...HIDDEN), { maxLength: 3 }).map(all => all.join(''))
@@ -42,7 +42,7 @@ const byPlace = (a: Finding, b: Finding): number =>
 
 /** Holds back what is not safe, as a stream does, and takes out what is found: what a client would see. */
 function redactStream(guardrail: LocalGuardrail, pieces: readonly string[]) {
-  const scan = guardrail.openScan?.() ?? expect.fail('no incremental scan')
+  const scan = guardrail.openScan?.(ANSWER) ?? expect.fail('no incremental scan')
   const findings: Finding[] = []
   let safeTo = 0
   let length = 0

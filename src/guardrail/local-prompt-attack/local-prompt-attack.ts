@@ -1,12 +1,19 @@
 import { z } from 'zod'
 import type { TextSegment } from '../../llm/format.ts'
-import type { Finding, IncrementalScan, LocalGuardrail, ScanProgress, ScanSubject } from '../guardrail.ts'
+import type {
+  Finding,
+  IncrementalScan,
+  LocalGuardrail,
+  RunningText,
+  ScanProgress,
+  ScanSubject,
+} from '../guardrail.ts'
 import { ENCODINGS, type Encoding } from './encodings.ts'
 import type { Channel } from './features.ts'
 import { guide } from './guide.ts'
 import { judgePage } from './judge.ts'
 import { type Model, shippedModel } from './model.ts'
-import { INPUT_PAGES, OUTPUT_PAGES, openPages, type PageSize } from './pages.ts'
+import { INPUT_PAGES, OUTPUT_PAGES, openPages } from './pages.ts'
 
 const DETECTOR = 'prompt_attack'
 
@@ -48,49 +55,43 @@ function create(name: string, config: LocalPromptAttackConfig): LocalGuardrail {
     name,
     locality: 'local',
     scan(subject) {
-      const pages = subject.side === 'input' ? INPUT_PAGES : OUTPUT_PAGES
       const findings = subject.segments.flatMap((segment, index) =>
-        findAttack(judge, segment, index, subject, pages),
+        findAttack(judge, segment, index, subject),
       )
       return findings.length === 0 ? { kind: 'clean' } : { kind: 'flagged', findings }
     },
-    openScan: () => openScan(judge),
+    openScan: text => openAttackScan(judge, text, 0),
   }
 }
 
 function findAttack(
   judge: Judge,
-  segment: TextSegment,
+  { role, kind, text }: TextSegment,
   index: number,
   { side }: ScanSubject,
-  pages: PageSize,
 ): readonly Finding[] {
-  const threshold = side === 'input' ? thresholdFor(segment, judge.config) : judge.config.threshold
-  const scan = openAttackScan(judge, pages, channelOf(segment), threshold, index)
-  return [...scan.push(segment.text).findings, ...scan.end().findings]
+  const scan = openAttackScan(judge, { side, role, kind }, index)
+  return [...scan.push(text).findings, ...scan.end().findings]
 }
 
-function thresholdFor({ role }: TextSegment, config: LocalPromptAttackConfig): number {
-  return role === 'system' || role === 'developer' ? config.operator_threshold : config.threshold
+function thresholdFor({ side, role }: RunningText, config: LocalPromptAttackConfig): number {
+  const isOperators = side === 'input' && (role === 'system' || role === 'developer')
+  return isOperators ? config.operator_threshold : config.threshold
 }
 
-function channelOf({ role, kind }: TextSegment): Channel {
+function channelOf({ role, kind }: RunningText): Channel {
   return role === 'tool' || kind === 'tool-result' ? 'tool' : 'user'
-}
-
-function openScan(judge: Judge): IncrementalScan {
-  return openAttackScan(judge, OUTPUT_PAGES, 'user', judge.config.threshold, 0)
 }
 
 /** Judges page by page; what no page that is still to come reaches is safe. */
 function openAttackScan(
-  { model, encodings }: Judge,
-  size: PageSize,
-  channel: Channel,
-  threshold: number,
+  { model, encodings, config }: Judge,
+  running: RunningText,
   segment: number,
 ): IncrementalScan {
-  const pages = openPages(size)
+  const pages = openPages(running.side === 'input' ? INPUT_PAGES : OUTPUT_PAGES)
+  const channel = channelOf(running)
+  const threshold = thresholdFor(running, config)
   /** Where the last finding ends: pages overlap, and what two of them show is told once. */
   let told = 0
   const judgeAll = (ready: ReturnType<typeof pages.push>): ScanProgress => {

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import type { Finding, LocalGuardrail } from '../../../src/guardrail/guardrail.ts'
-import { findingsIn, output } from './segments.ts'
+import { ANSWER, findingsIn, output } from './segments.ts'
 
 function sorted(findings: readonly Finding[]): readonly string[] {
   return findings
@@ -10,7 +10,7 @@ function sorted(findings: readonly Finding[]): readonly string[] {
 
 /** Judges a text that comes in these pieces, and checks that nothing is found before what was called safe. */
 export function findingsOfPieces(guardrail: LocalGuardrail, pieces: readonly string[]): readonly Finding[] {
-  const scan = guardrail.openScan?.()
+  const scan = guardrail.openScan?.(ANSWER)
   if (scan === undefined) throw new Error('it does not judge streams')
   const found: Finding[] = []
   let safeTo = 0

@@ -7,6 +7,7 @@ import { openPiiScan } from '../../../src/guardrail/local-pii/incremental.ts'
 import { localPii, readersOf } from '../../../src/guardrail/local-pii/local-pii.ts'
 import { settleOverlaps } from '../../../src/guardrail/local-pii/overlaps.ts'
 import { regex } from '../../../src/guardrail/regex/regex.ts'
+import { ANSWER } from './segments.ts'
 
 const PIECES = 10_000
 
@@ -17,7 +18,7 @@ function words(...list: readonly string[]): LocalGuardrail {
 }
 
 function open(guardrail: LocalGuardrail): IncrementalScan {
-  return guardrail.openScan?.() ?? expect.fail('no incremental scan')
+  return guardrail.openScan?.(ANSWER) ?? expect.fail('no incremental scan')
 }
 
 /** After each piece: what of the text is still held back, then what was found. Last, what the end brought. */

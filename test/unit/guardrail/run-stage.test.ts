@@ -7,7 +7,8 @@ import {
   type RemoteGuardrail,
   type Verdict,
 } from '../../../src/guardrail/guardrail.ts'
-import { runStage, type StageRun } from '../../../src/guardrail/run-stage.ts'
+import { runStage, type StageRun, scanAtOnce } from '../../../src/guardrail/run-stage.ts'
+import { Turns } from '../../../src/guardrail/turns.ts'
 import { input } from './segments.ts'
 
 const CLEAN: Verdict = { kind: 'clean' }
@@ -124,5 +125,58 @@ describe('the guardrails of one stage', () => {
     const service = new Service()
     expect(await run([local, service])).toMatchObject([{ verdict: FLAGGED }, CANCELLED])
     expect(service.signals).toEqual([])
+  })
+})
+
+describe('local guardrails with texts that are large', () => {
+  const large = input('x'.repeat(100_000))
+  /** Finds what it is told to at the text's end. */
+  const slicing = (findings: readonly Finding[], seen: number[]): Guardrail => ({
+    name: 'slicing',
+    locality: 'local',
+    scan: () => CLEAN,
+    openScan: () => ({
+      push(piece) {
+        seen.push(piece.length)
+        return { findings: [], safeTo: 0 }
+      },
+      end: () => ({ findings, safeTo: 0 }),
+    }),
+  })
+
+  test('judge them in slices, and a final outcome ends what is left of the stage', async () => {
+    let nowMs = 0
+    const clock = (): number => nowMs++
+    const seen: [number[], number[]] = [[], []]
+    const guardrails = [slicing([finding], seen[0]), slicing([], seen[1])]
+    const stage = run(guardrails, { subject: large, turns: new Turns(clock, setImmediate), clock })
+    expect(await stage).toMatchObject([{ verdict: FLAGGED }, CANCELLED])
+    // They took turns, and the first began.
+    expect(seen[0].length).toBeGreaterThan(10)
+    expect(seen[1].length).toBeGreaterThan(seen[0].length / 2)
+    expect(seen[1].length).toBeLessThan(seen[0].length)
+  })
+
+  test('are cancelled with the stage, before as well as while they judge', async () => {
+    const seen: number[] = []
+    const stop = new AbortController()
+    const scans = run([slicing([], seen)], { subject: large, stop, turns: new Turns(() => 0, setImmediate) })
+    expect(await scans).toMatchObject([{ verdict: CLEAN }])
+    seen.length = 0
+    stop.abort()
+    expect(await run([slicing([], seen)], { subject: large, stop })).toMatchObject([CANCELLED])
+    expect(seen).toEqual([])
+  })
+
+  test('are left for later by who wants to know at once', () => {
+    const seen: number[] = []
+    const remote = new Service()
+    const task = { guardrails: [slicing([], seen)], subject: input('small'), clock: () => 0 }
+    expect(scanAtOnce(task)).toEqual([verdict(CLEAN)])
+    expect(scanAtOnce({ ...task, subject: large })).toBeUndefined()
+    expect(scanAtOnce({ ...task, subject: input(...Array<string>(1000).fill('')) })).toBeUndefined()
+    expect(scanAtOnce({ ...task, guardrails: [...task.guardrails, remote] })).toBeUndefined()
+    expect(scanAtOnce({ ...task, guardrails: [] })).toEqual([])
+    expect([seen, remote.signals]).toEqual([[], []])
   })
 })

@@ -3,9 +3,13 @@ import type {
   Finding,
   LocalGuardrail,
   Outcome,
+  RunningText,
   ScanSubject,
 } from '../../../src/guardrail/guardrail.ts'
 import type { Role, TextKind, TextSegment } from '../../../src/llm/format.ts'
+
+/** What a model says. */
+export const ANSWER: RunningText = { side: 'output', role: 'assistant', kind: 'content' }
 
 interface SegmentOptions {
   readonly message?: number

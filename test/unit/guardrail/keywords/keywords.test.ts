@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { foldCase } from '../../../../src/guardrail/keywords/fold-case.ts'
 import { keywords } from '../../../../src/guardrail/keywords/keywords.ts'
 import { compileWords } from '../../../../src/guardrail/keywords/multi-search.ts'
-import { evidence, findingsIn, input, output } from '../segments.ts'
+import { ANSWER, evidence, findingsIn, input, output } from '../segments.ts'
 
 function guardrail(words: readonly string[], config: object = {}) {
   return keywords.create('words', keywords.configSchema.parse({ kind: 'keywords', words, ...config }))
@@ -81,7 +81,7 @@ describe('keywords', () => {
   })
 
   test('a stream does not wait for base64 that is no text', () => {
-    const open = guardrail(['bad'], { decode_base64: true }).openScan?.() ?? expect.fail('no stream')
+    const open = guardrail(['bad'], { decode_base64: true }).openScan?.(ANSWER) ?? expect.fail('no stream')
     const image = Buffer.from(Array.from({ length: 90 }, (_, i) => (i * 151) % 256)).toString('base64')
     expect(open.push('see YWxsIGJhZ').safeTo).toBe(4)
     expect(open.push(`. ${image}`).safeTo).toBe(15 + image.length)
@@ -97,7 +97,7 @@ describe('keywords', () => {
     const text = piece.repeat(Math.ceil(65_536 / piece.length))
     const started = performance.now()
     guard.scan(input(text))
-    const open = guard.openScan?.()
+    const open = guard.openScan?.(ANSWER)
     for (const unit of text.split('')) open?.push(unit)
     // Some tens of milliseconds when measured; quadratic work takes many seconds.
     expect(performance.now() - started).toBeLessThan(1500)

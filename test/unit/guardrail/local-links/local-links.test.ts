@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { localLinks } from '../../../../src/guardrail/local-links/local-links.ts'
 import { expectSameAtEveryCut, expectSameInPieces, findingsOfPieces } from '../cuts.ts'
-import { evidence, findingsIn, input, output } from '../segments.ts'
+import { ANSWER, evidence, findingsIn, input, output } from '../segments.ts'
 
 function guardrail(config: object = {}) {
   return localLinks.create('links', localLinks.configSchema.parse({ kind: 'local-links', ...config }))
@@ -292,12 +292,12 @@ describe('in a stream', () => {
   })
 
   test('prose goes on at once, but for its last word', () => {
-    const scan = PLAIN.openScan?.()
+    const scan = PLAIN.openScan?.(ANSWER)
     expect(scan?.push('Some words and 你好世界, then more')).toEqual({ findings: [], safeTo: 26 })
   })
 
   test('a URL without an end is held no further than its bound', () => {
-    const scan = PLAIN.openScan?.()
+    const scan = PLAIN.openScan?.(ANSWER)
     let length = 0
     let most = 0
     for (let i = 0; i < 1000; i++) {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Finding, LocalGuardrail } from '../../../../src/guardrail/guardrail.ts'
 import { ENTITIES } from '../../../../src/guardrail/local-pii/settings.ts'
-import { findingsIn, output } from '../segments.ts'
+import { ANSWER, findingsIn, output } from '../segments.ts'
 import { piiGuardrail } from './scanner.ts'
 
 const byPlace = (a: Finding, b: Finding): number =>
@@ -10,7 +10,7 @@ const byPlace = (a: Finding, b: Finding): number =>
 
 /** In these pieces it finds what it finds in the whole, and never in what it called safe. */
 function expectSame(guardrail: LocalGuardrail, pieces: readonly string[]): void {
-  const scan = guardrail.openScan?.() ?? expect.fail('no incremental scan')
+  const scan = guardrail.openScan?.(ANSWER) ?? expect.fail('no incremental scan')
   const findings: Finding[] = []
   let safeTo = 0
   for (const step of [...pieces.map(piece => () => scan.push(piece)), () => scan.end()]) {

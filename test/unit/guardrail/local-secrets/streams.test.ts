@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { localSecrets } from '../../../../src/guardrail/local-secrets/local-secrets.ts'
 import { expectSameAtEveryCut, expectSameInPieces, findingsOfPieces } from '../cuts.ts'
-import { findingsIn, output } from '../segments.ts'
+import { ANSWER, findingsIn, output } from '../segments.ts'
 import { checked, JWT, pem, random, TOKENS, TOLD } from './samples.ts'
 
 const ALL = localSecrets.create('secrets', localSecrets.configSchema.parse({ kind: 'local-secrets' }))
@@ -93,7 +93,7 @@ describe('secrets in a stream', () => {
   })
 
   test('prose goes on at once, but for its last word', () => {
-    const scan = ALL.openScan?.()
+    const scan = ALL.openScan?.(ANSWER)
     expect(scan?.push('Some words, and then more')).toEqual({ findings: [], safeTo: 21 })
     expect(scan?.push(' 你好世界')).toEqual({ findings: [], safeTo: 30 })
   })
@@ -107,7 +107,7 @@ describe('secrets in a stream', () => {
       ['sk-proj-', 'aA1bcdef', 300],
       ['x', 'aA1bcdef', 60],
     ] as const) {
-      const scan = ALL.openScan?.()
+      const scan = ALL.openScan?.(ANSWER)
       let length = 0
       let held = 0
       for (let i = 0; i < 4000 && length < 40_000; i++) {
