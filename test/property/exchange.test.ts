@@ -39,8 +39,12 @@ function feed(
   })
 }
 
-function openExchange(how: BodyMode, overrides: Partial<Policy>): EnvoyModel {
-  const envoy = new EnvoyModel(policySet(policy(overrides)), { mode: how })
+function openExchange(
+  how: BodyMode,
+  overrides: Partial<Policy>,
+  localScans: 'at-once' | 'late' = 'at-once',
+): EnvoyModel {
+  const envoy = new EnvoyModel(policySet(policy(overrides)), { mode: how, localScans })
   envoy.headers('request', CHAT_HEADERS)
   envoy.body('request', chatRequest('hello', { stream: true }), 'end')
   return envoy
@@ -104,13 +108,20 @@ const outcome = fc.constantFrom<Outcome>(
   { kind: 'failure', reason: 'bad-response', ms: 1 },
 )
 
+/** Guardrails whose scans end when the test says so: large local ones, remote ones, and both, of which these wait. */
+const judging = fc.constantFrom(
+  [flagWord('never')],
+  [remoteGuardrail()],
+  [flagWord('never'), remoteGuardrail()],
+)
+
 /** One thing that can happen next to a held stream. */
 const happening = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({ kind: fc.constant('chunk' as const), size: fc.integer({ min: 1, max: 300 }) }),
   },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('verdict' as const), outcome }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('verdict' as const), outcome, which: fc.nat() }) },
   {
     weight: 2,
     arbitrary: fc.record({ kind: fc.constantFrom('heartbeat-due' as const, 'window-due' as const) }),
@@ -128,10 +139,11 @@ describe('for any order of chunks, verdicts, timers and ends', () => {
         fc.boolean(),
         fc.integer({ min: 200, max: 3000 }),
         fc.constantFrom('window', 'withhold'),
-        (how, happenings, action, failOpen, maxHeldBytes, delivery) => {
-          const rules = [{ guardrail: remoteGuardrail(), action, failOpen } as const]
+        judging,
+        (how, happenings, action, failOpen, maxHeldBytes, delivery, guardrails) => {
+          const rules = guardrails.map(guardrail => ({ guardrail, action, failOpen }) as const)
           const stream = { ...policy().stream, maxHeldBytes, delivery }
-          const envoy = openExchange(how, { outputRules: rules, stream })
+          const envoy = openExchange(how, { outputRules: rules, stream }, 'late')
           envoy.headers('response', STREAM_ANSWER)
           const upstream = Buffer.from(
             chatEvents(...Array.from({ length: 30 }, (_, i) => `token${i} `)).join(''),
@@ -146,8 +158,9 @@ describe('for any order of chunks, verdicts, timers and ends', () => {
               envoy.body('response', upstream.subarray(sent, sent + next.size))
               sent += next.size
             } else if (next.kind === 'verdict' && envoy.scans.length > 0) {
-              cleared ||= next.outcome.kind === 'verdict' && allows(next.outcome, action)
-              envoy.answerScan(next.outcome)
+              const isAsked = envoy.scans[next.which % envoy.scans.length]!.rules.includes(rules.at(-1)!)
+              cleared ||= isAsked && next.outcome.kind === 'verdict' && allows(next.outcome, action)
+              envoy.answerScan(next.outcome, next.which)
             } else if (next.kind === 'end' && !envoy.response.endIn) envoy.body('response', '', 'end')
             else if (next.kind === 'trailers' && !envoy.response.endIn) envoy.trailers('response')
             else if (next.kind === 'heartbeat-due' || next.kind === 'deadline')
@@ -176,7 +189,7 @@ const requestHappening = fc.oneof(
     weight: 4,
     arbitrary: fc.record({ kind: fc.constant('chunk' as const), size: fc.integer({ min: 1, max: 90 }) }),
   },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('verdict' as const), outcome }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('verdict' as const), outcome, which: fc.nat() }) },
   {
     weight: 1,
     arbitrary: fc.record({ kind: fc.constant('response' as const), status: fc.constantFrom('200', '401') }),
@@ -191,10 +204,11 @@ test('for any order of chunks, verdicts and answers a request has exactly one re
       fc.array(requestHappening, { maxLength: 12 }),
       fc.subarray(['inputRules', 'parallelRules'] as const, { minLength: 1 }),
       fc.boolean(),
-      (how, happenings, kinds, failOpen) => {
-        const rules = [{ guardrail: remoteGuardrail(), action: 'block', failOpen } as const]
+      judging,
+      (how, happenings, kinds, failOpen, guardrails) => {
+        const rules = guardrails.map(guardrail => ({ guardrail, action: 'block', failOpen }) as const)
         const overrides = Object.fromEntries(kinds.map(kind => [kind, rules]))
-        const envoy = new EnvoyModel(policySet(policy(overrides)), { mode: how })
+        const envoy = new EnvoyModel(policySet(policy(overrides)), { mode: how, localScans: 'late' })
         envoy.headers('request', CHAT_HEADERS)
         const request = Buffer.from(chatRequest('hello'))
         let sent = 0
@@ -206,7 +220,8 @@ test('for any order of chunks, verdicts and answers a request has exactly one re
             sent += next.size
           } else if (next.kind === 'end' && !envoy.request.endIn) {
             envoy.body('request', request.subarray(sent), 'end')
-          } else if (next.kind === 'verdict' && envoy.scans.length > 0) envoy.answerScan(next.outcome)
+          } else if (next.kind === 'verdict' && envoy.scans.length > 0)
+            envoy.answerScan(next.outcome, next.which)
           else if (next.kind === 'deadline') envoy.step({ kind: 'deadline' })
           else if (next.kind === 'response' && !isAnswered) {
             isAnswered = true

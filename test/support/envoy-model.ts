@@ -13,6 +13,7 @@ import type { ExchangeInit } from '../../src/exchange/pinned.ts'
 import type { DecisionRecord } from '../../src/exchange/record.ts'
 import type { Outcome } from '../../src/guardrail/guardrail.ts'
 import { runLocalScan } from '../../src/guardrail/run-scan.ts'
+import type { RuleOutcome } from '../../src/policy/decide.ts'
 import type { PolicySet } from '../../src/policy/policy.ts'
 
 export type ScanEffect = Extract<Effect, { kind: 'scan' }>
@@ -39,9 +40,15 @@ class Direction {
   }
 }
 
+interface ModelOptions {
+  readonly mode: BodyMode
+  readonly localScans?: 'at-once' | 'late'
+}
+
 /**
  * Plays Envoy towards one exchange, by the rules measured of Envoy 1.40, and throws on any reply that Envoy would
- * call spurious. Local scans are answered at once; remote ones wait in `scans`.
+ * call spurious. Local scans are answered at once, as small ones are; remote ones wait in `scans`, and with
+ * `localScans: 'late'` so do local ones, as large ones do.
  */
 export class EnvoyModel {
   readonly request = new Direction()
@@ -57,8 +64,13 @@ export class EnvoyModel {
   readonly windows: number[] = []
   readonly #exchange: Exchange
   readonly #init: ExchangeInit
+  readonly #localScans: 'at-once' | 'late'
 
-  constructor(policies: PolicySet, init: Partial<ExchangeInit> & { mode: BodyMode }) {
+  constructor(
+    policies: PolicySet,
+    { localScans = 'at-once', ...init }: Partial<ExchangeInit> & ModelOptions,
+  ) {
+    this.#localScans = localScans
     this.#init = {
       stamp: { id: '0123456789abcdef0123456789abcdef', startedAtSec: 1_760_000_000 },
       policies,
@@ -119,12 +131,22 @@ export class EnvoyModel {
     this.step({ kind: 'trailers', side })
   }
 
-  /** Ends the oldest waiting scan, every rule with the same outcome. */
-  answerScan(outcome: Outcome): void {
-    const scan = this.scans.shift()
+  /** Ends a waiting scan, the oldest if nothing else is said, every rule with the same outcome. */
+  answerScan(outcome: Outcome, which = 0): void {
+    const { scan, rules } = this.#takeScan(which)
+    this.step({ kind: 'scan-end', scan, outcomes: rules.map(rule => ({ rule, outcome })) })
+  }
+
+  /** Ends a waiting scan with what its rules say, all of them local. */
+  endScan(which = 0): void {
+    const effect = this.#takeScan(which)
+    this.step({ kind: 'scan-end', scan: effect.scan, outcomes: localOutcomes(effect) })
+  }
+
+  #takeScan(which: number): ScanEffect {
+    const [scan] = this.scans.splice(which % this.scans.length, 1)
     if (!scan) throw new Error('no scan is waiting')
-    const outcomes = scan.rules.map(rule => ({ rule, outcome }))
-    this.step({ kind: 'scan-end', scan: scan.scan, outcomes })
+    return scan
   }
 
   step(event: ExchangeEvent): void {
@@ -169,12 +191,10 @@ export class EnvoyModel {
   }
 
   #scan(effect: ScanEffect): ExchangeEvent | undefined {
-    const outcomes = effect.rules.flatMap(rule =>
-      rule.guardrail.locality === 'local'
-        ? [{ rule, outcome: runLocalScan(rule.guardrail, effect.subject, () => 0) }]
-        : [],
-    )
-    if (outcomes.length === effect.rules.length) return { kind: 'scan-end', scan: effect.scan, outcomes }
+    if (this.#localScans === 'at-once') {
+      const outcomes = localOutcomes(effect)
+      if (outcomes.length === effect.rules.length) return { kind: 'scan-end', scan: effect.scan, outcomes }
+    }
     this.scans.push(effect)
     return undefined
   }
@@ -240,4 +260,13 @@ export class EnvoyModel {
   #isOver(): boolean {
     return this.localReply !== undefined || (this.ended !== undefined && this.ended.status !== 'ok')
   }
+}
+
+/** What the local rules of a scan say. */
+function localOutcomes({ rules, subject }: ScanEffect): readonly RuleOutcome[] {
+  return rules.flatMap(rule =>
+    rule.guardrail.locality === 'local'
+      ? [{ rule, outcome: runLocalScan(rule.guardrail, subject, () => 0) }]
+      : [],
+  )
 }
