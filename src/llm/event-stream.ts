@@ -1,7 +1,7 @@
 import { WeirError } from '../errors.ts'
 import type { Undecodable } from './format.ts'
 import { HeldBytes } from './held-bytes.ts'
-import { applySplices, type Splice } from './json-body.ts'
+import { applySplices, type Splice } from './json-edits.ts'
 
 /**
  * One block of an event stream: the bytes up to and including the blank line that ends it, whether it holds an

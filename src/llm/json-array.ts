@@ -1,6 +1,7 @@
 import type { Undecodable } from './format.ts'
 import { HeldBytes } from './held-bytes.ts'
-import { applySplices, type JsonEdit, jsonSplices, parseJson } from './json-body.ts'
+import { parseJson } from './json-body.ts'
+import { applySplices, type JsonEdit, jsonSplices } from './json-edits.ts'
 
 /** A piece of a JSON array that is sent element by element. */
 export type ArrayFrame =

@@ -1,7 +1,8 @@
 import { withTexts } from './edited-parts.ts'
 import { type EventFrame, editEventData, openEventStream } from './event-stream.ts'
 import type { Frame, JsonPath, Part, StreamDecoder, TextEdit, Undecodable } from './format.ts'
-import { isJsonObject, type JsonEdit, type JsonObject, jsonSplices, parseJson } from './json-body.ts'
+import { isJsonObject, type JsonObject, parseJson } from './json-body.ts'
+import { type JsonEdit, jsonSplices } from './json-edits.ts'
 
 /** What a refusal that goes on with a stream of OpenAI chunks must repeat or keep to. */
 export interface ChunkFacts {

@@ -1,6 +1,7 @@
 import type { ResponseShape, Undecodable } from './format.ts'
 import { HeldBytes } from './held-bytes.ts'
-import { applySplices, type JsonEdit, jsonSplices, parseJson } from './json-body.ts'
+import { parseJson } from './json-body.ts'
+import { applySplices, type JsonEdit, jsonSplices } from './json-edits.ts'
 import { responseShape } from './response-shape.ts'
 
 /**

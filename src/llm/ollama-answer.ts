@@ -1,6 +1,7 @@
 import { withTexts } from './edited-parts.ts'
 import type { Completion, Decoded, Frame, Part, StreamDecoder, TextEdit } from './format.ts'
-import { decodeJsonBody, editJson, isJsonObject, type JsonEdit, type JsonObject } from './json-body.ts'
+import { decodeJsonBody, editJson, isJsonObject, type JsonObject } from './json-body.ts'
+import type { JsonEdit } from './json-edits.ts'
 import { editNdjson, type NdjsonFrame, openNdjson } from './ndjson.ts'
 import { isPresent, type OllamaText, type OllamaTexts, readMessage } from './ollama-message.ts'
 

@@ -1,5 +1,6 @@
 import type { Decoded } from './format.ts'
-import { decodeJsonBody, isJsonObject } from './json-body.ts'
+import { decodeFlatJson, decodeJsonBody, isJsonObject, type JsonObject, MAX_JSON_DEPTH } from './json-body.ts'
+import { scanJson } from './json-scan.ts'
 
 /**
  * A request's body as one JSON value that every reader reads alike. Beyond `decodeJsonBody` it refuses, as
@@ -8,48 +9,43 @@ import { decodeJsonBody, isJsonObject } from './json-body.ts'
  */
 export function decodeRequestJson(body: Uint8Array): Decoded<unknown> {
   if (body[0] === BOM[0] && body[1] === BOM[1] && body[2] === BOM[2]) return WRONG_SHAPE
-  const json = decodeJsonBody(body)
+  const { depth, members } = scanJson(body)
+  const json = depth > MAX_JSON_DEPTH ? decodeJsonBody(body) : decodeFlatJson(body)
   if (json.kind !== 'ok') return json
-  const isClear = countKeys(body) === keysIn(json.value) && !hasCaseTwin(json.value)
-  return isClear ? json : WRONG_SHAPE
+  const keys = new Keys()
+  keys.lookThrough(json.value, 'known')
+  // Of a key that stands twice only one was read.
+  return keys.count === members && !keys.hasCaseTwin ? json : WRONG_SHAPE
 }
 
 const BOM = [0xef, 0xbb, 0xbf] as const
 const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
 
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
-const COLON = 0x3a
+/** The keys of a value, in one walk. */
+class Keys {
+  /** Members of all its objects. */
+  count = 0
+  /** Where keys are the API's own, one of them is known but for its case. */
+  hasCaseTwin = false
 
-/** Members written in the body: outside of strings every colon stands behind a key. Linear; strings are skipped. */
-function countKeys(body: Uint8Array): number {
-  let keys = 0
-  for (let at = 0; at < body.length; at++) {
-    const byte = body[at]
-    if (byte === QUOTE) at = stringEnd(body, at)
-    else if (byte === COLON) keys += 1
+  /** `keys`: whose they are from here on, the API's or the user's. The parser bounds the depth. */
+  lookThrough(value: unknown, keys: 'known' | 'free'): void {
+    if (typeof value !== 'object' || value === null) return
+    if (Array.isArray(value)) for (const item of value) this.lookThrough(item, keys)
+    else if (isJsonObject(value)) this.#lookAt(value, keys)
   }
-  return keys
-}
 
-function stringEnd(body: Uint8Array, open: number): number {
-  let quote = body.indexOf(QUOTE, open + 1)
-  while (quote !== -1) {
-    let before = quote - 1
-    while (body[before] === BACKSLASH) before--
-    if ((quote - before) % 2 === 1) return quote
-    quote = body.indexOf(QUOTE, quote + 1)
+  #lookAt(object: JsonObject, keys: 'known' | 'free'): void {
+    const names = Object.keys(object)
+    this.count += names.length
+    for (const name of names) {
+      if (keys === 'known' && !EXACT.has(name) && FOLDED.has(folded(name))) this.hasCaseTwin = true
+      const member = object[name]
+      if (typeof member !== 'object') continue
+      const isFree = keys === 'free' || (FREE.has(name) && isJsonObject(member)) || FREE_LISTS.has(name)
+      this.lookThrough(member, isFree ? 'free' : 'known')
+    }
   }
-  return body.length
-}
-
-/** Members that were read: of those that stand twice only one. The depth is bounded by `parseJson`. */
-function keysIn(value: unknown): number {
-  if (typeof value !== 'object' || value === null) return 0
-  const members: readonly unknown[] = Array.isArray(value) ? value : Object.values(value)
-  let keys = Array.isArray(value) ? 0 : members.length
-  for (const member of members) keys += keysIn(member)
-  return keys
 }
 
 /** Keys under which the APIs' requests hold text, say who speaks, or ask for a stream. */
@@ -95,19 +91,6 @@ const FREE: ReadonlySet<string> = new Set([
 
 /** Lists of such objects. */
 const FREE_LISTS: ReadonlySet<string> = new Set(['documents'])
-
-function hasCaseTwin(value: unknown): boolean {
-  if (Array.isArray(value)) return value.some(hasCaseTwin)
-  if (!isJsonObject(value)) return false
-  for (const key of Object.keys(value)) {
-    if (!EXACT.has(key) && FOLDED.has(folded(key))) return true
-    const member = value[key]
-    if (typeof member !== 'object') continue
-    const isFree = (FREE.has(key) && isJsonObject(member)) || FREE_LISTS.has(key)
-    if (!isFree && hasCaseTwin(member)) return true
-  }
-  return false
-}
 
 /** As readers fold that ignore case: `ſ` is an s, and the Kelvin sign a k. */
 function folded(key: string): string {

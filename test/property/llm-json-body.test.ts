@@ -1,13 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { JsonPath } from '../../src/llm/format.ts'
-import {
-  decodeJsonBody,
-  editJson,
-  isJsonObject,
-  type JsonEdit,
-  textsInside,
-} from '../../src/llm/json-body.ts'
+import { decodeJsonBody, editJson, isJsonObject, textsInside } from '../../src/llm/json-body.ts'
+import type { JsonEdit } from '../../src/llm/json-edits.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()

@@ -2,7 +2,8 @@ import { WeirError } from '../../errors.ts'
 import { readAwsFrame, withPayload } from '../aws-event-stream.ts'
 import { withTexts } from '../edited-parts.ts'
 import type { Frame, TextEdit } from '../format.ts'
-import { editJson, type JsonEdit } from '../json-body.ts'
+import { editJson } from '../json-body.ts'
+import type { JsonEdit } from '../json-edits.ts'
 import { ConverseFrame } from './stream.ts'
 
 /** A request or response body with texts replaced. */

@@ -12,7 +12,8 @@ import type {
   StreamPosition,
   TextEdit,
 } from '../format.ts'
-import { decodeJsonBody, editJson, isJsonObject, type JsonEdit, type JsonObject } from '../json-body.ts'
+import { decodeJsonBody, editJson, isJsonObject, type JsonObject } from '../json-body.ts'
+import type { JsonEdit } from '../json-edits.ts'
 import { openJsonEvents, rewriteJsonEvent } from '../json-events.ts'
 import { responseShape } from '../response-shape.ts'
 import { decodeRequestJson } from '../strict-json.ts'

@@ -1,7 +1,8 @@
 import { withTexts } from '../edited-parts.ts'
 import { editEventData } from '../event-stream.ts'
 import type { Frame, TextEdit } from '../format.ts'
-import { editJson, type JsonEdit, jsonSplices } from '../json-body.ts'
+import { editJson } from '../json-body.ts'
+import { type JsonEdit, jsonSplices } from '../json-edits.ts'
 import { ChatFrame } from './stream.ts'
 
 const LOGPROBS = 'logprobs'

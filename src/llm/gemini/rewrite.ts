@@ -2,7 +2,8 @@ import { withTexts } from '../edited-parts.ts'
 import { editEventData } from '../event-stream.ts'
 import type { Frame, TextEdit } from '../format.ts'
 import { editArrayElement } from '../json-array.ts'
-import { editJson, type JsonEdit, jsonSplices } from '../json-body.ts'
+import { editJson } from '../json-body.ts'
+import { type JsonEdit, jsonSplices } from '../json-edits.ts'
 import { GeminiFrame } from './stream.ts'
 
 /** A request or response body with texts replaced. */

@@ -1,5 +1,6 @@
 import type { Frame, JsonPath, TextEdit } from '../format.ts'
-import { decodeJsonBody, editJson, isJsonObject, type JsonEdit, type JsonObject } from '../json-body.ts'
+import { decodeJsonBody, editJson, isJsonObject, type JsonObject } from '../json-body.ts'
+import type { JsonEdit } from '../json-edits.ts'
 import { rewriteJsonEvent } from '../json-events.ts'
 import { editMultipart, isMultipart } from '../multipart.ts'
 import { type Said, textsOf } from './response.ts'

@@ -1,5 +1,6 @@
 import type { Frame, JsonPath, TextEdit } from '../format.ts'
-import { editJson, type JsonEdit } from '../json-body.ts'
+import { editJson } from '../json-body.ts'
+import type { JsonEdit } from '../json-edits.ts'
 import { rewriteJsonEvent } from '../json-events.ts'
 
 /** A request or response body with texts replaced. */

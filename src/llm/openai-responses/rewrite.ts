@@ -1,7 +1,8 @@
 import { keyOf, withTexts } from '../edited-parts.ts'
 import { editEventData } from '../event-stream.ts'
 import type { Frame, JsonPath, TextEdit } from '../format.ts'
-import { editJson, type JsonEdit, jsonSplices } from '../json-body.ts'
+import { editJson } from '../json-body.ts'
+import { type JsonEdit, jsonSplices } from '../json-edits.ts'
 import { eventIn, ResponsesFrame } from './stream.ts'
 
 /** A request or response body with texts replaced. */

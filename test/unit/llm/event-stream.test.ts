@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { WeirError } from '../../../src/errors.ts'
 import { editEventData, openEventStream } from '../../../src/llm/event-stream.ts'
-import type { Splice } from '../../../src/llm/json-body.ts'
+import type { Splice } from '../../../src/llm/json-edits.ts'
 
 const encoder = new TextEncoder()
 

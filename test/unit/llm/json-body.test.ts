@@ -4,11 +4,11 @@ import {
   decodeJsonBody,
   editJson,
   isJsonObject,
-  type JsonEdit,
   MAX_JSON_DEPTH,
   parseJson,
   textsInside,
 } from '../../../src/llm/json-body.ts'
+import type { JsonEdit } from '../../../src/llm/json-edits.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const nested = (depth: number, inner = '') => `${'['.repeat(depth)}${inner}${']'.repeat(depth)}`
@@ -96,6 +96,13 @@ describe('editJson', () => {
     ['a lone surrogate stays valid', '["x"]', [set([0], '\ud800')], String.raw`["\ud800"]`],
     ['a byte order mark stays', '\uFEFF["x"]', [set([0], 'y')], '\uFEFF["y"]'],
     ['the last of a doubled key', '{"a":"x","a":"y"}', [set(['a'], 'z')], '{"a":"x","a":"z"}'],
+    [
+      'the last of a doubled key, far inside',
+      '{"a":{"b":"x"},"c":[],"a":{"b":"y"}}',
+      [set(['a', 'b'], 'z')],
+      '{"a":{"b":"x"},"c":[],"a":{"b":"z"}}',
+    ],
+    ['keys of one length', '{"ab":"x","cd":"y"}', [set(['cd'], 'z')], '{"ab":"x","cd":"z"}'],
     ['an escaped key', String.raw`{"\u0061":"x"}`, [set(['a'], 'y')], String.raw`{"\u0061":"y"}`],
     ['replace a string', '["x",1]', [replace([0], 'y')], '["y",1]'],
     [
@@ -121,9 +128,12 @@ describe('editJson', () => {
     ['nothing to replace', [replace(['b'], 'x')]],
     ['an object step into an array', [set(['list', 'length'], 'x')]],
     ['the same place twice', [set(['a'], 'x'), set(['a'], 'y')]],
+    ['below a doubled key whose last value has no such place', [set(['twice', 'b'], 'x')]],
     ['inside a cleared place', [clear(['list']), set(['list', 0], 'y')]],
   ])('%s is a bug', (_, edits) => {
-    expect(() => edit('{"a":"1","n":1,"list":["x"]}', ...edits)).toThrow(WeirError)
+    expect(() => edit('{"a":"1","n":1,"list":["x"],"twice":{"b":"1"},"twice":1}', ...edits)).toThrow(
+      WeirError,
+    )
   })
 })
 
