@@ -1,7 +1,8 @@
-import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
+import { brotliCompressSync, constants, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { BrotliDecompress, Gunzip, Inflate, type ZlibOptions, ZstdDecompress } from 'minizlib'
 import { WeirError } from '../errors.ts'
 import type { BodyDecoder, ContentCodings, DecodeFault } from '../exchange/content-coding.ts'
+import { storedBrotli } from './stored-brotli.ts'
 
 type Decompressor = Gunzip | Inflate | BrotliDecompress | ZstdDecompress
 
@@ -13,13 +14,40 @@ interface Coding {
   encode(body: Uint8Array): Uint8Array
 }
 
-const GZIP: Coding = { open: options => new Gunzip(options), encode: body => gzipSync(body) }
+/** To compress more than this would hold up every other exchange: it goes in a form of its coding that costs a copy. */
+const MOST_COMPRESSED_BYTES = 262_144
+const STORED = { level: 0 }
+/** zstd has no such form here. This, its fastest, goes through any body at about the speed of a copy. */
+const FASTEST_ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: -50 } }
+/** The one that brotli takes by itself is for files: it needs a second for some megabytes. */
+const FAST_BROTLI = { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } }
+
+function isLarge(body: Uint8Array): boolean {
+  return body.length > MOST_COMPRESSED_BYTES
+}
+
+const GZIP: Coding = {
+  open: options => new Gunzip(options),
+  encode: body => gzipSync(body, isLarge(body) ? STORED : {}),
+}
+const DEFLATE: Coding = {
+  open: options => new Inflate(options),
+  encode: body => deflateSync(body, isLarge(body) ? STORED : {}),
+}
+const BROTLI: Coding = {
+  open: options => new BrotliDecompress(options),
+  encode: body => (isLarge(body) ? storedBrotli(body) : brotliCompressSync(body, FAST_BROTLI)),
+}
+const ZSTD: Coding = {
+  open: options => new ZstdDecompress(options),
+  encode: body => zstdCompressSync(body, isLarge(body) ? FASTEST_ZSTD : {}),
+}
 const CODINGS: ReadonlyMap<string, Coding> = new Map([
   ['gzip', GZIP],
   ['x-gzip', GZIP],
-  ['deflate', { open: options => new Inflate(options), encode: body => deflateSync(body) }],
-  ['br', { open: options => new BrotliDecompress(options), encode: body => brotliCompressSync(body) }],
-  ['zstd', { open: options => new ZstdDecompress(options), encode: body => zstdCompressSync(body) }],
+  ['deflate', DEFLATE],
+  ['br', BROTLI],
+  ['zstd', ZSTD],
 ])
 
 /** More codings in a row than anybody uses: each costs a pass over the body. */
@@ -52,6 +80,10 @@ function namedIn(contentEncoding: string): Coding[] | undefined {
 /** A body that grows by more than this is a bomb, if it is not small: text gains a tenth of it. */
 const MOST_GROWTH = 250
 const SMALL_BYTES = 1_048_576
+/** So much is given to zlib at once, that a bomb is noticed before all of it went off. */
+const MOST_WRITTEN_BYTES = 4096
+/** What one write may give: as much as gzip ever makes of that many bytes. */
+const MOST_GIVEN_BYTES = 4_194_304
 
 /** One coding at work. What it holds at once is bounded by `maxBytes`: zlib stops at that within one write. */
 class Decoder implements BodyDecoder {
@@ -64,7 +96,7 @@ class Decoder implements BodyDecoder {
 
   constructor(coding: Coding, maxBytes: number) {
     this.#maxBytes = maxBytes
-    this.#zlib = coding.open({ maxOutputLength: maxBytes + 1 })
+    this.#zlib = coding.open({ maxOutputLength: Math.min(maxBytes, MOST_GIVEN_BYTES) + 1 })
     this.#zlib.on('data', (bytes: Uint8Array) => {
       this.#given += bytes.byteLength
       this.#out.push(bytes)
@@ -77,15 +109,19 @@ class Decoder implements BodyDecoder {
 
   push(chunk: Uint8Array): Uint8Array | DecodeFault {
     // A bomb would be inflated on and on.
-    if (this.#failed !== undefined) return this.#failed
-    this.#taken += chunk.byteLength
-    if (chunk.byteLength > 0) {
-      this.#zlib.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
-      // What stands behind the end of the coded body nobody decodes, but somebody may read.
-      const read = this.#zlib.handle?.bytesWritten ?? chunk.byteLength
-      if (this.#failed === undefined && read < chunk.byteLength) this.#failed = 'broken'
+    for (let at = 0; at < chunk.byteLength && this.#failed === undefined; at += MOST_WRITTEN_BYTES) {
+      this.#write(chunk.subarray(at, at + MOST_WRITTEN_BYTES))
     }
     return this.#take()
+  }
+
+  #write(piece: Uint8Array): void {
+    this.#taken += piece.byteLength
+    this.#zlib.write(Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength))
+    // What stands behind the end of the coded body nobody decodes, but somebody may read.
+    const read = this.#zlib.handle?.bytesWritten ?? piece.byteLength
+    if (this.#failed === undefined && read < piece.byteLength) this.#failed = 'broken'
+    this.#checkGrowth()
   }
 
   end(): Uint8Array | DecodeFault {
@@ -94,9 +130,13 @@ class Decoder implements BodyDecoder {
     return this.#take()
   }
 
-  #take(): Uint8Array | DecodeFault {
+  #checkGrowth(): void {
     const isBomb = this.#given > SMALL_BYTES && this.#given > this.#taken * MOST_GROWTH
     if (this.#failed === undefined && (this.#given > this.#maxBytes || isBomb)) this.#failed = 'over-limit'
+  }
+
+  #take(): Uint8Array | DecodeFault {
+    this.#checkGrowth()
     const out = this.#out
     this.#out = []
     if (this.#failed !== undefined) return this.#failed

@@ -1,10 +1,11 @@
-import type {
-  Frame,
-  LlmFormat,
-  LlmRequest,
-  ProviderError,
-  StreamPosition,
-  TextSegment,
+import {
+  type Frame,
+  type LlmFormat,
+  type LlmRequest,
+  NO_PARTS,
+  type ProviderError,
+  type StreamPosition,
+  type TextSegment,
 } from '../llm/format.ts'
 import type { RuleOutcome } from '../policy/decide.ts'
 import type { Policy } from '../policy/policy.ts'
@@ -96,7 +97,7 @@ export class Downstream {
     const position = this.#openPosition()
     for (let index = 0; index < frames.length; index++) {
       const frame = frames[index]!
-      position.released(frame)
+      if (frame.parts !== NO_PARTS) position.released(frame)
       this.release(index === 0 && skip > 0 ? frame.bytes.subarray(skip) : frame.bytes)
     }
   }

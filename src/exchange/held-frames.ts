@@ -1,4 +1,5 @@
-import type { Frame } from '../llm/format.ts'
+import { type Frame, NO_PARTS } from '../llm/format.ts'
+import { concatBytes } from './bytes.ts'
 import type { TextPlace } from './track.ts'
 
 /** A frame and where its texts stand. */
@@ -26,9 +27,14 @@ export class HeldFrames {
     return this.#frames[0]?.frame
   }
 
+  /** A frame that says nothing joins one that says nothing: two bytes must not cost an object each. */
   push(held: HeldFrame): void {
-    this.#frames.push(held)
     this.#bytes += held.frame.bytes.byteLength
+    const last = this.#frames.length - 1
+    const joined =
+      held.frame.parts === NO_PARTS ? joinedBytes(this.#frames[last]?.frame, held.frame) : undefined
+    if (joined === undefined) this.#frames.push(held)
+    else this.#frames[last] = { frame: { bytes: joined, parts: NO_PARTS }, texts: [] }
   }
 
   /** The first bytes went out by themselves. */
@@ -63,3 +69,15 @@ export class HeldFrames {
 }
 
 const NONE: readonly HeldFrame[] = []
+
+/** Frames that do not lie next to each other are copied into one up to this size, each time anew. */
+const MOST_COPIED_BYTES = 4096
+
+function joinedBytes(last: Frame | undefined, { bytes }: Frame): Uint8Array | undefined {
+  if (last?.parts !== NO_PARTS) return undefined
+  const before = last.bytes
+  const length = before.byteLength + bytes.byteLength
+  const isNext = before.buffer === bytes.buffer && before.byteOffset + before.byteLength === bytes.byteOffset
+  if (isNext) return new Uint8Array(before.buffer, before.byteOffset, length)
+  return length <= MOST_COPIED_BYTES ? concatBytes([before, bytes]) : undefined
+}

@@ -158,14 +158,23 @@ function soleDataLine(text: string): string | undefined {
 }
 
 const SPACE = 0x20
-const LINE_END = /\r\n|\n|\r/
+const COLON = 0x3a
 
 function readFields(bytes: Uint8Array, text: string): EventFrame {
   let event: string | undefined
   const data: string[] = []
-  for (const line of text.split(LINE_END)) {
-    const { name, value } = readField(line)
-    if (name === '') continue
+  let nextCr = -1
+  let nextLf = -1
+  for (let at = 0, end = 0; at < text.length; at = end + 1) {
+    const first = text.charCodeAt(at)
+    end = at
+    // A block may be a million blank lines.
+    if (first === CR || first === LF) continue
+    if (nextCr < at) nextCr = indexOrLength(text, '\r', at)
+    if (nextLf < at) nextLf = indexOrLength(text, '\n', at)
+    end = Math.min(nextCr, nextLf)
+    if (first === COLON) continue
+    const { name, value } = readField(text.slice(at, end))
     if (name === 'data') data.push(value)
     else if (name === 'event') event = value
     // The standard has clients ignore other fields. A JSON body labelled as an event stream is made of nothing
@@ -176,7 +185,12 @@ function readFields(bytes: Uint8Array, text: string): EventFrame {
   return { kind: 'event', bytes, event, data: data.length === 0 ? undefined : data.join('\n') }
 }
 
-/** The name is empty for a comment and for a blank line. The value is always the line's end. */
+function indexOrLength(text: string, unit: string, from: number): number {
+  const index = text.indexOf(unit, from)
+  return index === -1 ? text.length : index
+}
+
+/** The name is empty for a comment. The value is always the line's end. */
 function readField(line: string): { readonly name: string; readonly value: string } {
   const colon = line.indexOf(':')
   if (colon === -1) return { name: line, value: '' }

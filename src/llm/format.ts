@@ -100,6 +100,12 @@ export type Part =
 /** A part that holds text. */
 export type TextPart = Extract<Part, { kind: 'text-delta' | 'text-repeat' }>
 
+/**
+ * The parts of a frame in which no client sees anything, such as comments and blank lines: this very list, and not only
+ * an empty one. Such frames next to each other may be joined.
+ */
+export const NO_PARTS: readonly Part[] = Object.freeze([])
+
 /** One event of a stream with its exact bytes, its trailing blank line included. */
 export interface Frame {
   readonly bytes: Uint8Array

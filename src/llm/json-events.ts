@@ -1,6 +1,14 @@
 import { withTexts } from './edited-parts.ts'
 import { type EventFrame, editEventData, openEventStream } from './event-stream.ts'
-import type { Frame, JsonPath, Part, StreamDecoder, TextEdit, Undecodable } from './format.ts'
+import {
+  type Frame,
+  type JsonPath,
+  NO_PARTS,
+  type Part,
+  type StreamDecoder,
+  type TextEdit,
+  type Undecodable,
+} from './format.ts'
 import { isJsonObject, type JsonObject, parseJson } from './json-body.ts'
 import { type JsonEdit, jsonSplices } from './json-edits.ts'
 
@@ -75,7 +83,7 @@ class JsonEventStream implements StreamDecoder {
   #read(frame: EventFrame): JsonEventFrame {
     if (frame.kind === 'undecodable') return undecodable(frame.bytes, frame.reason)
     const data = frame.data?.trim()
-    if (data === undefined || data === '') return new JsonEventFrame(frame.bytes, [])
+    if (data === undefined || data === '') return new JsonEventFrame(frame.bytes, NO_PARTS)
     if (data === '[DONE]') return new JsonEventFrame(frame.bytes, [{ kind: 'terminator' }])
     const json = parseJson(data)
     if (json.kind !== 'ok') return undecodable(frame.bytes, json.reason)

@@ -1,5 +1,13 @@
 import { withTexts } from './edited-parts.ts'
-import type { Completion, Decoded, Frame, Part, StreamDecoder, TextEdit } from './format.ts'
+import {
+  type Completion,
+  type Decoded,
+  type Frame,
+  NO_PARTS,
+  type Part,
+  type StreamDecoder,
+  type TextEdit,
+} from './format.ts'
 import { decodeJsonBody, editJson, isJsonObject, type JsonObject } from './json-body.ts'
 import type { JsonEdit } from './json-edits.ts'
 import { editNdjson, type NdjsonFrame, openNdjson } from './ndjson.ts'
@@ -94,7 +102,7 @@ class OllamaStream implements StreamDecoder {
   }
 
   #read(frame: NdjsonFrame): Frame {
-    if (frame.kind === 'blank') return new OllamaFrame(frame.bytes, [])
+    if (frame.kind === 'blank') return new OllamaFrame(frame.bytes, NO_PARTS)
     if (frame.kind === 'undecodable') return new OllamaFrame(frame.bytes, [undecodable(frame.reason)])
     const line = frame.value
     const answer = isJsonObject(line) ? readAnswer(this.#endpoint, line) : 'wrong-shape'

@@ -1,5 +1,13 @@
 import { type EventFrame, openEventStream } from '../event-stream.ts'
-import type { Frame, JsonPath, Part, StreamDecoder, TextSegment, Undecodable } from '../format.ts'
+import {
+  type Frame,
+  type JsonPath,
+  NO_PARTS,
+  type Part,
+  type StreamDecoder,
+  type TextSegment,
+  type Undecodable,
+} from '../format.ts'
 import { isJsonObject, type JsonObject, parseJson } from '../json-body.ts'
 import { Gathering, gatherContent, isPresent, isText } from './message.ts'
 import { gatherAnswer, gatherStopDetails } from './response.ts'
@@ -77,7 +85,8 @@ class MessageStream implements StreamDecoder {
     if (frame.kind === 'undecodable') return undecodable(frame.bytes, frame.reason)
     const data = frame.data?.trim()
     // `[DONE]` is no part of this API; clients skip it, and what it ends was over before.
-    if (data === undefined || data === '' || data === '[DONE]') return new MessageFrame(frame.bytes, [])
+    if (data === undefined || data === '') return new MessageFrame(frame.bytes, NO_PARTS)
+    if (data === '[DONE]') return new MessageFrame(frame.bytes, [])
     const json = parseJson(data)
     if (json.kind !== 'ok') return undecodable(frame.bytes, json.reason)
     if (!isJsonObject(json.value)) return undecodable(frame.bytes, 'wrong-shape')

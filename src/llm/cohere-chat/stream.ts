@@ -1,5 +1,13 @@
 import { type EventFrame, openEventStream } from '../event-stream.ts'
-import type { Frame, JsonPath, Part, StreamDecoder, TextKind, Undecodable } from '../format.ts'
+import {
+  type Frame,
+  type JsonPath,
+  NO_PARTS,
+  type Part,
+  type StreamDecoder,
+  type TextKind,
+  type Undecodable,
+} from '../format.ts'
 import { isJsonObject, type JsonObject, parseJson } from '../json-body.ts'
 import { citationTexts, isPresent } from './message.ts'
 
@@ -82,7 +90,7 @@ class ChatStream implements StreamDecoder {
   #read(frame: EventFrame): Frame {
     if (frame.kind === 'undecodable') return undecodable(frame.bytes, frame.reason)
     const data = frame.data?.trim()
-    if (data === undefined || data === '') return new ChatFrame(frame.bytes, [])
+    if (data === undefined || data === '') return new ChatFrame(frame.bytes, NO_PARTS)
     if (data === '[DONE]') return new ChatFrame(frame.bytes, [{ kind: 'terminator' }])
     const json = parseJson(data)
     if (json.kind !== 'ok') return undecodable(frame.bytes, json.reason)

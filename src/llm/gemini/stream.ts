@@ -1,5 +1,12 @@
 import { openEventStream } from '../event-stream.ts'
-import type { Frame, Part, StreamDecoder, TextKind, Undecodable } from '../format.ts'
+import {
+  type Frame,
+  NO_PARTS,
+  type Part,
+  type StreamDecoder,
+  type TextKind,
+  type Undecodable,
+} from '../format.ts'
 import { openJsonArray } from '../json-array.ts'
 import { isJsonObject, type JsonObject, type JsonText, parseJson } from '../json-body.ts'
 import type { Call, PartSink } from './message.ts'
@@ -33,7 +40,7 @@ export function openEvents(): StreamDecoder {
   return new FrameReader(openEventStream(), frame => {
     if (frame.kind === 'undecodable') return undecodable(frame.bytes, frame.reason)
     const data = frame.data?.trim()
-    if (data === undefined || data === '') return new GeminiFrame(frame.bytes, [])
+    if (data === undefined || data === '') return new GeminiFrame(frame.bytes, NO_PARTS)
     const json = parseJson(data)
     return json.kind === 'ok' ? answers.read(frame.bytes, json.value) : undecodable(frame.bytes, json.reason)
   })

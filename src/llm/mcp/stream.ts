@@ -1,6 +1,6 @@
 import type { EventFrame } from '../event-stream.ts'
 import { openEventStream } from '../event-stream.ts'
-import type { Frame, Part, StreamDecoder, Undecodable } from '../format.ts'
+import { type Frame, NO_PARTS, type Part, type StreamDecoder, type Undecodable } from '../format.ts'
 import { parseJson } from '../json-body.ts'
 import { Gathering } from './members.ts'
 import {
@@ -51,7 +51,7 @@ class McpStream implements StreamDecoder {
     if (frame.kind === 'undecodable') return undecodable(frame.bytes, frame.reason)
     const { bytes, event, data } = frame
     // An event without data only names the place from which a client may resume.
-    if (data === undefined || data.trim() === '') return new McpFrame(bytes, [])
+    if (data === undefined || data.trim() === '') return new McpFrame(bytes, NO_PARTS)
     const json = parseJson(data)
     const messages = json.kind === 'ok' ? messagesIn(json.value) : undefined
     if (messages !== undefined) return new McpFrame(bytes, this.#partsOf(messages), answeredBy(messages))

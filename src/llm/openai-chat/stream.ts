@@ -1,6 +1,15 @@
 import type { EventFrame } from '../event-stream.ts'
 import { openEventStream } from '../event-stream.ts'
-import type { Frame, JsonPath, Part, StreamDecoder, TextKind, TextSyntax, Undecodable } from '../format.ts'
+import {
+  type Frame,
+  type JsonPath,
+  NO_PARTS,
+  type Part,
+  type StreamDecoder,
+  type TextKind,
+  type TextSyntax,
+  type Undecodable,
+} from '../format.ts'
 import { isJsonObject, type JsonObject, parseJson } from '../json-body.ts'
 import { citationTexts, isOpaqueReasoning, isPresent, reasoningDetailTexts } from './message.ts'
 import { MAX_CHOICES } from './request.ts'
@@ -81,7 +90,7 @@ class ChatStream implements StreamDecoder {
   #read(frame: EventFrame): Frame {
     if (frame.kind === 'undecodable') return undecodable(frame.bytes, frame.reason)
     const data = frame.data?.trim()
-    if (data === undefined || data === '') return new ChatFrame(frame.bytes, [])
+    if (data === undefined || data === '') return new ChatFrame(frame.bytes, NO_PARTS)
     if (data === '[DONE]') return new ChatFrame(frame.bytes, [{ kind: 'terminator' }])
     const json = parseJson(data)
     if (json.kind !== 'ok') return undecodable(frame.bytes, json.reason)

@@ -1,5 +1,14 @@
 import { type EventFrame, openEventStream } from '../event-stream.ts'
-import type { Frame, JsonPath, Part, StreamDecoder, TextKind, TextSyntax, Undecodable } from '../format.ts'
+import {
+  type Frame,
+  type JsonPath,
+  NO_PARTS,
+  type Part,
+  type StreamDecoder,
+  type TextKind,
+  type TextSyntax,
+  type Undecodable,
+} from '../format.ts'
 import { isJsonObject, type JsonObject, parseJson } from '../json-body.ts'
 import {
   type ItemKey,
@@ -86,7 +95,7 @@ class ResponsesStream implements StreamDecoder {
   #read(frame: EventFrame): ResponsesFrame {
     if (frame.kind === 'undecodable') return undecodable(frame.bytes, frame.reason)
     const data = frame.data?.trim()
-    if (data === undefined || data === '') return new ResponsesFrame(frame.bytes, [])
+    if (data === undefined || data === '') return new ResponsesFrame(frame.bytes, NO_PARTS)
     // Not the API's, but many servers write it behind the last event.
     if (data === '[DONE]') return new ResponsesFrame(frame.bytes, [{ kind: 'terminator' }])
     const json = parseJson(data)

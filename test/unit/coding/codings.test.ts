@@ -1,8 +1,9 @@
-import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
+import { brotliCompressSync, brotliDecompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
 import { BrotliDecompress, Gunzip, Inflate, ZstdDecompress } from 'minizlib'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { contentCodings } from '../../../src/coding/codings.ts'
+import { storedBrotli } from '../../../src/coding/stored-brotli.ts'
 import { contentEncodingOf, decodeBody } from '../../../src/exchange/content-coding.ts'
 
 const ENCODERS: Record<string, (body: Uint8Array) => Uint8Array> = {
@@ -121,4 +122,41 @@ it.each([
   ['gzip,br', 'gzip, br'],
 ])('content-encoding %s is %s', (value, wanted) => {
   expect(contentEncodingOf(value)).toBe(wanted)
+})
+
+describe('encoding', () => {
+  const letters = Buffer.from('a body that was changed, ')
+
+  it.each(['gzip', 'deflate', 'br', 'zstd'])('%s gives the body back, compressed or stored', name => {
+    for (const length of [0, 1, 25, 65_536, 262_144, 262_145, 300_001, 1_000_000]) {
+      const body = Buffer.alloc(length, letters)
+      const encoded = contentCodings.encode(name, body)
+      expect(decode(name, Buffer.from(encoded))).toBe(body.toString())
+    }
+  })
+
+  it('compresses only what is not long in the doing', () => {
+    const [small, large] = [Buffer.alloc(262_144, letters), Buffer.alloc(262_145, letters)]
+    for (const name of ['gzip', 'deflate', 'br']) {
+      expect(contentCodings.encode(name, small).byteLength).toBeLessThan(10_000)
+      expect(contentCodings.encode(name, large).byteLength).toBeGreaterThan(large.byteLength)
+    }
+  })
+})
+
+describe('stored brotli', () => {
+  it.each([0, 1, 65_535, 65_536, 65_537, 131_072, 200_000])('of %i bytes is read by every brotli', length => {
+    const body = Buffer.alloc(length, 'a body, ')
+    expect(brotliDecompressSync(storedBrotli(body)).equals(body)).toBe(true)
+  })
+})
+
+describe('a bomb', () => {
+  it('is noticed long before all of it went off', () => {
+    const size = 30_000_000
+    const bomb = gzipSync(Buffer.alloc(size))
+    const write = vi.spyOn(Gunzip.prototype, 'write')
+    expect(decode('gzip', bomb, size)).toBe('over-limit')
+    expect(write.mock.calls.length * 4096).toBeLessThan(bomb.byteLength / 3)
+  })
 })
