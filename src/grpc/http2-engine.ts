@@ -13,7 +13,7 @@ import {
   STREAM_WINDOW_BYTES,
 } from './http2-settings.ts'
 import { type EngineOptions, GRPC_STATUS, type GrpcEngine, type Methods } from './rpc.ts'
-import { RESPONSE_HEADERS, trailers } from './status.ts'
+import { trailersOnly } from './status.ts'
 
 /** Node counts what streams keep in memory and refuses new ones past 10 MB; our caps are counted per exchange. */
 const SESSION_MEMORY_MB = 2_147_483_647
@@ -76,7 +76,7 @@ function refuse(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
   stream.on('error', () => {})
   stream.resume()
   const answer = isGrpc(headers)
-    ? { ...RESPONSE_HEADERS, ...trailers(GRPC_STATUS.unimplemented, 'no such method') }
+    ? trailersOnly(GRPC_STATUS.unimplemented, 'no such method')
     : { ':status': headers[':method'] === 'POST' ? 415 : 405 }
   if (!stream.destroyed && !stream.closed) stream.respond(answer, ANSWER_ONLY)
 }

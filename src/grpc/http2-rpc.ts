@@ -1,18 +1,29 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import { decompress } from './decompress.ts'
 import { type FramingFault, MessageReader } from './message-reader.ts'
-import { endQuietly } from './quiet-destroy.ts'
+import { destroyQuietly } from './quiet-destroy.ts'
 import { type FailureStatus, GRPC_STATUS, type Rpc, type RpcHandler, type RpcListener } from './rpc.ts'
-import { RESPONSE_HEADERS, trailers } from './status.ts'
+import { RESPONSE_HEADERS, trailers, trailersOnly } from './status.ts'
 import { startDeadline } from './timeout.ts'
 
 const PREFIX_BYTES = 5
 const WITH_TRAILERS = { waitForTrailers: true, sendDate: false }
 const TRAILERS_ONLY = { endStream: true, sendDate: false }
 
+const RPC = Symbol('the call that is open on the stream')
+
+/**
+ * Node keeps a stream, and what hangs on it, until the next full garbage collection, long after its end. So all that
+ * holds a call to its stream is this one property, which goes with the call's end: with listeners of its own each, every
+ * call lived on as long, and each minor collection had them to copy.
+ */
+interface RpcStream extends ServerHttp2Stream {
+  [RPC]?: Http2Rpc | undefined
+}
+
 /** One call on a stream of node:http2. */
 export class Http2Rpc implements Rpc {
-  readonly #stream: ServerHttp2Stream
+  readonly #stream: RpcStream
   readonly #headers: IncomingHttpHeaders
   readonly #maxMessageBytes: number
   readonly #reader: MessageReader
@@ -40,16 +51,9 @@ export class Http2Rpc implements Rpc {
     this.#maxMessageBytes = maxMessageBytes
     this.#reader = new MessageReader(maxMessageBytes)
     this.#listener = handler(this)
-    endQuietly(stream)
-    // A peer's reset shows as `aborted` at once, and as `close` only when all that it sent before was read.
-    stream.on('aborted', () => this.#cancelled())
-    stream.on('close', () => this.#cancelled())
-    // Whatever it is, `close` follows.
-    stream.on('error', () => {})
-    stream.on('data', (chunk: Buffer) => this.#received(chunk))
-    stream.on('end', () => this.#halfClosed())
+    bind(this.#stream, this)
     this.#deadline = startDeadline(headers['grpc-timeout'], (code, details) => this.#broken(code, details))
-    if (stream.aborted) this.#cancelled()
+    if (stream.aborted) this.cancelled()
   }
 
   metadata(key: string): string | undefined {
@@ -74,11 +78,11 @@ export class Http2Rpc implements Rpc {
     if (this.#room !== 'awaited') return
     this.#room = 'announced'
     // What was in its way may have gone since the listener was told, and then no `drain` comes.
-    if (isTaken === 'at-once') this.#drained()
-    else this.#stream.once('drain', () => this.#drained())
+    if (isTaken === 'at-once') this.drained()
+    else this.#stream.once('drain', onDrain)
   }
 
-  #drained(): void {
+  drained(): void {
     if (this.#room === 'enough' || this.#state === 'ended') return
     this.#room = 'enough'
     this.#listener.onDrain()
@@ -119,7 +123,7 @@ export class Http2Rpc implements Rpc {
     const stream = this.#stream
     if (stream.destroyed || stream.closed) return
     if (!stream.headersSent) {
-      stream.respond({ ...RESPONSE_HEADERS, ...trailers(code, details) }, TRAILERS_ONLY)
+      stream.respond(trailersOnly(code, details), TRAILERS_ONLY)
       return
     }
     stream.once('wantTrailers', () => stream.sendTrailers(trailers(code, details)))
@@ -128,18 +132,18 @@ export class Http2Rpc implements Rpc {
 
   #close(): void {
     this.#state = 'ended'
+    this.#stream[RPC] = undefined
     clearTimeout(this.#deadline)
     // What the peer still sends is read and dropped: left where it is, it would use up the connection's window.
     this.#stream.resume()
   }
 
-  #received(chunk: Buffer): void {
-    if (this.#state === 'ended') return
+  received(chunk: Buffer): void {
     this.#reader.push(chunk)
     this.#tell()
   }
 
-  #halfClosed(): void {
+  halfClosed(): void {
     this.#input = 'half-closed'
     this.#tell()
   }
@@ -187,7 +191,7 @@ export class Http2Rpc implements Rpc {
     this.#listener.onCancel()
   }
 
-  #cancelled(): void {
+  cancelled(): void {
     if (this.#state === 'ended') return
     this.#close()
     this.#listener.onCancel()
@@ -211,3 +215,33 @@ export class Http2Rpc implements Rpc {
 function flush(rpc: Http2Rpc): void {
   rpc.flush()
 }
+
+function bind(stream: RpcStream, rpc: Http2Rpc): void {
+  stream[RPC] = rpc
+  stream.destroy = destroyQuietly
+  // A peer's reset shows as `aborted` at once, and as `close` only when all that it sent before was read.
+  stream.on('aborted', onCancel)
+  stream.on('close', onCancel)
+  // Whatever it is, `close` follows.
+  stream.on('error', ignore)
+  stream.on('data', onData)
+  stream.on('end', onEnd)
+}
+
+function onData(this: RpcStream, chunk: Buffer): void {
+  this[RPC]?.received(chunk)
+}
+
+function onEnd(this: RpcStream): void {
+  this[RPC]?.halfClosed()
+}
+
+function onCancel(this: RpcStream): void {
+  this[RPC]?.cancelled()
+}
+
+function onDrain(this: RpcStream): void {
+  this[RPC]?.drained()
+}
+
+function ignore(): void {}
