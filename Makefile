@@ -30,7 +30,7 @@ endif
 # One line that says what to install, or nothing: $(call need,command,what to install)
 need = command -v $(1) >/dev/null 2>&1 || { echo 'make: $(1) is missing: install $(2)' >&2; exit 1; }
 
-.PHONY: help setup run test check bench bench-compare eval fuzz sbom fmt clean
+.PHONY: help setup run test check bench bench-compare soak eval fuzz sbom fmt clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -47,16 +47,19 @@ test: setup ## run the tests
 check: setup ## all that CI runs: format, lint, types, doors, dead code, tests
 	@npm exec --no -- node scripts/check.ts
 
-bench: setup ## run the benchmarks
+bench: setup ## run the benchmarks; REPORT='--write --yardstick FILE' makes docs/performance.md of them
 	@npm exec --no -- vitest bench --run
-	@npm exec --no -- node test/bench/exchange-cost.ts
-	@npm exec --no -- node test/bench/stream-latency.ts
+	@npm exec --no -- node test/bench/report.ts $(REPORT)
 
-bench-compare: setup ## side by side with another processor: YARDSTICK=compare.py, a script that takes --weir and --envoy
+soak: setup ## 50,000 streams through one process, and its memory before and after (STREAMS=N)
+	@npm exec --no -- node test/bench/soak.ts --streams $(or $(STREAMS),50000)
+
+bench-compare: setup ## side by side with another processor: YARDSTICK=compare.py, a script that takes --weir, --envoy and --out
 	@$(call need,go,Go 1.23 or newer)
 	@test -n "$(YARDSTICK)" || { echo 'make: YARDSTICK is not set: the path of the script that compares' >&2; exit 1; }
 	@npm exec --no -- python3 $(YARDSTICK) --envoy .venv/bin/envoy \
-	  --weir 'node $(NODE_FLAGS) src/main.ts serve --config test/bench/keyword.yaml'
+	  --weir 'node $(NODE_FLAGS) src/main.ts serve --config test/bench/keyword.yaml' \
+	  $(if $(OUT),--out $(OUT))
 
 eval: $(PACKAGES) | $(VENV) ## measure the local guardrails on data from pinned packages
 	@npm exec --no -- node test/eval/main.ts

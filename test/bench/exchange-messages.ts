@@ -25,8 +25,8 @@ function headers(values: Readonly<Record<string, string>>): Record<string, unkno
   return { headers: { headers: list } }
 }
 
-function request(mode: BenchMode, answer: 'json' | 'stream'): readonly Buffer[] {
-  const body = `{"model":"gpt-4o-mini","stream":${answer === 'stream'},"messages":[{"role":"system","content":"You are a helpful assistant."},{"role":"user","content":"${TEXT}"}],"temperature":0.7}`
+function request(mode: BenchMode, answer: 'json' | 'stream', text: string = TEXT): readonly Buffer[] {
+  const body = `{"model":"gpt-4o-mini","stream":${answer === 'stream'},"messages":[{"role":"system","content":"You are a helpful assistant."},{"role":"user","content":"${text}"}],"temperature":0.7}`
   const head = headers({
     ':authority': 'llm.local',
     ':path': '/v1/chat/completions',
@@ -51,15 +51,15 @@ function event(number: number): Buffer {
   )
 }
 
-/** What Envoy sends in one exchange of a 1 KB request and a JSON answer. */
-export function jsonExchange(mode: BenchMode): readonly Buffer[] {
+/** What Envoy sends in one exchange of a JSON answer and a request: of 1 KB, or with a text of its own. */
+export function jsonExchange(mode: BenchMode, text?: string): readonly Buffer[] {
   const head = {
     ':status': '200',
     'content-type': 'application/json',
     'content-length': String(ANSWER.byteLength),
   }
   return [
-    ...request(mode, 'json'),
+    ...request(mode, 'json', text),
     encode({ response_headers: headers(head) }),
     encode({ response_body: { body: ANSWER, end_of_stream: true } }),
   ]

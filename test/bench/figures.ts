@@ -14,6 +14,10 @@ export class Figures {
     return this.#quantile(0.9)
   }
 
+  get p99(): number {
+    return this.#quantile(0.99)
+  }
+
   /** Between the two neighbours, in proportion. NaN without samples. */
   #quantile(share: number): number {
     const place = share * (this.#sorted.length - 1)

@@ -1,6 +1,8 @@
 /** The policies whose waits are compared, each chosen by a host name of its own. */
 
-const LOCAL = ['words', 'pii', 'attacks']
+/** They clear text as it comes; the classifier of prompt attacks judges it by windows of its own. */
+const PATTERNS = ['words', 'pii']
+const LOCAL = [...PATTERNS, 'attacks']
 
 /** A keyword list, patterns of PII and phrasings of prompt attacks: what runs without a network. */
 const LOCAL_GUARDRAILS = `
@@ -17,6 +19,7 @@ export interface GuardAddresses {
 /** How an answer that is streamed reaches the client. */
 export const STREAMED = {
   unguarded: 'unguarded.bench',
+  windowPatterns: 'window-patterns.bench',
   windowLocal: 'window-local.bench',
   windowRemote: 'window-remote.bench',
   windowRemoteTuned: 'window-remote-tuned.bench',
@@ -27,15 +30,12 @@ export const STREAMED = {
 /** When a request is judged, seen from the upstream. */
 export const JUDGED = { preCall: 'pre-call.bench', duringCall: 'during-call.bench' } as const
 
-/** Envoy has a route of its own for it, without Weir. */
-export const WITHOUT_WEIR = 'without-weir.bench'
-
 /** A first window of a few words, all of which may go: what waits for the text to come is given up for speed. */
 const TUNED = 'hold_back_chars: 0, window: { first_chars: 20 }'
 
 export function latencyConfig({ after50Ms, after300Ms }: GuardAddresses): string {
-  const local = (action: string): string =>
-    LOCAL.map(name => `{ use: ${name}, direction: both, ${action} }`).join(', ')
+  const local = (action: string, names: readonly string[] = LOCAL): string =>
+    names.map(name => `{ use: ${name}, direction: both, ${action} }`).join(', ')
   const remote = (name: string, when: string): string => `{ use: ${name}, ${when}, action: block }`
   const output = remote('after-50-ms', 'direction: output')
   return `
@@ -44,6 +44,7 @@ guardrails:${LOCAL_GUARDRAILS}
   after-300-ms: { kind: lakera, lakera_endpoint: '${after300Ms}' }
 policies:
 ${policyOf(STREAMED.unguarded, '', '')}
+${policyOf(STREAMED.windowPatterns, local('action: block', PATTERNS), 'delivery: window')}
 ${policyOf(STREAMED.windowLocal, local('action: block'), 'delivery: window')}
 ${policyOf(STREAMED.windowRemote, output, 'delivery: window')}
 ${policyOf(STREAMED.windowRemoteTuned, output, `delivery: window, ${TUNED}`)}

@@ -9,18 +9,18 @@
  * the machine does falls on all of them alike: the differences count, the figures are the machine's.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Bootstrap, connectionManagerOf } from '../support/bootstrap.ts'
 import { chatCompletion, chatEvents, chatRequest } from '../support/chat.ts'
 import { snapshotOf } from '../support/config.ts'
 import { startEnvoy } from '../support/envoy.ts'
 import { startUpstream, type UpstreamHandler } from '../support/upstream.ts'
 import { longAnswer, PHRASES, WORDS } from './answers.ts'
-import { JUDGED, LOCAL_WINDOW_CONFIG, latencyConfig, STREAMED, WITHOUT_WEIR } from './latency-config.ts'
+import { JUDGED, LOCAL_WINDOW_CONFIG, latencyConfig, STREAMED } from './latency-config.ts'
 import { LEGEND, printCosts, printPieces, printStreams } from './latency-tables.ts'
 import { type Goal, type Group, type Rig, runRounds, type Variant } from './rounds.ts'
 import { serveWeir } from './served-weir.ts'
 import { type GuardCall, startSlowGuard } from './slow-guard.ts'
 import { measureStreamCost, type StreamCost } from './stream-cost.ts'
+import { addRouteWithoutWeir, WITHOUT_WEIR } from './stream-rig.ts'
 import { openTimedClient } from './timed-client.ts'
 
 const TOKEN_MS = 5
@@ -33,11 +33,13 @@ const WINDOW_REMOTE: Variant = {
   host: STREAMED.windowRemote,
   goal: { kind: 'guard-calls', atMost: 1 },
 }
-const windowLocal = (goalMs: number): Variant => ({
-  name: 'window, local',
-  host: STREAMED.windowLocal,
+const windowPatterns = (goalMs: number): Variant => ({
+  name: 'window, keywords and PII',
+  host: STREAMED.windowPatterns,
   goal: addedMs(goalMs),
 })
+/** No goal: the classifier clears nothing before it has seen a window of text. */
+const WINDOW_LOCAL: Variant = { name: 'the same and prompt attacks', host: STREAMED.windowLocal }
 
 const addedMs = (atMost: number): Goal => ({ kind: 'added-ms', atMost })
 
@@ -49,14 +51,15 @@ const STREAM_GROUPS: readonly Group[] = [
     title: `A stream of ${PHRASES.length} phrases of seven words, ${TOKEN_MS} ms apart`,
     variants: [
       UNGUARDED,
-      windowLocal(2),
+      windowPatterns(2),
+      WINDOW_LOCAL,
       WINDOW_REMOTE,
       { name: 'live (alert, fail_open)', host: STREAMED.live, goal: addedMs(1) },
       { name: 'withhold, local', host: STREAMED.withholdLocal },
       { name: 'Envoy without Weir', host: WITHOUT_WEIR },
     ],
-    rounds: 40,
-    atMostMs: 38_000,
+    rounds: 36,
+    atMostMs: 40_000,
   },
   {
     ...streams,
@@ -64,7 +67,8 @@ const STREAM_GROUPS: readonly Group[] = [
     title: `A stream of ${WORDS.length} words, ${TOKEN_MS} ms apart: that a word is over shows in the next`,
     variants: [
       UNGUARDED,
-      windowLocal(TOKEN_MS + 2),
+      windowPatterns(TOKEN_MS + 2),
+      WINDOW_LOCAL,
       WINDOW_REMOTE,
       {
         ...WINDOW_REMOTE,
@@ -72,7 +76,7 @@ const STREAM_GROUPS: readonly Group[] = [
         host: STREAMED.windowRemoteTuned,
       },
     ],
-    rounds: 24,
+    rounds: 20,
     atMostMs: 17_000,
   },
 ]
@@ -162,17 +166,6 @@ async function withRig(work: (rig: Rig) => Promise<void>): Promise<void> {
   )
   const client = keep(openTimedClient(envoy.address), one => one.close())
   await work({ upstream, client, guardCalls, interrupted: interruption.signal })
-}
-
-function addRouteWithoutWeir(bootstrap: Bootstrap): void {
-  const { routes } = connectionManagerOf(bootstrap).route_config.virtual_hosts[0]
-  const PER_ROUTE = 'type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute'
-  routes.unshift({
-    name: 'without-weir',
-    match: { prefix: '/', headers: [{ name: ':authority', string_match: { exact: WITHOUT_WEIR } }] },
-    route: { cluster: 'llm', timeout: '0s' },
-    typed_per_filter_config: { 'envoy.filters.http.ext_proc': { '@type': PER_ROUTE, disabled: true } },
-  })
 }
 
 /** In this process, so that nothing but the exchange is in it. */
