@@ -37,6 +37,7 @@ function idlePool(): WorkerPool {
     clock: () => 0,
     metricsTimeoutMs: 1,
     report: () => {},
+    reportConfig: () => {},
   })
 }
 
