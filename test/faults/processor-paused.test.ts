@@ -6,7 +6,7 @@ import { gate } from '../support/upstream.ts'
 import { fault } from './fault.ts'
 import { answerOf, asksForStream, type ServedStack, startServed, UNCHECKED } from './served-stack.ts'
 
-// SIGSTOP stands for all that stalls the event loop: a long collection of garbage, a node without CPU, a busy loop.
+// SIGSTOP stands for all that stops the process: a node without CPU, a debugger, a long collection of garbage.
 
 const CONFIG = `
 server: { log: { level: debug } }
@@ -20,7 +20,7 @@ afterEach(() => stack.stop())
 
 fault(
   {
-    fault: 'Weir stands still for a while (SIGSTOP, or a stalled event loop)',
+    fault: 'Weir stands still for a while (SIGSTOP)',
     client: 'running and new exchanges wait, and go on as if nothing had been',
     log: 'the decisions, later; no `fault`',
     kept: 'every byte; nothing passes meanwhile; what is to be denied is denied',
