@@ -8,7 +8,7 @@
  */
 import { spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { cpus, release, totalmem } from 'node:os'
+import { cpus, loadavg, release, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { snapshotOf } from '../support/config.ts'
@@ -44,6 +44,8 @@ const { values } = parseArgs({
     write: { type: 'boolean', default: false },
   },
 })
+/** Of what else ran: on a busy machine absolute figures say little. */
+const [loadAtStart = 0] = loadavg()
 const PAGE = new URL('../../docs/performance.md', import.meta.url)
 
 // What is running ends with this process, but only when it ends by itself.
@@ -80,7 +82,7 @@ function machine(): string {
   )
   return (
     `${cpus().length} cores of ${first?.model.trim()}, ${memoryGb} GB, ${process.platform} ${release()}, ` +
-    `Node ${process.versions.node}, Envoy ${envoy?.[1]}`
+    `Node ${process.versions.node}, Envoy ${envoy?.[1]}; load average ${loadAtStart.toFixed(2)} when it began`
   )
 }
 

@@ -31,11 +31,13 @@ const CALLS = 1 + OUTPUT_CALLS
 const GUARD_SEC = 0.05
 const ENVOY_WORKERS = 4
 const CORE_HOUR = 0.04
-const ROLLOUT = { shareAtOnce: 0.05, startSec: 20, preStopSec: 60, drainSec: 25 }
+const ROLLOUT = { shareAtOnce: 0.05, startSec: 20, preStopSec: 60, endSec: 5 }
+/** Of `weir serve`, after SIGTERM. */
+const DRAIN_SEC = 25
 
 const region = size(REGION, CALLS, FLEET, PLANNED)
 const batches = Math.ceil(1 / ROLLOUT.shareAtOnce)
-const batchSec = ROLLOUT.startSec + ROLLOUT.preStopSec + ROLLOUT.drainSec
+const batchSec = ROLLOUT.startSec + ROLLOUT.preStopSec + ROLLOUT.endSec
 const callsInFlight = region.guardCallsASecond * GUARD_SEC
 const workersWithAZoneGone = region.workers - region.replicasAZone * FLEET.workersAReplica
 const callsAWorker = region.guardCallsASecond / workersWithAZoneGone
@@ -267,10 +269,11 @@ ${percent(FLEET.utilisation)} of a core used where all zones up used ${percent((
 whose streams were cut ask again all together: ${count(Math.round(REGION.streams / 3))} requests, each of which costs the CPU of
 ${Math.round((exchangeUs + guardCallUs) / chunkUs)} chunks. Let clients wait a random time before they do.
 
-**Rollout.** A replica takes ${ROLLOUT.startSec} s to start, is out of the endpoints for ${ROLLOUT.preStopSec} s
-(\`preStop\`: its streams go on, new ones go elsewhere), then has SIGTERM, after which Weir serves for
-${ROLLOUT.drainSec} s at most: exchanges of up to ${ROLLOUT.preStopSec + ROLLOUT.drainSec} s end by themselves, longer
-ones are cut. \`terminationGracePeriodSeconds\` must be above the sum. With ${percent(ROLLOUT.shareAtOnce)} of the replicas
+**Rollout.** A pod takes ${ROLLOUT.startSec} s to start. When it is to go it is out of the endpoints at once, and the
+sleep in Envoy's \`preStop\`, here ${ROLLOUT.preStopSec} s, is the time that its streams have to end by themselves; then Envoy
+ends, and Weir, as a native sidecar, after it. A Weir that is a deployment of its own serves for ${DRAIN_SEC} s after
+SIGTERM and cuts what is left; a \`preStop\` sleep of its own gives longer streams their time, as Envoys send it nothing
+new once it is out of their endpoints. \`terminationGracePeriodSeconds\` must be above the sum. With ${percent(ROLLOUT.shareAtOnce)} of the replicas
 at once (\`maxSurge\`, \`maxUnavailable: 0\`): ${batches} batches of ${batchSec} s,
 **${minutes(batches * batchSec)}**, with ${count(Math.ceil(region.replicas * ROLLOUT.shareAtOnce))} replicas more meanwhile.
 Secrets and files of words are read again while streams go on; any other change of the config is a rollout.

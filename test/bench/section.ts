@@ -20,10 +20,10 @@ export interface Table {
   readonly rows: readonly (readonly string[])[]
 }
 
-/** Digits that say something: none after a hundred, one after ten, else two. Empty where nothing was measured. */
+/** Digits that say something: none of a whole number or past a hundred, one past ten, else two. Empty for no figure. */
 export function figure(value: number | undefined): string {
   if (value === undefined || Number.isNaN(value)) return ''
-  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2
+  const digits = Number.isInteger(value) || Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2
   return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
 }
 

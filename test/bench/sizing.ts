@@ -19,7 +19,7 @@ export interface Constants {
 
 export const PLANNED: Constants = {
   chunkUs: 40,
-  exchangeUs: 400,
+  exchangeUs: 250,
   guardCallUs: 400,
   idleStreamBytes: 20 * 1024,
   heldEventBytes: 2 * 1024,
