@@ -47,7 +47,7 @@ module.exports = {
     ),
     door(
       'exchange',
-      '^src/llm/(format|detect|json-body|response-shape)\\.ts$',
+      '^src/llm/(format|detect|json-body|json-scan|response-shape)\\.ts$',
       room('policy'),
       GUARDRAIL_TYPES,
     ),
@@ -84,6 +84,13 @@ module.exports = {
       '^src/guardrail/run-stage\\.ts$',
       '^src/llm/detect\\.ts$',
       '^src/config/(problems|yaml)\\.ts$',
+    ),
+    door(
+      'reading',
+      '^src/exchange/body-reading\\.ts$',
+      '^src/coding/codings\\.ts$',
+      '^src/llm/formats?\\.ts$',
+      GUARDRAIL_TYPES,
     ),
     door('coding', '^src/exchange/content-coding\\.ts$'),
     door(

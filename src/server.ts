@@ -8,6 +8,7 @@ import { createExtProcService } from './extproc/service.ts'
 import { ShadowScans } from './extproc/shadow-scans.ts'
 import { openListenerTls } from './listener-tls.ts'
 import { PinnedSnapshots } from './pinned-snapshots.ts'
+import { ThreadReader } from './reading/thread-reader.ts'
 import { type AdminAddress, createAdminServer, type Readiness } from './telemetry/admin.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
 
@@ -58,11 +59,13 @@ export function createServer(snapshot: Snapshot, deps: ServerDeps): WeirServer {
     reportFailure: error => telemetry.log.error('closing a replaced snapshot failed', { err: error }),
   })
   let state: 'starting' | 'serving' | 'draining' = 'starting'
+  const reader = new ThreadReader(error => telemetry.log.error('reading a body failed', { err: error }))
   const service = createExtProcService(
     {
       telemetry,
       pin: () => snapshots.pin(),
       codings: contentCodings,
+      reader,
       shadows: new ShadowScans(MAX_SHADOW_SCANS),
       clock: () => performance.now(),
       unixSeconds: () => Math.floor(Date.now() / 1000),
@@ -105,6 +108,7 @@ export function createServer(snapshot: Snapshot, deps: ServerDeps): WeirServer {
     async drain(deadlineMs) {
       state = 'draining'
       await Promise.all([watch?.close(), service.drain(deadlineMs)])
+      await reader.close()
       await admin.close()
     },
   }

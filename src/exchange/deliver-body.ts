@@ -3,7 +3,7 @@ import type { FailureReason } from '../guardrail/guardrail.ts'
 import type { Completion, ProviderError } from '../llm/format.ts'
 import { overlay, redactPiece } from '../policy/redact.ts'
 import { BodyGate } from './body-gate.ts'
-import { decodeBody } from './content-coding.ts'
+import type { ReadResult } from './body-reading.ts'
 import type { Delivery } from './delivery.ts'
 import type { Downstream, GuardedResponse } from './downstream.ts'
 import { CHANGED_BODY } from './header-mutations.ts'
@@ -25,6 +25,8 @@ export class BodyDelivery implements Delivery {
   readonly #expectedBytes: number | undefined
   #state: 'holding' | 'settled' | 'passing' = 'holding'
   #ended = false
+  /** What was judged of a body that is being rewritten. */
+  #changing: Judged | undefined
   /** Why a body that nobody could judge passes; recorded at its end, with all its bytes. */
   #forgiven: Judged | undefined
 
@@ -81,8 +83,13 @@ export class BodyDelivery implements Delivery {
 
   /** A failure of every rule at once: refuses, or lets everything pass from here on. */
   fault(reason: FailureReason): void {
-    const judged = judgeFault(this.#guarded.policy.outputRules, reason)
     this.judging = false
+    // Nothing forgives that what was found did not go out of it.
+    if (this.#changing !== undefined) {
+      this.#deny('failed-closed', this.#changing)
+      return
+    }
+    const judged = judgeFault(this.#guarded.policy.outputRules, reason)
     if (judged.decision.kind === 'deny') {
       this.#deny('failed-closed', judged)
       return
@@ -104,15 +111,24 @@ export class BodyDelivery implements Delivery {
   }
 
   #inspect(): void {
-    const { contentEncoding, policy } = this.#guarded
-    const { codings } = this.#host.init
-    const body = decodeBody(codings, contentEncoding, this.#gate.body(), policy.limits.maxResponseBytes)
-    if (typeof body === 'string') {
-      this.fault(body === 'broken' ? 'undecodable' : 'over-limit')
+    const { contentEncoding, contentType, format, policy } = this.#guarded
+    const whole = { body: this.#gate.body(), contentEncoding, maxBytes: policy.limits.maxResponseBytes }
+    const job = { kind: 'response', ...whole, format, contentType, shape: 'json' } as const
+    this.judging = true
+    this.#host.openRead(job, 'call', result => this.#inspected(result))
+  }
+
+  #inspected(result: ReadResult): void {
+    // Its time may have been over before it was read.
+    if (this.#state !== 'holding' || !this.judging) return
+    this.judging = false
+    if (result.kind !== 'response') {
+      this.fault(result.kind === 'fault' ? result.reason : 'internal')
       return
     }
-    this.#decoded = body
-    const decoded = this.#guarded.format.decodeResponse(body, this.#guarded.contentType)
+    const { policy } = this.#guarded
+    const { decoded } = result
+    this.#decoded = result.body
     if (decoded.kind === 'undecodable') {
       this.fault('undecodable')
       return
@@ -163,7 +179,6 @@ export class BodyDelivery implements Delivery {
         return
       case 'redact':
       case 'release':
-        this.#state = 'settled'
         this.#goOn(judged, completion)
         return
       default:
@@ -182,11 +197,29 @@ export class BodyDelivery implements Delivery {
           return changes.length === 0 ? [] : [{ path, text: redactPiece(text, 0, changes) }]
         })
       : []
-    const mutation = edits.length === 0 ? undefined : CHANGED_BODY
+    if (edits.length === 0) this.#release(judged, undefined)
+    else {
+      this.judging = true
+      this.#changing = judged
+      const job = { kind: 'rewrite', format, body: this.#decoded!, edits } as const
+      this.#host.openRead(job, 'call', result => this.#rewritten(judged, result))
+    }
+  }
+
+  #rewritten(judged: Judged, result: ReadResult): void {
+    if (this.#state !== 'holding' || !this.judging) return
+    this.judging = false
+    if (result.kind === 'rewrite') this.#release(judged, result.body)
+    else this.#deny('failed-closed', judged)
+  }
+
+  /** `changed`: the body in the place of the upstream's, undefined where that goes as it came. */
+  #release(judged: Judged, changed: Uint8Array | undefined): void {
+    this.#state = 'settled'
+    const mutation = changed && CHANGED_BODY
     this.#downstream.releaseHeaders(mutation)
-    if (mutation !== undefined) {
-      this.#downstream.release(this.#downstream.coded(format.rewrite(this.#decoded!, edits)))
-    } else for (const chunk of this.#gate.take()) this.#downstream.pass(chunk)
+    if (changed !== undefined) this.#downstream.release(this.#downstream.coded(changed))
+    else for (const chunk of this.#gate.take()) this.#downstream.pass(chunk)
     this.#downstream.finish(mutation)
     whenAllKnown(judged, ({ decision, outcomes }) => {
       if (decision.kind === 'release') this.#downstream.record('released', decision.because, outcomes, 0)

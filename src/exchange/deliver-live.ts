@@ -2,7 +2,7 @@ import { assertNever } from '../errors.ts'
 import type { Delivery } from './delivery.ts'
 import type { Downstream, GuardedResponse } from './downstream.ts'
 import { type Judged, judge, judgeFault } from './judge.ts'
-import { LiveTap } from './live-tap.ts'
+import { type Copied, LiveTap } from './live-tap.ts'
 import type { ExchangeHost } from './pinned.ts'
 
 /** Nothing can be denied or changed: chunks pass untouched and at once, a copy is judged at the end. */
@@ -58,10 +58,12 @@ export class LiveDelivery implements Delivery {
   #judgeCopy(): void {
     if (this.#ended) return
     this.#ended = true
+    if (this.#readable) this.#tap.read(this.#host, this.#guarded, copied => this.#judge(copied))
+    else this.#judge({ kind: 'fault', reason: 'undecodable' })
+  }
+
+  #judge(copied: Copied): void {
     const { policy } = this.#guarded
-    const copied = this.#readable
-      ? this.#tap.read(this.#guarded, this.#host.init.codings)
-      : { kind: 'fault' as const, reason: 'undecodable' as const }
     switch (copied.kind) {
       case 'fault':
         this.#record(judgeFault(policy.outputRules, copied.reason))

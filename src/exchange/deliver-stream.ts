@@ -7,7 +7,7 @@ import type { Downstream, GuardedResponse } from './downstream.ts'
 import { heldBody } from './header-mutations.ts'
 import type { HeldFrame } from './held-frames.ts'
 import { judge, judgeFault } from './judge.ts'
-import { LiveTap } from './live-tap.ts'
+import { type Copied, LiveTap } from './live-tap.ts'
 import { REFUSALS } from './local-reply.ts'
 import type { ExchangeHost } from './pinned.ts'
 import type { Because } from './record.ts'
@@ -259,8 +259,11 @@ export class StreamDelivery implements Delivery {
 
   /** What the rules that only watch say to all that the upstream said, as local rules let it be seen. */
   #judgeCopy(tap: LiveTap, done: (outcomes: readonly RuleOutcome[]) => void): void {
+    tap.read(this.#host, this.#guarded, copied => this.#judgeCopied(copied, done))
+  }
+
+  #judgeCopied(copied: Copied, done: (outcomes: readonly RuleOutcome[]) => void): void {
     const { policy } = this.#guarded
-    const copied = tap.read(this.#guarded, this.#host.init.codings)
     if (copied.kind === 'fault') {
       done(judgeFault(this.#watching, copied.reason).outcomes)
       return

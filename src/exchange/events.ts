@@ -1,6 +1,7 @@
 import type { ScanSubject } from '../guardrail/guardrail.ts'
 import type { RuleOutcome } from '../policy/decide.ts'
 import type { Rule } from '../policy/policy.ts'
+import type { ReadJob, ReadResult } from './body-reading.ts'
 import type { DecisionRecord } from './record.ts'
 
 /** What Envoy and the clock tell an exchange, and what the exchange wants done. No bytes of protobuf in sight. */
@@ -27,6 +28,7 @@ export type ExchangeEvent =
   | { readonly kind: 'body'; readonly side: Side; readonly body: Uint8Array; readonly endOfStream: boolean }
   | { readonly kind: 'trailers'; readonly side: Side }
   | { readonly kind: 'scan-end'; readonly scan: number; readonly outcomes: readonly RuleOutcome[] }
+  | { readonly kind: 'read-end'; readonly read: number; readonly result: ReadResult }
   /** `heartbeatMs` passed without a byte to the client. */
   | { readonly kind: 'heartbeat-due' }
   /** The time that a `start-window` asked for has passed. */
@@ -81,7 +83,7 @@ export interface LocalReply {
   readonly details: string
 }
 
-/** Whether a scan ends with the call, or runs on after it because nobody waits for its verdict. */
+/** Whether a scan, or a body's reading, ends with the call, or runs on after it because nobody waits for its verdict. */
 export type ScanLifetime = 'call' | 'shadow'
 
 export type Effect =
@@ -93,6 +95,13 @@ export type Effect =
       readonly stage: number
       readonly rules: readonly Rule[]
       readonly subject: ScanSubject
+      readonly lifetime: ScanLifetime
+    }
+  /** A body that would hold up others: to be read where it does not. */
+  | {
+      readonly kind: 'read'
+      readonly read: number
+      readonly job: ReadJob
       readonly lifetime: ScanLifetime
     }
   | { readonly kind: 'record'; readonly record: DecisionRecord }

@@ -1,31 +1,46 @@
 import { assertNever } from '../errors.ts'
 import type { RuleOutcome } from '../policy/decide.ts'
+import { type ReadResult, readIfLight } from './body-reading.ts'
 import type { Effect, ExchangeEvent, ScanLifetime, Side } from './events.ts'
 import { HeldResponse, type MessageEvent } from './held-response.ts'
 import type { OpenScan, OpenStage } from './judge.ts'
-import type { ExchangeHost, ExchangeInit } from './pinned.ts'
+import type { ExchangeHost, ExchangeInit, OpenRead } from './pinned.ts'
 import { RequestSide } from './request-side.ts'
 import { ResponseSide } from './response-side.ts'
 
 const NOTHING: readonly Effect[] = []
 const NO_SCANS: readonly [number, PendingScan][] = []
+const NO_READS: readonly [number, PendingRead][] = []
+/** Events that still count when the exchange has had its last word. */
+const OUTLIVES: { readonly [kind in ExchangeEvent['kind']]?: true } = {
+  'scan-end': true,
+  'read-end': true,
+  closed: true,
+}
 
 interface PendingScan {
   readonly lifetime: ScanLifetime
   readonly onEnd: (outcomes: readonly RuleOutcome[]) => void
 }
 
+interface PendingRead {
+  readonly lifetime: ScanLifetime
+  readonly done: (result: ReadResult) => void
+}
+
 /** A class, since V8 makes an object with accessors slowly and keeps it long when each has accessors of its own. */
 class Host implements ExchangeHost {
   readonly init: ExchangeInit
   readonly openStage: OpenStage
+  readonly openRead: OpenRead
   readonly emit: (effect: Effect) => void
   responseSeen = false
   responseOpen = false
 
-  constructor(init: ExchangeInit, openStage: OpenStage, emit: (effect: Effect) => void) {
+  constructor(init: ExchangeInit, openStage: OpenStage, openRead: OpenRead, emit: (effect: Effect) => void) {
     this.init = init
     this.openStage = openStage
+    this.openRead = openRead
     this.emit = emit
   }
 }
@@ -44,6 +59,9 @@ export class Exchange {
   #effects: Effect[] = []
   /** What waits for a scan's outcomes, by the scan's number. */
   #scans: Map<number, PendingScan> | undefined
+  /** What waits for a body that is read elsewhere, by the number of its reading. */
+  #reads: Map<number, PendingRead> | undefined
+  #lastRead = 0
   #lastScan = 0
   #lastStage = 0
   readonly #heldResponse = new HeldResponse()
@@ -54,7 +72,7 @@ export class Exchange {
   constructor(init: ExchangeInit) {
     this.#observed = init.observed
     this.#id = init.stamp.id
-    this.#host = new Host(init, this.#openStage, effect => this.#emit(effect))
+    this.#host = new Host(init, this.#openStage, this.#openRead, effect => this.#emit(effect))
     this.#request = new RequestSide(this.#host)
     this.#response = new ResponseSide(this.#host)
   }
@@ -65,7 +83,7 @@ export class Exchange {
   }
 
   step(event: ExchangeEvent): readonly Effect[] {
-    if (this.#over && event.kind !== 'scan-end' && event.kind !== 'closed') return NOTHING
+    if (this.#over && !OUTLIVES[event.kind]) return NOTHING
     this.#take(event)
     if (!this.#over && !this.#heldResponse.isEmpty && !this.#request.parallel.pending) this.#letResponseGo()
     if (!this.#over) this.#request.settle()
@@ -87,6 +105,9 @@ export class Exchange {
         return
       case 'scan-end':
         this.#scanEnded(event.scan, event.outcomes)
+        return
+      case 'read-end':
+        this.#readEnded(event.read, event.result)
         return
       case 'heartbeat-due':
         this.#response.onHeartbeatDue()
@@ -157,6 +178,12 @@ export class Exchange {
     pending?.onEnd(outcomes)
   }
 
+  #readEnded(read: number, result: ReadResult): void {
+    const pending = this.#reads?.get(read)
+    this.#reads?.delete(read)
+    pending?.done(result)
+  }
+
   #close(): void {
     if (!this.#over) this.#finish()
   }
@@ -172,6 +199,9 @@ export class Exchange {
     this.#heldResponse.take()
     for (const [scan, { lifetime }] of this.#scans ?? NO_SCANS) {
       if (lifetime === 'call') this.#scans?.delete(scan)
+    }
+    for (const [read, { lifetime }] of this.#reads ?? NO_READS) {
+      if (lifetime === 'call') this.#reads?.delete(read)
     }
   }
 
@@ -195,6 +225,19 @@ export class Exchange {
       subject: { ...subject, origin },
       lifetime,
     })
+  }
+
+  #openRead: OpenRead = (job, lifetime, done) => {
+    if (this.#over && lifetime === 'call') return
+    const result = readIfLight(job, this.#host.init.codings)
+    if (result !== undefined) {
+      done(result)
+      return
+    }
+    this.#lastRead += 1
+    this.#reads ??= new Map()
+    this.#reads.set(this.#lastRead, { lifetime, done })
+    this.#effects.push({ kind: 'read', read: this.#lastRead, job, lifetime })
   }
 
   #emit(effect: Effect): void {

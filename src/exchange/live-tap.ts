@@ -1,9 +1,9 @@
 import type { FailureReason } from '../guardrail/guardrail.ts'
 import type { TextSegment } from '../llm/format.ts'
 import { BodyGate } from './body-gate.ts'
-import { type ContentCodings, decodeBody } from './content-coding.ts'
+import type { ReadResult } from './body-reading.ts'
 import type { GuardedResponse } from './downstream.ts'
-import { readEventStream } from './stream-text.ts'
+import type { ExchangeHost } from './pinned.ts'
 
 export type Copied =
   | { readonly kind: 'text'; readonly segments: readonly TextSegment[]; readonly uninspectable: number }
@@ -29,15 +29,26 @@ export class LiveTap {
     }
   }
 
-  read(guarded: GuardedResponse, codings: ContentCodings): Copied {
+  /** `done` is called at once or later, whatever becomes of the call. */
+  read({ openRead }: ExchangeHost, guarded: GuardedResponse, done: (copied: Copied) => void): void {
     const { format, shape, contentType, contentEncoding, policy } = guarded
-    if (this.#overLimit) return { kind: 'fault', reason: 'over-limit' }
-    const body = decodeBody(codings, contentEncoding, this.#gate.body(), policy.limits.maxResponseBytes)
-    if (body === 'broken') return { kind: 'fault', reason: 'undecodable' }
-    if (body === 'over-limit') return { kind: 'fault', reason: 'over-limit' }
-    const decoded =
-      shape === 'json' ? format.decodeResponse(body, contentType) : readEventStream(format, [body])
-    if (decoded.kind === 'undecodable') return { kind: 'fault', reason: 'undecodable' }
-    return { kind: 'text', segments: decoded.value.segments, uninspectable: decoded.value.uninspectable }
+    if (this.#overLimit) {
+      done({ kind: 'fault', reason: 'over-limit' })
+      return
+    }
+    const { maxResponseBytes: maxBytes } = policy.limits
+    const whole = { body: this.#gate.body(), contentEncoding, maxBytes }
+    openRead({ kind: 'response', ...whole, format, shape, contentType }, 'shadow', result =>
+      done(copied(result)),
+    )
   }
+}
+
+function copied(result: ReadResult): Copied {
+  if (result.kind === 'fault') return result
+  if (result.kind !== 'response') return { kind: 'fault', reason: 'internal' }
+  const { decoded } = result
+  return decoded.kind === 'ok'
+    ? { kind: 'text', segments: decoded.value.segments, uninspectable: decoded.value.uninspectable }
+    : { kind: 'fault', reason: 'undecodable' }
 }

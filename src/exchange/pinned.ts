@@ -5,8 +5,9 @@ import { canRestore } from '../policy/decide.ts'
 import type { Policy, PolicySet } from '../policy/policy.ts'
 import type { Restorer } from '../policy/restore.ts'
 import { selectPolicy } from '../policy/select.ts'
+import type { ReadJob, ReadResult } from './body-reading.ts'
 import type { ContentCodings } from './content-coding.ts'
-import type { BodyMode, Effect, HeaderReader } from './events.ts'
+import type { BodyMode, Effect, HeaderReader, ScanLifetime } from './events.ts'
 import type { OpenStage } from './judge.ts'
 import type { ExchangeStamp } from './local-reply.ts'
 
@@ -25,10 +26,14 @@ export interface ExchangeInit {
   readonly observed: boolean
 }
 
+/** Has a body read: `done` is called before it returns where that takes no time, else later, unless the call ends. */
+export type OpenRead = (job: ReadJob, lifetime: ScanLifetime, done: (result: ReadResult) => void) => void
+
 /** What both sides of an exchange ask of it. */
 export interface ExchangeHost {
   readonly init: ExchangeInit
   readonly openStage: OpenStage
+  readonly openRead: OpenRead
   /** Response headers have come: the upstream may answer before it has the whole request. */
   readonly responseSeen: boolean
   /** They were taken on, so that a header reply may be out: a whole answer of the request's may come too late. */

@@ -1,5 +1,6 @@
 import { WeirError } from '../errors.ts'
 import { BodyGate } from './body-gate.ts'
+import type { CodedBody } from './body-reading.ts'
 import { type ContentCodings, type DecodeFault, decodeBody } from './content-coding.ts'
 
 /** The body of a request as it gathers, and what its content coding makes of it. Holds at most `maxBytes` of each. */
@@ -27,8 +28,17 @@ export class RequestBody {
     return this.#gate.push(chunk)
   }
 
-  /** The whole body, decoded. */
-  read(): Uint8Array | DecodeFault {
+  /** The whole body, as it is to be read. */
+  whole(): CodedBody {
+    return { body: this.#gate.body(), contentEncoding: this.#contentEncoding, maxBytes: this.#maxBytes }
+  }
+
+  /** What it is without its coding. */
+  wasRead(decoded: Uint8Array): void {
+    this.#read = decoded
+  }
+
+  #decode(): Uint8Array | DecodeFault {
     if (this.#read !== undefined) return this.#read
     const decoded = decodeBody(this.#codings, this.#contentEncoding, this.#gate.body(), this.#maxBytes)
     if (typeof decoded !== 'string') this.#read = decoded
@@ -40,7 +50,7 @@ export class RequestBody {
    * was to be changed in it must not go on unchanged.
    */
   reread(): Uint8Array {
-    const body = this.read()
+    const body = this.#decode()
     if (typeof body === 'string') throw new WeirError('bug', `a body that was read is ${body}`)
     return body
   }

@@ -1,15 +1,15 @@
 import type { FailureReason } from '../guardrail/guardrail.ts'
 import { detectFormat, placeOf } from '../llm/detect.ts'
 import type { ProviderError, TextSegment } from '../llm/format.ts'
-import { canonicalJson } from '../llm/json-body.ts'
 import { hasReadCharset, isForm } from '../llm/response-shape.ts'
 import { canIntervene } from '../policy/decide.ts'
 import { type Name, Placeholders } from '../policy/placeholder.ts'
 import type { Policy, Rule } from '../policy/policy.ts'
 import { Restorer } from '../policy/restore.ts'
 import { selectPolicy } from '../policy/select.ts'
+import type { ReadResult } from './body-reading.ts'
 import { contentEncodingOf } from './content-coding.ts'
-import type { ExchangeEvent, HeaderMutation } from './events.ts'
+import type { ExchangeEvent, HeaderMutation, ScanLifetime } from './events.ts'
 import { requestMutation } from './header-mutations.ts'
 import { type Judged, judge, judgeFault, whenAllKnown } from './judge.ts'
 import { type FaultStatus, REFUSALS, requestFault } from './local-reply.ts'
@@ -19,23 +19,24 @@ import { type ExchangeHost, mayLeaveEarly, type Pinned, whyBlind } from './pinne
 import type { Because, Effective } from './record.ts'
 import { RequestAnswers, type RequestFacts } from './request-answers.ts'
 import { RequestBody } from './request-body.ts'
-import { readRequest } from './request-reading.ts'
+import { readingOf } from './request-reading.ts'
 
 type HeadersEvent = Extract<ExchangeEvent, { kind: 'headers' }>
 
 /**
  * The request's way through an exchange:
  *
- *   waiting → gathering → judging → done      input rules look at the body before the upstream does
- *           → copying → done                  the body goes on at once; parallel rules and refusals need to know it
- *           → passing → done                  nothing to look at
+ *   waiting → gathering → reading → judging → done      input rules look at the body before the upstream does
+ *           → copying → done                            the body goes on at once; parallel rules and refusals need to know it
+ *           → passing → done                            nothing to look at
  *
- * With parallel rules the response then waits for the verdict of the parallel check.
+ * A body that would hold up others is read, and changed, elsewhere: most are read at once. With parallel rules the response then waits for the verdict of the parallel check.
  */
 export class RequestSide {
   readonly #host: ExchangeHost
   readonly #outlet: Outlet
-  #state: 'waiting' | 'gathering' | 'judging' | 'going' | 'copying' | 'passing' | 'done' = 'waiting'
+  #state: 'waiting' | 'gathering' | 'reading' | 'judging' | 'going' | 'copying' | 'passing' | 'done' =
+    'waiting'
   /** Undefined where it is not looked at. */
   #body: RequestBody | undefined
   readonly #facts: RequestFacts = {
@@ -107,7 +108,12 @@ export class RequestSide {
 
   /** Its record is still to come: when it goes on, is refused or is discarded. */
   get #isKeptBack(): boolean {
-    return this.#state === 'gathering' || this.#state === 'judging'
+    return this.#state === 'gathering' || this.#isAwaiting
+  }
+
+  /** What comes next comes from elsewhere. */
+  get #isAwaiting(): boolean {
+    return this.#state === 'reading' || this.#state === 'judging'
   }
 
   /** The response goes on: with a verdict still to come only when it is no answer to guard. */
@@ -140,7 +146,7 @@ export class RequestSide {
   }
 
   onBody(body: Uint8Array, endOfStream: boolean): void {
-    if (this.#state === 'done' || this.#state === 'judging') return
+    if (this.#state === 'done' || this.#isAwaiting) return
     this.#outlet.receivedBody(body)
     this.#receivedBytes += body.byteLength
     // BUFFERED sends the whole body in one message; with trailers to come it does not say that it is the end.
@@ -167,7 +173,7 @@ export class RequestSide {
   }
 
   settle(): void {
-    this.#outlet.settle({ awaiting: this.#state === 'judging' })
+    this.#outlet.settle({ awaiting: this.#isAwaiting })
   }
 
   get #inputRules(): readonly Rule[] {
@@ -233,37 +239,71 @@ export class RequestSide {
     if (this.#state === 'copying' || this.#state === 'passing') this.#finish()
   }
 
-  /** The body went on; what it asked for shapes the refusals of the response. */
+  /** The body went on; what it asked for shapes the refusals of the response, should it be read before them. */
   #learn(): void {
-    const { format, policy, place } = this.#facts
-    const body = this.#body!.read()
-    this.#body!.take()
-    const decoded = typeof body === 'string' ? undefined : format?.decodeRequest(body, place)
-    if (decoded?.kind !== 'ok') return
-    this.#facts.request = decoded.value
-    if (!this.#host.init.observed || policy === undefined) return
-    const subject = { side: 'input' as const, segments: decoded.value.segments }
-    judge(this.#host.openStage, this.#inputRules, subject, 'shadow', judged => {
-      const because = judged.decision.kind === 'release' ? judged.decision.because : 'alerted'
-      this.#record('released', because, judged)
+    const { observed } = this.#host.init
+    this.#read(observed ? 'shadow' : 'call', result => {
+      if (result.kind !== 'request' || result.decoded.kind !== 'ok') return
+      this.#facts.request = result.decoded.value
+      if (!observed || this.#facts.policy === undefined) return
+      const subject = { side: 'input' as const, segments: result.decoded.value.segments }
+      judge(this.#host.openStage, this.#inputRules, subject, 'shadow', judged => {
+        const because = judged.decision.kind === 'release' ? judged.decision.because : 'alerted'
+        this.#record('released', because, judged)
+      })
     })
+    this.#body!.take()
+  }
+
+  #read(lifetime: ScanLifetime, done: (result: ReadResult) => void): void {
+    const { format, place, policy } = this.#facts
+    if (format === undefined) return
+    const form = policy?.canonicalize && this.#state === 'reading' ? 'canonical' : 'as-it-came'
+    const job = { kind: 'request', ...this.#body!.whole(), format, place, form } as const
+    this.#host.openRead(job, lifetime, done)
   }
 
   /** The body is complete, and rules want to see it. */
   #inspect(): void {
+    if (this.#state === 'copying') {
+      // A response that had not to wait took away what the parallel rules were to judge.
+      this.#read('call', result => this.parallel.pending && this.#inspected(result))
+      return
+    }
+    this.#state = 'reading'
+    this.#read('call', result => {
+      if (this.#state !== 'reading') return
+      this.#state = 'gathering'
+      this.#inspected(result)
+      this.#finishPassing()
+    })
+  }
+
+  /** All of the body is here, and it was let go unread. */
+  #finishPassing(): void {
+    if (this.#state === 'passing') this.#finish()
+  }
+
+  /** In `gathering` nothing of the body has gone on; else all of it has. */
+  #inspected(result: ReadResult): void {
     const policy = this.#facts.policy!
-    const body = this.#body!.read()
-    const reading = readRequest(this.#facts.format!, policy, body, this.#facts.place)
-    if (typeof body !== 'string' && isForm(this.#facts.headers?.get('content-type'), body)) {
+    if (result.kind !== 'request') {
+      const reason = result.kind === 'fault' ? result.reason : 'internal'
+      this.#fault(reason, reason === 'undecodable' ? 400 : 413)
+      return
+    }
+    this.#body!.wasRead(result.body)
+    if (isForm(this.#facts.headers?.get('content-type'), result.body)) {
       this.#fault('undecodable', 415)
       return
     }
-    if (reading.kind === 'undecodable' || reading.kind === 'over-limit') {
-      this.#fault(reading.kind, reading.kind === 'undecodable' ? 400 : 413)
+    const reading = readingOf(result, policy)
+    if (reading.kind === 'undecodable') {
+      this.#fault('undecodable', 400)
       return
     }
     this.#facts.request = reading.request
-    if (policy.canonicalize && this.#state === 'gathering') this.#canonicalize()
+    if (result.canonical !== undefined) this.#canonicalize(result.canonical)
     if (reading.request !== undefined && reading.request.uninspectable > 0) {
       this.#host.emit({ kind: 'count', what: 'uninspectable' })
     }
@@ -274,22 +314,22 @@ export class RequestSide {
     } else if (reading.kind === 'no-text') {
       this.#guarded &&= reading.request !== undefined
       this.#unsupported(policy, () => this.#goOn())
-    } else {
-      const { segments } = reading.request
-      if (this.#state === 'copying') this.parallel.judge(segments, undefined)
-      else {
-        this.#state = 'judging'
-        const subject = { side: 'input' as const, segments }
-        const settle = (judged: Judged): void => this.#settleVerdict(judged)
-        judge(this.#host.openStage, policy.inputRules, subject, 'call', settle, this.#name)
-      }
+    } else this.#judge(policy, reading.request.segments)
+  }
+
+  #judge(policy: Policy, segments: readonly TextSegment[]): void {
+    if (this.#state !== 'gathering') {
+      this.parallel.judge(segments, undefined)
+      return
     }
+    this.#state = 'judging'
+    const subject = { side: 'input' as const, segments }
+    const settle = (judged: Judged): void => this.#settleVerdict(judged)
+    judge(this.#host.openStage, policy.inputRules, subject, 'call', settle, this.#name)
   }
 
   /** What was read is what goes on, whatever another reader would have made of the bytes. */
-  #canonicalize(): void {
-    const canonical = canonicalJson(this.#body!.reread())
-    if (canonical === undefined) return
+  #canonicalize(canonical: Uint8Array): void {
     this.#body!.replace(canonical)
     this.#outlet.replyHeaders(this.#mutation('may-change'))
   }
@@ -301,6 +341,10 @@ export class RequestSide {
       return
     }
     if (decision.kind === 'redact') this.#redact(judged)
+    else this.#send(judged)
+  }
+
+  #send(judged: Judged): void {
     this.#state = 'going'
     if (this.parallel.pending) this.parallel.judge(judged.segments, judged)
     else this.#recordGone(this.parallel.recorded(judged))
@@ -309,11 +353,20 @@ export class RequestSide {
   }
 
   #redact(judged: Judged): void {
-    this.#redacted = judged.segments
     const before = this.#facts.request!.segments
     const edits = judged.segments.filter((segment, index) => segment !== before[index])
-    this.#body!.replace(this.#facts.format!.rewrite(this.#body!.reread(), edits))
-    this.#outlet.replyHeaders(this.#mutation('may-change'))
+    const job = { kind: 'rewrite', format: this.#facts.format!, body: this.#body!.reread(), edits } as const
+    this.#host.openRead(job, 'call', result => {
+      if (this.#state !== 'judging') return
+      if (result.kind !== 'rewrite') {
+        this.#deny('failed-closed', judged)
+        return
+      }
+      this.#redacted = judged.segments
+      this.#body!.replace(result.body)
+      this.#outlet.replyHeaders(this.#mutation('may-change'))
+      this.#send(judged)
+    })
   }
 
   #settleParallel(judged: Judged): void {
@@ -342,6 +395,7 @@ export class RequestSide {
   #goOn(): void {
     this.parallel.drop()
     if (this.#state === 'gathering') this.#release()
+    else if (this.#state === 'done') this.#leave()
   }
 
   #finish(): void {
@@ -370,7 +424,8 @@ export class RequestSide {
     this.#outlet.replyHeaders(this.#mutation('as-it-came'))
     const held = this.#body?.take() ?? []
     if (this.#state === 'gathering') for (const chunk of held) this.#outlet.pass(chunk)
-    this.#state = 'passing'
+    if (this.#state === 'done') this.#leave()
+    else this.#state = 'passing'
   }
 
   #unmatched(event: HeadersEvent): void {

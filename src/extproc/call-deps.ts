@@ -1,3 +1,4 @@
+import type { BodyReader } from '../exchange/body-reading.ts'
 import type { ContentCodings } from '../exchange/content-coding.ts'
 import type { Counted } from '../exchange/events.ts'
 import type { DecisionRecord } from '../exchange/record.ts'
@@ -39,6 +40,8 @@ export interface CallDeps {
   /** Of the newest snapshot: an exchange keeps what it gets here for its whole life. */
   pin(): PolicyPin
   readonly codings: ContentCodings
+  /** Of bodies that would hold up others. */
+  readonly reader: BodyReader
   readonly shadows: ShadowScans
   /** Milliseconds, monotonic. */
   readonly clock: () => number

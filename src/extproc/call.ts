@@ -1,4 +1,5 @@
 import { assertNever } from '../errors.ts'
+import type { ReadResult } from '../exchange/body-reading.ts'
 import type { Effect, ExchangeEvent, Reply } from '../exchange/events.ts'
 import { Exchange } from '../exchange/exchange.ts'
 import { type FailureStatus, GRPC_STATUS, type Rpc, type RpcListener } from '../grpc/rpc.ts'
@@ -11,6 +12,7 @@ import { decisionsIn } from './decision-metadata.ts'
 import { decodeProcessingRequest, type ProcessingRequest } from './decode.ts'
 import { encodeReply } from './encode.ts'
 import { exchangeInit } from './exchange-init.ts'
+import { Reads } from './reads.ts'
 import { Stages } from './stages.ts'
 
 type ScanEffect = Extract<Effect, { kind: 'scan' }>
@@ -25,8 +27,9 @@ export class Call implements RpcListener {
   readonly #onEnd: () => void
   readonly #id: string
   readonly #startedAt: number
-  /** These two are made when they are first needed. */
+  /** These are made when they are first needed. */
   #stages: Stages | undefined
+  #reads: Reads | undefined
   #setAlarms: Alarms | undefined
   #exchange: Exchange | undefined
   #pin: PolicyPin | undefined
@@ -139,6 +142,9 @@ export class Call implements RpcListener {
       case 'scan':
         this.#scan(effect)
         return
+      case 'read':
+        this.#read(effect)
+        return
       case 'record':
         this.#deps.telemetry.decision(effect.record, this.#deps.clock() - this.#startedAt)
         return
@@ -241,6 +247,27 @@ export class Call implements RpcListener {
     this.#step({ kind: 'scan-end', scan, outcomes: known })
   }
 
+  #read({ read, job, lifetime }: Extract<Effect, { kind: 'read' }>): void {
+    const { reader, shadows } = this.#deps
+    const settle = (result: ReadResult): void =>
+      this.#guarded(() => this.#step({ kind: 'read-end', read, result }))
+    if (lifetime === 'call') {
+      this.#reads ??= new Reads(reader)
+      this.#reads.start(job, settle)
+      return
+    }
+    const run = (): Promise<void> =>
+      new Promise(resolve => {
+        this.#runningShadows += 1
+        reader.read(job, result => {
+          this.#runningShadows -= 1
+          settle(result)
+          resolve()
+        })
+      })
+    if (!shadows.run(run)) settle({ kind: 'fault', reason: 'over-limit' })
+  }
+
   #end({ status, why }: Extract<Effect, { kind: 'end' }>): void {
     switch (status) {
       case 'ok':
@@ -307,6 +334,7 @@ export class Call implements RpcListener {
     this.#ended = true
     this.#setAlarms?.stop()
     this.#stages?.abort()
+    this.#reads?.stop()
     this.#reportHeld(0)
     this.#deps.telemetry.exchangeEnded(how)
     this.#onEnd()

@@ -201,7 +201,10 @@ export interface LlmFormat {
   readonly name: string
   /** A request without a body is one too, and its answer has text: a client that opens a stream to listen. */
   readonly answersWithoutBody?: true
-  /** What a refusal needs to know of the request beside that, a format may keep in an object of its own class. */
+  /**
+   * What a refusal needs to know of the request beside that, a format may keep in members of its own: plain data, since
+   * a heavy body is read on another thread.
+   */
   decodeRequest(body: Uint8Array, place: RequestPlace): Decoded<LlmRequest>
   /** Told by the content type, and by the first bytes where that does not tell. */
   shapeOf(contentType: string | undefined, firstBytes: Uint8Array): ResponseShape

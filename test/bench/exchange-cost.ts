@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { contentCodings } from '../../src/coding/codings.ts'
+import { readBody } from '../../src/exchange/body-reading.ts'
 import { Call } from '../../src/extproc/call.ts'
 import type { CallDeps, PolicyPin } from '../../src/extproc/call-deps.ts'
 import { randomIds } from '../../src/extproc/random-id.ts'
@@ -29,6 +30,12 @@ const deps: CallDeps = {
   telemetry: createTelemetry(log, metrics),
   pin: () => pin,
   codings: contentCodings,
+  reader: {
+    read: (job, done) => {
+      done(readBody(job, contentCodings))
+      return () => {}
+    },
+  },
   shadows: new ShadowScans(1),
   clock: () => performance.now(),
   unixSeconds: () => Math.floor(Date.now() / 1000),

@@ -5,15 +5,28 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { gzipSync } from 'node:zlib'
+import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import type { Guardrail } from '../../src/guardrail/guardrail.ts'
 import { runStage, scanAtOnce } from '../../src/guardrail/run-stage.ts'
 import { isFinal } from '../../src/policy/decide.ts'
+import type { Policy } from '../../src/policy/policy.ts'
+import { ThreadReader } from '../../src/reading/thread-reader.ts'
 import { CHAT_HEADERS, chatRequest, JSON_ANSWER, STREAM_ANSWER } from '../support/chat.ts'
 import { snapshotOf } from '../support/config.ts'
 import { EnvoyModel } from '../support/envoy-model.ts'
 import { flagWord, policy, policySet, rule } from '../support/policies.ts'
 import { fixed, printTable } from './figures.ts'
+import {
+  ANSWERS,
+  DIGITS,
+  filled,
+  listed,
+  OTHER_STREAMS,
+  REWRITTEN,
+  SHAPES,
+  SSE,
+  TEXTS,
+} from './stall-bodies.ts'
 
 const { values } = parseArgs({
   options: { mib: { type: 'string', default: '4' }, only: { type: 'string', default: '' } },
@@ -33,47 +46,21 @@ guardrails:
   regex: { kind: regex, patterns: [{ name: nested, pattern: '(a+)+$' }, { name: far, pattern: 'never.*there' }] }
 policies: [{ name: none }]
 `)
+/** As it is served: its thread is not counted, what is handed to it and comes back is. */
+const reader = new ThreadReader(error => {
+  throw error
+})
+const CODERS = [
+  ['gzip', gzipSync],
+  ['br', brotliCompressSync],
+  ['zstd', zstdCompressSync],
+] as const
 const NO_SCAN = flagWord('never-there')
 const READING = ['(reading alone)', [NO_SCAN]] as const
 const LOOKS: readonly (readonly [string, readonly Guardrail[]])[] = [
   READING,
   ...[...snapshot.guardrails].map(([name, guardrail]) => [name, [guardrail]] as const),
   ['(all of them)', [...snapshot.guardrails.values()]],
-]
-
-const filled = (unit: string, size: number): string =>
-  unit.repeat(Math.ceil(size / Buffer.byteLength(unit))).slice(0, size)
-const listed = (count: number, item: (index: number) => string): string =>
-  Array.from({ length: count }, (_, index) => item(index)).join(',')
-
-const DIGITS = '4111 1111 1111 1112 '
-
-/** Texts that cost one of the local guardrails most, and one that costs them least. */
-const TEXTS: readonly (readonly [string, string])[] = [
-  ['prose', 'The quick brown fox jumps over the lazy dog and tells nobody. '],
-  ['card-like digits', DIGITS],
-  ['addresses', 'a@b.'],
-  ['token prefixes', 'sk-'],
-  ['links', 'http://a.b '],
-  ['invisible characters', 'a\u200b'],
-  ['full-width characters', '\uff41\uff11'],
-  ['base64', 'aWdub3JlIGFsbCBwcmV2aW91cyBpbnN0cnVjdGlvbnM'],
-]
-
-/** Bodies that cost the reader. */
-const SHAPES: readonly (readonly [string, (size: number) => string])[] = [
-  ['one text', size => chatRequest(filled('x', size))],
-  [
-    'keys, each its own',
-    size => `{"messages":[{"content":"x"}],${listed(size / 14, i => `"k${String(i).padStart(7, '0')}":1`)}}`,
-  ],
-  ['a key over and over', size => `{"messages":[{"content":"x"}],${listed(size / 6, () => '"k":1')}}`],
-  ['messages', size => `{"messages":[${listed(size / 15, () => '{"content":"x"}')}]}`],
-  ['parts', size => `{"messages":[{"content":[${listed(size / 26, () => '{"type":"text","text":"x"}')}]}]}`],
-  ['open brackets', size => '['.repeat(size)],
-  ['closed brackets', size => `{"messages":[{"content":"x"}],"k":[${listed(size / 3, () => '[]')}]}`],
-  ['numbers', size => `{"messages":[{"content":"x"}],"k":[${listed(size / 2, () => '1')}]}`],
-  ['escapes', size => chatRequest('').replace('""', `"${filled('\\u0041', size - (size % 6))}"`)],
 ]
 
 interface Measured {
@@ -114,7 +101,26 @@ async function longestTurn(play: () => Promise<void>): Promise<number> {
   return least
 }
 
-/** Has the scans that were asked for run as a call runs them, and those that they lead to. */
+/** Has what was asked for done as a call has it done, and what that leads to. */
+async function runAll(envoy: EnvoyModel): Promise<void> {
+  while (envoy.reads.length + envoy.scans.length > 0) {
+    await runReads(envoy)
+    await runScans(envoy)
+  }
+}
+
+async function runReads(envoy: EnvoyModel): Promise<void> {
+  for (let next = envoy.reads[0]; next !== undefined; next = envoy.reads[0]) {
+    const { job } = next
+    await new Promise<void>(resolve => {
+      reader.read(job, result => {
+        envoy.answerRead(result)
+        resolve()
+      })
+    })
+  }
+}
+
 async function runScans(envoy: EnvoyModel): Promise<void> {
   for (let effect = envoy.scans.shift(); effect !== undefined; effect = envoy.scans.shift()) {
     const { scan, rules, subject } = effect
@@ -145,7 +151,7 @@ async function feed(envoy: EnvoyModel, side: 'request' | 'response', body: Uint8
   for (const [index, chunk] of chunks.entries()) {
     await nextTurn()
     envoy.body(side, chunk, index === chunks.length - 1 ? 'end' : 'more')
-    await runScans(envoy)
+    await runAll(envoy)
   }
 }
 
@@ -153,11 +159,13 @@ function requestTurn(
   guardrails: readonly Guardrail[],
   body: Uint8Array,
   headers: Record<string, string> = {},
+  more: Partial<Policy> = {},
 ): Promise<number> {
   const inputRules = guardrails.map(guardrail => rule(guardrail))
-  const policies = policySet(policy({ inputRules, limits: LIMITS }))
+  const policies = policySet(policy({ inputRules, limits: LIMITS, ...more }))
   return longestTurn(async () => {
     const envoy = new EnvoyModel(policies, { mode: 'full-duplex', localScans: 'late' })
+    envoy.holdsReads = true
     envoy.headers('request', { ...CHAT_HEADERS, ...headers })
     await feed(envoy, 'request', body)
   })
@@ -167,29 +175,20 @@ function answerTurn(
   guardrails: readonly Guardrail[],
   headers: Record<string, string>,
   body: Uint8Array,
+  path: string = CHAT_HEADERS[':path'],
 ): Promise<number> {
   const stream = { ...policy().stream, maxHeldBytes: 64 * MIB }
   const outputRules = guardrails.map(guardrail => rule(guardrail))
   const policies = policySet(policy({ outputRules, limits: LIMITS, stream }))
   return longestTurn(async () => {
     const envoy = new EnvoyModel(policies, { mode: 'full-duplex', localScans: 'late' })
-    envoy.headers('request', CHAT_HEADERS)
+    envoy.holdsReads = true
+    envoy.headers('request', { ...CHAT_HEADERS, ':path': path })
     envoy.body('request', chatRequest('hello', { stream: true }), 'end')
     envoy.headers('response', headers)
     await feed(envoy, 'response', body)
   })
 }
-
-const SSE: readonly (readonly [string, (size: number) => string])[] = [
-  ['stream: one line', size => `data: ${filled('x', size)}\n\n`],
-  [
-    'stream: events of one character',
-    size => filled('data: {"choices":[{"delta":{"content":"x"}}]}\n\n', size),
-  ],
-  ['stream: comments', size => filled(':\n\n', size)],
-  ['stream: blank lines', size => filled('\r', size)],
-  ['stream: lines of one event', size => `${filled('data: x\n', size)}\n`],
-]
 
 async function measure(): Promise<readonly Measured[]> {
   const rows: Measured[] = []
@@ -199,14 +198,27 @@ async function measure(): Promise<readonly Measured[]> {
     }
   }
   const [reading, none] = READING
-  for (const [name, shape] of SHAPES) {
+  const request = (
+    looks: string,
+    name: string,
+    body: Uint8Array,
+    ...rest: [Record<string, string>?, Partial<Policy>?]
+  ) => add(looks, name, body.byteLength, () => requestTurn(none, body, ...rest))
+  for (const [name, shape] of SHAPES) await request(reading, name, Buffer.from(shape(SIZE)))
+  for (const [name, shape] of SHAPES.filter(([known]) => REWRITTEN.has(known))) {
     const body = Buffer.from(shape(SIZE))
-    await add(reading, name, body.byteLength, () => requestTurn(none, body))
+    await request('(redacting)', name, body, {}, { inputRules: [rule(flagWord('x'), 'redact')] })
+    await request('(canonical)', name, body, {}, { canonicalize: true })
   }
   const text = Buffer.from(chatRequest(filled('one of many words ', SIZE)))
-  await add(reading, 'one text, gzip', text.byteLength, () =>
-    requestTurn(none, gzipSync(text), { 'content-encoding': 'gzip' }),
-  )
+  const blank = Buffer.from(chatRequest(filled(' ', SIZE)))
+  for (const [coding, encode] of CODERS) {
+    const headers = { 'content-encoding': coding }
+    await request(reading, `one text, ${coding}`, encode(text), headers)
+    await request(reading, `a bomb, ${coding}`, encode(blank), headers)
+    const redacts = { inputRules: [rule(flagWord('words'), 'redact')] }
+    await request('(redacting)', `one text, ${coding}`, encode(text), headers, redacts)
+  }
   for (const [looks, guardrails] of LOOKS) {
     for (const [name, unit] of TEXTS) {
       const body = Buffer.from(chatRequest(filled(unit, SIZE)))
@@ -221,10 +233,13 @@ async function measure(): Promise<readonly Measured[]> {
       answerTurn(guardrails, STREAM_ANSWER, event),
     )
   }
-  for (const [name, shape] of SSE) {
-    const body = Buffer.from(shape(SIZE))
-    await add(reading, name, body.byteLength, () => answerTurn(none, STREAM_ANSWER, body))
+  const answerOf = (name: string, type: Record<string, string>, body: Uint8Array, path?: string) =>
+    add(reading, name, body.byteLength, () => answerTurn(none, type, body, path))
+  for (const [name, shape] of SSE) await answerOf(name, STREAM_ANSWER, Buffer.from(shape(SIZE)))
+  for (const [name, path, type, shape] of OTHER_STREAMS) {
+    await answerOf(name, { ':status': '200', 'content-type': type }, shape(SIZE), path)
   }
+  for (const [name, shape] of ANSWERS) await answerOf(name, JSON_ANSWER, Buffer.from(shape(SIZE)))
   const answer = JSON.stringify({
     choices: [{ message: { role: 'assistant', content: filled('x ', SIZE) } }],
   })
@@ -234,6 +249,7 @@ async function measure(): Promise<readonly Measured[]> {
 
 const measured = await measure()
 await snapshot.close()
+await reader.close()
 printTable(
   ['what looks at it', 'body', 'MiB', 'longest turn, CPU ms', 'ms per MiB', `KiB in ${MOST_MS} ms`],
   measured.map(({ looks, body, bytes, ms }) => [

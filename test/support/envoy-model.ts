@@ -1,4 +1,5 @@
 import { contentCodings } from '../../src/coding/codings.ts'
+import { type ReadResult, readBody } from '../../src/exchange/body-reading.ts'
 import type {
   BodyMode,
   Effect,
@@ -17,6 +18,7 @@ import type { RuleOutcome } from '../../src/policy/decide.ts'
 import type { PolicySet } from '../../src/policy/policy.ts'
 
 export type ScanEffect = Extract<Effect, { kind: 'scan' }>
+type ReadEffect = Extract<Effect, { kind: 'read' }>
 
 /** What one direction of the modelled HTTP exchange came to. */
 class Direction {
@@ -54,6 +56,9 @@ export class EnvoyModel {
   readonly request = new Direction()
   readonly response = new Direction()
   readonly scans: ScanEffect[] = []
+  /** Bodies that were to be read elsewhere: they are read at once, unless the test ends their reading itself. */
+  readonly reads: ReadEffect[] = []
+  holdsReads = false
   readonly records: DecisionRecord[] = []
   readonly counts: string[] = []
   readonly unenforced: string[] = []
@@ -166,6 +171,8 @@ export class EnvoyModel {
         return undefined
       case 'scan':
         return this.#scan(effect)
+      case 'read':
+        return this.#read(effect)
       case 'record':
         this.records.push(effect.record)
         return undefined
@@ -188,6 +195,22 @@ export class EnvoyModel {
       default:
         return undefined
     }
+  }
+
+  /** Ends the oldest reading that waits, with what the body holds unless the test says otherwise. */
+  answerRead(result?: ReadResult): void {
+    const next = this.reads.shift()
+    if (!next) throw new Error('no body is to be read')
+    const { read, job } = next
+    this.step({ kind: 'read-end', read, result: result ?? readBody(job, contentCodings) })
+  }
+
+  #read(effect: ReadEffect): ExchangeEvent | undefined {
+    if (this.holdsReads) {
+      this.reads.push(effect)
+      return undefined
+    }
+    return { kind: 'read-end', read: effect.read, result: readBody(effect.job, contentCodings) }
   }
 
   #scan(effect: ScanEffect): ExchangeEvent | undefined {

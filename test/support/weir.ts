@@ -6,6 +6,7 @@ import type { CallEnd, CallTelemetry } from '../../src/extproc/call-deps.ts'
 import { createExtProcService, type ExtProcService } from '../../src/extproc/service.ts'
 import { ShadowScans } from '../../src/extproc/shadow-scans.ts'
 import type { PolicySet } from '../../src/policy/policy.ts'
+import { ThreadReader } from '../../src/reading/thread-reader.ts'
 import { engineOfTests } from './engine.ts'
 
 /** Remembers what the processor told, and lets a test wait for it. */
@@ -123,6 +124,7 @@ export async function startWeir(policies: PolicySet): Promise<RunningWeir> {
         }
       },
       codings: contentCodings,
+      reader: new ThreadReader(error => telemetry.fault(error)),
       shadows: new ShadowScans(100),
       clock: () => performance.now(),
       unixSeconds: () => Math.floor(Date.now() / 1000),

@@ -1,7 +1,7 @@
 import { WeirError } from '../../errors.ts'
 import type { Frame, Refusal, ReplyBody, StreamPosition } from '../format.ts'
 import { type ChunkFacts, chunkFactsOf } from '../json-events.ts'
-import { TranscriptionRequest } from './request.ts'
+import { responseFormatOf } from './request.ts'
 import { openTranscriptStream } from './stream.ts'
 
 /** What is kept of a transcript that is going out, to be said again at its end. Past it the end says the refusal alone. */
@@ -39,8 +39,7 @@ export function renderRefusal(refusal: Refusal, shape: 'json' | 'event-stream'):
     return { contentType: 'text/event-stream', body: streamRefusal(refusal, new TranscriptPosition()) }
   }
   const { request, message } = refusal
-  const form = request instanceof TranscriptionRequest ? request.responseFormat : 'json'
-  switch (form) {
+  switch (responseFormatOf(request)) {
     case 'text':
       return plain('text/plain; charset=utf-8', `${message}\n`)
     case 'srt':

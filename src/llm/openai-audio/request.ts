@@ -1,4 +1,4 @@
-import type { Decoded, LlmRequest, TextSegment } from '../format.ts'
+import type { Decoded, LlmRequest } from '../format.ts'
 import { isJsonObject, type JsonObject } from '../json-body.ts'
 import {
   type FormField,
@@ -30,23 +30,21 @@ export function decodeSpeechRequest(body: Uint8Array): Decoded<LlmRequest> {
 const RESPONSE_FORMATS = ['json', 'verbose_json', 'diarized_json', 'text', 'srt', 'vtt'] as const
 export type ResponseFormat = (typeof RESPONSE_FORMATS)[number]
 
-export class TranscriptionRequest implements LlmRequest {
-  readonly model: string | undefined
-  readonly streams: boolean | undefined
-  readonly choices = 1
-  readonly segments: readonly TextSegment[]
-  readonly uninspectable: number
-  readonly structuredOutput = false
-  readonly streamUsage = false
+interface TranscriptionRequest extends LlmRequest {
   readonly responseFormat: ResponseFormat
+}
 
-  constructor(request: LlmRequest, responseFormat: unknown) {
-    this.model = request.model
-    this.streams = request.streams
-    this.segments = request.segments
-    this.uninspectable = request.uninspectable
-    this.responseFormat = RESPONSE_FORMATS.find(known => known === responseFormat) ?? 'json'
-  }
+/** How its client reads the answer; as JSON where nothing is known of the request. */
+export function responseFormatOf(request: LlmRequest | undefined): ResponseFormat {
+  return request !== undefined && isTranscription(request) ? request.responseFormat : 'json'
+}
+
+function isTranscription(request: LlmRequest): request is TranscriptionRequest {
+  return 'responseFormat' in request
+}
+
+function transcription(request: LlmRequest, responseFormat: unknown): TranscriptionRequest {
+  return { ...request, responseFormat: RESPONSE_FORMATS.find(known => known === responseFormat) ?? 'json' }
 }
 
 const SHAPE = {
@@ -93,5 +91,5 @@ function readJson(root: JsonObject): Decoded<LlmRequest> {
 
 function withFormat(decoded: Decoded<LlmRequest>, responseFormat: unknown): Decoded<LlmRequest> {
   if (decoded.kind !== 'ok') return decoded
-  return { kind: 'ok', value: new TranscriptionRequest(decoded.value, responseFormat) }
+  return { kind: 'ok', value: transcription(decoded.value, responseFormat) }
 }
