@@ -75,6 +75,7 @@ async function idle(rig: StreamRig): Promise<Section> {
     await allEnded(weir)
     const perStream = (read: (reading: ProbeReading) => number): number =>
       (read(full) - read(empty)) / STREAMS
+    alive.push(perStream(liveBytes))
     if (host === HOSTS.window)
       worst = Math.max(
         perStream(liveBytes),
@@ -137,7 +138,7 @@ async function openAll(rig: StreamRig, host: string, manner: Manner): Promise<re
   })
   if (host !== HOSTS.withhold) return streams
   let [held, before] = [1, 0]
-  while (held !== before) {
+  while (held !== before || (await rig.weir.metric('weir_exchanges_open')) < STREAMS) {
     before = held
     await delay(10 * HELD_EVERY_MS)
     held = await rig.weir.metric('weir_held_bytes')

@@ -70,7 +70,12 @@ function planTable(sections: readonly Section[]): Table {
   const found: Partial<Constants> = Object.assign({}, ...sections.map(section => section.constants))
   const rows = CONSTANTS.map(([name, what, unit]) => {
     const value = found[name]
-    const verdict = value === undefined ? 'not measured' : value <= PLANNED[name] ? 'holds' : 'does not hold'
+    const verdict =
+      value === undefined || Number.isNaN(value)
+        ? 'not measured'
+        : value <= PLANNED[name]
+          ? 'holds'
+          : 'does not hold'
     return [what, figure(PLANNED[name] / unit), value === undefined ? '' : figure(value / unit), verdict]
   })
   return { headings: ['', 'planned with', 'measured', ''], rows }
