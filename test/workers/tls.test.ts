@@ -1,0 +1,163 @@
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import tls from 'node:tls'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { parseBootstrap } from '../support/bootstrap.ts'
+import { type Authority, createAuthority, type LeafOptions } from '../support/certificates.ts'
+import { chatCompletion, chatRequest } from '../support/chat.ts'
+import { type RunningEnvoy, startEnvoy } from '../support/envoy.ts'
+import { freePort } from '../support/program.ts'
+import { type Served, serveConfig } from '../support/served.ts'
+import { startUpstream, type Upstream } from '../support/upstream.ts'
+import { weir as runWeir } from '../unit/cli/command-line.ts'
+
+const SPIFFE = 'spiffe://cluster.local/ns/gateway/sa/envoy'
+const JSON_TYPE = { 'content-type': 'application/json' }
+/** Enough that with two workers each gets some. */
+const MANY = 40
+
+let folder: string
+let authority: Authority
+let upstream: Upstream
+let weir: Served | undefined
+let envoy: RunningEnvoy | undefined
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'weir-workers-tls-'))
+  authority = createAuthority('ca')
+  write('ca.pem', authority.cert)
+  certify('v1', { dns: ['weir.test'] })
+  symlinkSync('v1', join(folder, 'current'))
+  upstream = await startUpstream()
+  upstream.respond({ headers: JSON_TYPE, chunks: [chatCompletion('an answer')] })
+})
+afterEach(async () => {
+  await envoy?.stop()
+  await weir?.stop()
+  await upstream.stop()
+  envoy = undefined
+  weir = undefined
+  rmSync(folder, { recursive: true })
+})
+
+function write(name: string, text: string): void {
+  writeFileSync(join(folder, name), text)
+}
+
+function certify(name: string, options: LeafOptions): void {
+  const { cert, key } = authority.issue(options)
+  mkdirSync(join(folder, name))
+  write(`${name}/tls.crt`, cert)
+  write(`${name}/tls.key`, key)
+}
+
+/** Two ports in a row that nobody had a moment ago. */
+async function freePorts(): Promise<number> {
+  for (;;) {
+    const port = await freePort()
+    const isTaken = await new Promise<boolean>(resolve => {
+      const probe = connect(port + 1, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false))
+      probe.unref()
+    })
+    if (!isTaken && port < 65_535) return port
+  }
+}
+
+/** Two workers with mTLS for Envoy's SPIFFE ID, behind an Envoy whose cluster is what `weir envoy` prints for them. */
+async function start(listen: string): Promise<Served> {
+  const config = `
+server:
+  workers: 2
+  tls: { cert: ${folder}/current/tls.crt, key: ${folder}/current/tls.key, client_ca: ${folder}/ca.pem, client_sans: ["${SPIFFE}"] }
+guardrails: { words: { kind: keywords, words: [blocked-phrase] } }
+policies: [{ name: chat, guardrails: [{ use: words, direction: both }] }]
+`
+  write('weir.yaml', config)
+  weir = await serveConfig(config, { WEIR_SECRET_POLL_MS: '20' }, listen)
+  const printed = await runWeir([
+    ...['envoy', '--mode', 'full-duplex', '--workers', '2', '--weir', listen],
+    ...['--config', join(folder, 'weir.yaml'), '--weir-ca', join(folder, 'ca.pem')],
+    ...['--client-cert', join(folder, 'envoy/tls.crt'), '--client-key', join(folder, 'envoy/tls.key')],
+  ])
+  const cluster = parseBootstrap(printed.out).static_resources.clusters.find(({ name }) => name === 'weir')
+  if (cluster === undefined) throw new Error('no cluster weir was printed')
+  envoy = await startEnvoy({
+    mode: 'full-duplex',
+    weirAddress: listen,
+    upstreamAddress: upstream.address,
+    overrides: ({ static_resources: { clusters } }) => {
+      clusters.splice(
+        clusters.findIndex(({ name }) => name === 'weir'),
+        1,
+        cluster,
+      )
+    },
+  })
+  return weir
+}
+
+function ask(content = 'hello'): Promise<Response> {
+  const url = `${envoy!.address}/v1/chat/completions`
+  return fetch(url, { method: 'POST', headers: JSON_TYPE, body: chatRequest(content) })
+}
+
+const deciders = ({ lines }: Served) =>
+  new Set(lines.flatMap(({ msg, worker }) => (msg === 'decision' ? [worker] : [])))
+
+describe.each([
+  ['TCP ports', async () => `127.0.0.1:${await freePorts()}`],
+  ['Unix sockets', async () => `unix://${folder}/weir.sock`],
+])('workers with mTLS on %s', (_, addressOf) => {
+  test('share the exchanges of an Envoy that shows the right certificate', async () => {
+    certify('envoy', { uris: [SPIFFE] })
+    const served = await start(await addressOf())
+    const answers = await Promise.all(Array.from({ length: MANY }, () => ask()))
+    expect(answers.map(({ status }) => status)).toEqual(Array(MANY).fill(200))
+    expect(await (await ask('a blocked-phrase')).text()).toContain('Request blocked by policy')
+    await expect.poll(() => deciders(served)).toEqual(new Set([0, 1]))
+  })
+
+  test('refuse one with another name, each of them, and nothing passes', async () => {
+    certify('envoy', { uris: [`${SPIFFE}-2`] })
+    const served = await start(await addressOf())
+    const answers = await Promise.all(Array.from({ length: MANY }, () => ask()))
+    for (const { status } of answers) expect(status).toBeGreaterThanOrEqual(500)
+    expect(upstream.requests).toEqual([])
+    const refusers = () =>
+      new Set(served.lines.flatMap(({ msg, worker }) => (msg === 'TLS peer refused' ? [worker] : [])))
+    await expect.poll(refusers).toEqual(new Set([0, 1]))
+  })
+})
+
+test('workers all show a renewed certificate, and are counted', async () => {
+  certify('envoy', { uris: [SPIFFE] })
+  const listen = `127.0.0.1:${await freePorts()}`
+  const served = await start(listen)
+  const port = Number(listen.split(':')[1])
+  const shown = () => Promise.all([port, port + 1].map(shownBy))
+  const before = await shown()
+  expect(new Set(before).size).toBe(1)
+  certify('v2', { dns: ['weir.test'] })
+  symlinkSync('v2', join(folder, 'next'))
+  renameSync(join(folder, 'next'), join(folder, 'current'))
+  await served.logged('TLS certificate renewed', 2)
+  const after = await shown()
+  expect(new Set([...before, ...after]).size).toBe(2)
+  expect(after[0]).toBe(after[1])
+  expect(await served.page('/metrics')).toMatch(/^weir_renewals_total\{what="tls",result="changed"\} 2$/m)
+})
+
+/** The fingerprint of the certificate that a peer is shown. */
+function shownBy(port: number): Promise<string> {
+  const { cert, key } = authority.issue({ uris: [SPIFFE] })
+  return new Promise((resolve, reject) => {
+    const options = { port, host: '127.0.0.1', ca: authority.cert, cert, key, servername: 'weir.test' }
+    const socket = tls.connect({ ...options, ALPNProtocols: ['h2'] }, () => {
+      resolve(socket.getPeerCertificate().fingerprint256)
+      socket.destroy()
+    })
+    socket.on('error', reject)
+  })
+}
