@@ -1,9 +1,10 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Counted } from '../exchange/events.ts'
 import type { DecisionRecord, RuleRecord } from '../exchange/record.ts'
 import { type ServiceMetrics, serviceMetrics } from './service-metrics.ts'
 import { openGauge, Tally } from './tally.ts'
+import { Timings } from './timings.ts'
 
 /** A family as prom-client gives it to whoever joins those of several processes. */
 export interface MetricObject {
@@ -87,30 +88,27 @@ export function createMetrics(): Metrics {
 }
 
 function decisionMetrics(registry: Registry): Pick<Metrics, 'decision'> {
-  const registers = [registry]
   const decisions = new Tally(registry, {
     name: 'weir_decisions_total',
     help: 'Decisions, by what reached the client (effective) and why.',
     labelNames: ['policy', 'phase', 'effective', 'reason'],
   })
-  const decisionSec = new Histogram({
+  const decisionSec = new Timings(registry, {
     name: 'weir_decision_duration_seconds',
     help: "Time from an exchange's start to its decision.",
     labelNames: ['phase'],
     buckets: DECISION_BUCKETS_SEC,
-    registers,
   })
   const outcomes = new Tally(registry, {
     name: 'weir_guardrail_outcomes_total',
     help: 'Outcomes of guardrails; reason and detail are those of a failure, else none.',
     labelNames: ['policy', 'guardrail', 'phase', 'outcome', 'reason', 'detail'],
   })
-  const scanSec = new Histogram({
+  const scanSec = new Timings(registry, {
     name: 'weir_guardrail_duration_seconds',
     help: 'Time that a guardrail took for one scan.',
     labelNames: ['guardrail', 'phase'],
     buckets: SCAN_BUCKETS_SEC,
-    registers,
   })
   const bytes = new Tally(registry, {
     name: 'weir_decision_bytes_total',
@@ -120,13 +118,13 @@ function decisionMetrics(registry: Registry): Pick<Metrics, 'decision'> {
   const countRule = (policy: string, phase: string, rule: RuleRecord) => {
     const { guardrail, outcome, reason = NONE, detail = NONE } = rule
     outcomes.add(1, policy, guardrail, phase, outcome, reason, detail)
-    scanSec.observe({ guardrail, phase }, rule.ms / 1000)
+    scanSec.took(rule.ms / 1000, guardrail, phase)
   }
   return {
     decision(record, ms) {
       const { policy = NONE, phase, effective, because } = record
       decisions.add(1, policy, phase, effective, because)
-      decisionSec.observe({ phase }, ms / 1000)
+      decisionSec.took(ms / 1000, phase)
       bytes.add(record.bytesReleased, phase, 'released')
       bytes.add(record.bytesDiscarded, phase, 'discarded')
       for (const rule of record.rules) countRule(policy, phase, rule)

@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
+import { LabelTree } from './label-tree.ts'
 
 interface TallyConfig {
   readonly name: string
@@ -6,56 +7,28 @@ interface TallyConfig {
   readonly labelNames: readonly string[]
 }
 
-/** A place in the tree of label values. */
-class Place {
-  readonly next = new Map<string, Place>()
-  value: number | undefined
-}
-
-/**
- * A counter for what happens in every exchange. prom-client makes a key from all labels for each increment, and checks
- * them; here a count is found by its labels' values one after the other, and prom-client is told at a scrape.
- */
+/** A counter for what happens in every exchange: prom-client is told at a scrape. */
 export class Tally {
-  readonly #labelNames: readonly string[]
-  readonly #root = new Place()
+  readonly #counts: LabelTree<{ value: number }>
 
   constructor(registry: Registry, { name, help, labelNames }: TallyConfig) {
-    this.#labelNames = labelNames
-    const tell = (counter: Counter): void => {
-      counter.reset()
-      this.#tell(counter, this.#root, {})
-    }
+    const counts = new LabelTree(labelNames, () => ({ value: 0 }))
+    this.#counts = counts
     new Counter({
       name,
       help,
       labelNames: [...labelNames],
       registers: [registry],
       collect() {
-        tell(this)
+        this.reset()
+        for (const [labels, { value }] of counts.entries()) this.inc(labels, value)
       },
     })
   }
 
   /** `values`: of all labels, in the order of their names. */
   add(amount: number, ...values: readonly string[]): void {
-    let place = this.#root
-    for (const value of values) {
-      let next = place.next.get(value)
-      if (next === undefined) {
-        next = new Place()
-        place.next.set(value, next)
-      }
-      place = next
-    }
-    place.value = (place.value ?? 0) + amount
-  }
-
-  #tell(counter: Counter, place: Place, labels: Readonly<Record<string, string>>): void {
-    if (place.value !== undefined) counter.inc(labels, place.value)
-    const name = this.#labelNames[Object.keys(labels).length]
-    if (name === undefined) return
-    for (const [value, next] of place.next) this.#tell(counter, next, { ...labels, [name]: value })
+    this.#counts.at(values).value += amount
   }
 }
 
