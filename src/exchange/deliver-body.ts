@@ -62,6 +62,8 @@ export class BodyDelivery implements Delivery {
 
   windowDue(): void {}
 
+  goOn(): void {}
+
   deadline(): void {
     if (this.#state === 'holding') this.fault('over-limit')
     // Outside full duplex there may be no chunk left to answer with a refusal: a cut is all that is left.

@@ -41,6 +41,8 @@ export class LiveDelivery implements Delivery {
 
   windowDue(): void {}
 
+  goOn(): void {}
+
   /** Never while chunks pass as they came: the copy is decoded at the end. */
   fault(): void {}
 

@@ -101,6 +101,7 @@ export class StreamDelivery implements Delivery {
       deny: because => this.#refuse(because),
       uninspectable: () => this.#takeUninspectable(),
       unreadable: () => this.#settleUnreadable(),
+      goOnLater: () => host.emit({ kind: 'go-on-later' }),
       pause: () => host.emit({ kind: 'pause' }),
       resume: () => host.emit({ kind: 'resume' }),
       startWindow: afterMs => host.emit({ kind: 'start-window', afterMs }),
@@ -142,6 +143,10 @@ export class StreamDelivery implements Delivery {
       this.#recordReleased()
       this.#downstream.finish()
     } else this.#gate.end()
+  }
+
+  goOn(): void {
+    if (this.#state === 'holding') this.#gate.goOn()
   }
 
   windowDue(): void {

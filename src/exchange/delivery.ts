@@ -11,6 +11,8 @@ export interface Delivery {
   end(): void
   /** What was gathered so far has waited long enough to be scanned. */
   windowDue(): void
+  /** The turn that `go-on-later` asked for. */
+  goOn(): void
   /** The body cannot be read any further. */
   fault(reason: FailureReason): void
   /** `maxDurationMs` passed. */

@@ -33,6 +33,8 @@ export type ExchangeEvent =
   | { readonly kind: 'heartbeat-due' }
   /** The time that a `start-window` asked for has passed. */
   | { readonly kind: 'window-due' }
+  /** The turn that `go-on-later` asked for. */
+  | { readonly kind: 'go-on' }
   /** `maxDurationMs` passed. */
   | { readonly kind: 'deadline' }
   /** Envoy is done with the call, or gone: nothing can be sent any more. */
@@ -113,6 +115,8 @@ export type Effect =
   /** This and the next take the place of the one asked for before. */
   | { readonly kind: 'start-deadline'; readonly afterMs: number }
   | { readonly kind: 'start-window'; readonly afterMs: number }
+  /** Answer with `go-on` in another turn, so that others have theirs: there is more to read than one event may take. */
+  | { readonly kind: 'go-on-later' }
   /** Take no more from Envoy until `resume`: what is held has reached its cap and a scan is on its way. */
   | { readonly kind: 'pause' }
   | { readonly kind: 'resume' }

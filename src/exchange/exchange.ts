@@ -115,6 +115,9 @@ export class Exchange {
       case 'window-due':
         this.#response.onWindowDue()
         return
+      case 'go-on':
+        this.#response.onGoOn()
+        return
       case 'deadline':
         if (this.#heldResponse.isEmpty) this.#response.onDeadline()
         else this.#request.parallel.onLimit()

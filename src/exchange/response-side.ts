@@ -113,6 +113,10 @@ export class ResponseSide {
     this.#host.emit({ kind: 'count', what: 'heartbeat' })
   }
 
+  onGoOn(): void {
+    this.#delivery?.goOn()
+  }
+
   onWindowDue(): void {
     this.#delivery?.windowDue()
   }

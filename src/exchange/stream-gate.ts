@@ -28,6 +28,8 @@ export interface StreamGatePort extends WindowScansPort {
   uninspectable(): void
   /** The stream is over and nothing of it could be read, although there was something: fail_mode decides. */
   unreadable(): 'release' | 'refused'
+  /** Call `goOn` in another turn: there is more to read than one event may take. */
+  goOnLater(): void
   pause(): void
   resume(): void
 }
@@ -56,6 +58,7 @@ export class StreamGate {
   readonly #held = new HeldFrames()
   #totalBytes = 0
   #paused = false
+  #willGoOn = false
   #terminatorHeld = false
   #ended = false
   #sawUninspectable = false
@@ -89,7 +92,7 @@ export class StreamGate {
 
   /** A verdict is on its way. */
   get judging(): boolean {
-    return this.#scans?.judging ?? false
+    return (!this.#closed && this.#text.isBehind) || (this.#scans?.judging ?? false)
   }
 
   get heldBytes(): number {
@@ -113,6 +116,7 @@ export class StreamGate {
 
   push(chunk: Uint8Array): void {
     if (this.#closed || this.#limited) return
+    this.#text.renewAllowance()
     const room = this.#maxBytes - this.#totalBytes
     this.#totalBytes += chunk.byteLength
     const isOver = chunk.byteLength > room && !this.#forgiven && !this.#isForgivable('over-limit')
@@ -124,7 +128,17 @@ export class StreamGate {
   end(): void {
     if (this.#closed || this.#limited) return
     this.#ended = true
+    this.#text.renewAllowance()
     this.#hold(this.#decoder.end())
+    this.#advance()
+  }
+
+  /** Incremental rules read on where one event was too short for them. */
+  goOn(): void {
+    this.#willGoOn = false
+    if (this.#closed) return
+    this.#text.renewAllowance()
+    for (const track of this.#text.tracks) this.#settleLocal(track, track.goOn())
     this.#advance()
   }
 
@@ -230,6 +244,11 @@ export class StreamGate {
     return this.#ended || this.#terminatorHeld || this.#forgiven || this.#limited
   }
 
+  /** And all of it was read by the incremental rules. */
+  get #isRead(): boolean {
+    return this.#isSettled && !this.#text.isBehind
+  }
+
   /** Does what can be done now; called after every change, and again after every verdict. */
   #advance(): void {
     if (this.#closed) return
@@ -240,6 +259,10 @@ export class StreamGate {
     this.#releaseCleared('in-time')
     this.#scanWhenDue()
     if (this.#closed) return
+    if (this.#text.isBehind && !this.#willGoOn) {
+      this.#willGoOn = true
+      this.#port.goOnLater()
+    }
     if (this.judging) {
       if (this.#isFull) this.#pause()
     } else this.#conclude()
@@ -271,7 +294,7 @@ export class StreamGate {
   #scanWhenDue(): void {
     this.#scans?.scanWhenDue(
       () => ({
-        isSettled: this.#isSettled,
+        isSettled: this.#isRead,
         isOpen: this.#delivery === 'window',
         isFull: this.#isFull,
       }),
@@ -303,7 +326,7 @@ export class StreamGate {
 
   /** All of the stream is here, and all of it was scanned. */
   get #isWhole(): boolean {
-    return this.#isSettled && (this.#scans?.isDone ?? true)
+    return this.#isRead && (this.#scans?.isDone ?? true)
   }
 
   #mayGo({ texts }: HeldFrame, when: 'in-time' | 'at-cap'): boolean {
@@ -314,7 +337,7 @@ export class StreamGate {
       if (this.#scans === undefined) return true
       // What is kept back waits for the text that follows to be seen: where none follows, it has waited long enough.
       const isSeen = track.scannedTo === track.safeTo
-      const isOver = isSeen && (this.#isSettled || track.isComplete || when === 'at-cap')
+      const isOver = isSeen && (this.#isRead || (track.isComplete && !track.isBehind) || when === 'at-cap')
       return to <= (isOver ? track.scannedTo : track.clearedTo)
     })
   }

@@ -4,6 +4,7 @@ import type { Rule } from '../policy/policy.ts'
 import { inOriginal } from '../policy/redact.ts'
 import type { Redaction } from '../policy/redaction.ts'
 import type { Restorer } from '../policy/restore.ts'
+import { ReadingAllowance } from './rule-scan.ts'
 import { type TextPlace, Track } from './track.ts'
 
 /** What one scan sees of one track. */
@@ -31,6 +32,7 @@ export class StreamText {
   readonly #incrementalRules: readonly Rule[]
   readonly #restorer: Restorer | undefined
   readonly #keeps: 'what-scans-see' | 'all'
+  readonly #allowance = new ReadingAllowance()
   #strayRepeats = 0
   readonly #tracks = new Map<string, Track>()
   /** That of the text before, which mostly goes on. */
@@ -49,6 +51,17 @@ export class StreamText {
 
   get isEmpty(): boolean {
     return this.#tracks.size === 0
+  }
+
+  /** An incremental rule has not read all that is here. */
+  get isBehind(): boolean {
+    for (const track of this.#tracks.values()) if (track.isBehind) return true
+    return false
+  }
+
+  /** Another event: incremental rules may read as much in it as in any. */
+  renewAllowance(): void {
+    this.#allowance.renew()
   }
 
   append(part: TextDelta): Appended {
@@ -74,7 +87,7 @@ export class StreamText {
   #trackOf(key: string, part: TextDelta): Track {
     let track = this.#tracks.get(key)
     if (track === undefined) {
-      track = new Track(part, this.#incrementalRules, this.#restorer, this.#keeps)
+      track = new Track(part, this.#incrementalRules, this.#allowance, this.#restorer, this.#keeps)
       this.#tracks.set(key, track)
     }
     return track
@@ -147,5 +160,6 @@ export function readEventStream(format: LlmFormat, chunks: readonly Uint8Array[]
 
 /** Redaction of incremental rules comes first, so scans see only what those have settled; tool calls whole. */
 function scannableTo(track: Track): number {
-  return track.kind === 'tool-call' && !track.isComplete ? track.scannedTo : track.safeTo
+  const isPartial = !track.isComplete || track.isBehind
+  return track.kind === 'tool-call' && isPartial ? track.scannedTo : track.safeTo
 }

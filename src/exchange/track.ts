@@ -1,5 +1,3 @@
-import { WeirError } from '../errors.ts'
-import type { Finding, IncrementalScan, Outcome, RunningText, ScanProgress } from '../guardrail/guardrail.ts'
 import type { Part, TextKind, TextPart, TextSyntax } from '../llm/format.ts'
 import type { RuleOutcome } from '../policy/decide.ts'
 import { plainName } from '../policy/placeholder.ts'
@@ -7,7 +5,8 @@ import type { Rule } from '../policy/policy.ts'
 import { insertRedaction, overlay, type Redacted, type Replacement, redactPiece } from '../policy/redact.ts'
 import type { Redaction } from '../policy/redaction.ts'
 import type { Restorer, RestoreScan } from '../policy/restore.ts'
-import { inSource, type Unescaped, unescapeJson } from './unescape.ts'
+import { type ReadingAllowance, RuleScan } from './rule-scan.ts'
+import { unescapeJson } from './unescape.ts'
 
 type TextDelta = Extract<Part, { kind: 'text-delta' }>
 type Finish = Extract<Part, { kind: 'finish' }>
@@ -50,6 +49,7 @@ export class Track {
   constructor(
     { choice, textKind, block, syntax }: TextDelta,
     incrementalRules: readonly Rule[],
+    allowance: ReadingAllowance,
     restorer: Restorer | undefined,
     keeps: 'what-scans-see' | 'all',
   ) {
@@ -58,7 +58,7 @@ export class Track {
     this.choice = choice
     this.kind = textKind
     this.block = block
-    this.#scans = incrementalRules.map(rule => new RuleScan(rule, textKind))
+    this.#scans = incrementalRules.map(rule => new RuleScan(rule, textKind, allowance))
     this.#restore = restorer?.open(syntax)
   }
 
@@ -66,10 +66,21 @@ export class Track {
   get safeTo(): number {
     const restorable = this.#restore?.safeTo ?? this.length
     // An escape may be cut anywhere: source is read when it is whole.
-    if (this.#syntax === 'json') return this.isComplete ? restorable : Math.min(restorable, this.#releasedTo)
+    if (this.#syntax === 'json')
+      return this.isComplete && !this.isBehind ? restorable : Math.min(restorable, this.#releasedTo)
     let least = restorable
     for (const scan of this.#scans) least = Math.min(least, scan.safeTo)
     return least
+  }
+
+  /** An incremental rule has not read all that is here. */
+  get isBehind(): boolean {
+    return this.#scans.some(scan => scan.isBehind)
+  }
+
+  /** Has the incremental rules that are behind read on. */
+  goOn(): readonly RuleOutcome[] {
+    return this.#scans.flatMap(scan => scan.goOn())
   }
 
   /** The client has it up to here. */
@@ -164,8 +175,6 @@ export class Track {
   }
 }
 
-const NONE: readonly RuleOutcome[] = []
-
 /** An upstream that writes on after it had finished a text: a new scan sees so much of what stands before. */
 const REPLAYED_CHARS = 1000
 /** So much of what was released is kept at least: more than REPLAYED_CHARS. */
@@ -174,94 +183,4 @@ const KEPT_CHARS = 4096
 /** Whether the rule's guardrail can judge a text as it grows. */
 export function isIncremental({ guardrail }: Rule): boolean {
   return guardrail.locality === 'local' && guardrail.openScan !== undefined
-}
-
-/** One incremental rule at work on one track. A scan that throws is a failure, never clean. */
-class RuleScan {
-  readonly #rule: Rule
-  readonly #running: RunningText
-  #scan: IncrementalScan | undefined
-  /** Where the scan at work began. */
-  #base = 0
-  #isBroken = false
-  safeTo = 0
-
-  constructor(rule: Rule, kind: TextKind) {
-    this.#rule = rule
-    this.#running = { side: 'output', role: 'assistant', kind }
-  }
-
-  /** `tail`: text right before `from`, for a scan that has to begin anew there. */
-  push(text: string, from: number, tail: string): readonly RuleOutcome[] {
-    if (text === '') return NONE
-    return this.#progress(from - tail.length, from + text.length, scan => {
-      // What the tail holds by itself was found before.
-      if (tail !== '') scan.push(tail)
-      return scan.push(text)
-    })
-  }
-
-  end(length: number): readonly RuleOutcome[] {
-    const outcomes = this.#progress(length, length, scan => scan.end())
-    this.#scan = undefined
-    this.safeTo = length
-    return outcomes
-  }
-
-  /** JSON source that is complete, as it is to be read. */
-  whole(source: string, unescaped: Unescaped | undefined): readonly RuleOutcome[] {
-    const text = unescaped?.text ?? source
-    this.#scan = undefined
-    const pushed = this.#progress(0, text.length, scan => scan.push(text))
-    const ended = this.#progress(0, text.length, scan => scan.end())
-    this.#scan = undefined
-    return [...pushed, ...ended].map(one => inSource(one, () => unescaped))
-  }
-
-  #progress(
-    from: number,
-    length: number,
-    work: (scan: IncrementalScan) => ScanProgress,
-  ): readonly RuleOutcome[] {
-    if (this.#isBroken) {
-      this.safeTo = length
-      return []
-    }
-    try {
-      const { findings, safeTo } = work(this.#open(from))
-      this.safeTo = Math.max(this.safeTo, Math.min(length, this.#base + safeTo))
-      return findings.length > 0 ? [this.#outcome(this.#flagged(findings))] : NONE
-    } catch {
-      // What it would have said of this text and of all that follows nobody knows: the policy decides, once.
-      this.#isBroken = true
-      this.safeTo = length
-      return [this.#outcome({ kind: 'failure', reason: 'internal', ms: 0 })]
-    }
-  }
-
-  #open(from: number): IncrementalScan {
-    if (this.#scan !== undefined) return this.#scan
-    const { guardrail } = this.#rule
-    const scan = guardrail.locality === 'local' ? guardrail.openScan?.(this.#running) : undefined
-    if (scan === undefined) throw new WeirError('bug', 'a rule without an incremental scan')
-    this.#base = from
-    this.#scan = scan
-    return scan
-  }
-
-  #flagged(findings: readonly Finding[]): Outcome {
-    const placed = findings.map(finding => ({
-      ...finding,
-      span: finding.span && {
-        segment: 0,
-        start: finding.span.start + this.#base,
-        end: finding.span.end + this.#base,
-      },
-    }))
-    return { kind: 'verdict', verdict: { kind: 'flagged', findings: placed }, ms: 0 }
-  }
-
-  #outcome(outcome: Outcome): RuleOutcome {
-    return { rule: this.#rule, outcome }
-  }
 }

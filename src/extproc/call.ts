@@ -4,7 +4,7 @@ import type { Effect, ExchangeEvent, Reply } from '../exchange/events.ts'
 import { Exchange } from '../exchange/exchange.ts'
 import { type FailureStatus, GRPC_STATUS, type Rpc, type RpcListener } from '../grpc/rpc.ts'
 import type { Outcome } from '../guardrail/guardrail.ts'
-import { runStage, scanAtOnce } from '../guardrail/run-stage.ts'
+import { inAnotherTurn, runStage, scanAtOnce } from '../guardrail/run-stage.ts'
 import { isFinal } from '../policy/decide.ts'
 import { Alarms } from './alarms.ts'
 import type { CallDeps, CallEnd, PolicyPin } from './call-deps.ts'
@@ -165,6 +165,9 @@ export class Call implements RpcListener {
         return
       case 'start-window':
         this.#alarms().startWindow(effect.afterMs)
+        return
+      case 'go-on-later':
+        inAnotherTurn(() => this.#guarded(() => this.#step({ kind: 'go-on' })))
         return
       case 'pause':
       case 'resume':

@@ -54,6 +54,16 @@ export function scanAtOnce({
   return local.map(guardrail => runLocalScan(guardrail, subject, clock, onFault))
 }
 
+/** Does some milliseconds of work in a turn that it shares with large local scans. `work` must not throw. */
+export function inAnotherTurn(work: () => void): void {
+  eventLoopTurns.later({
+    step() {
+      work()
+      return 'done'
+    },
+  })
+}
+
 const ignoreFault: OnFault = () => {}
 
 function runOne(guardrail: Guardrail, run: StageRun, weight: number): Promise<Outcome> | Outcome {

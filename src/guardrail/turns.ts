@@ -32,6 +32,12 @@ export class Turns {
     else this.#setNext()
   }
 
+  /** Does one step in a later turn, when its own has come. */
+  later(work: SteppedWork): void {
+    this.#queue.push(work)
+    this.#setNext()
+  }
+
   #work(): void {
     const startedMs = this.#clock()
     const spentBefore = this.#spentMs

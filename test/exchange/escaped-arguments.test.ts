@@ -108,3 +108,30 @@ describe('escapes inside of tool arguments hide nothing', () => {
     expect(argumentsIn(envoy.response.bytes)).toBe(fragments.join(''))
   })
 })
+
+test('large arguments of a stream are read in turns, and go when all of them was read', () => {
+  const filling = 'x'.repeat(100_000)
+  for (const [args, seen] of [
+    [`{"a":"${filling}","q":"fine"}`, 'fine'],
+    [`{"a":"${filling}","q":"a s\\u0065cr\\u0065t"}`, '<WORD>'],
+  ] as const) {
+    const outputRules = [rule(flagWordAsItGrows('secret'), 'redact')]
+    const envoy = new EnvoyModel(policySet(policy({ outputRules })), {
+      mode: 'full-duplex',
+      localScans: 'late',
+    })
+    ask(envoy, chatRequest('hello', { stream: true }))
+    envoy.headers('response', STREAM_ANSWER)
+    envoy.body('response', event({ tool_calls: [call(args)] }))
+    envoy.body('response', event({}, 'tool_calls'))
+    envoy.body('response', 'data: [DONE]\n\n', 'end')
+    let turns = 0
+    for (; envoy.turnsOwed > 0; turns++) {
+      expect(argumentsIn(envoy.response.bytes)).toBe('')
+      envoy.goOn()
+    }
+    expect(turns).toBeGreaterThan(3)
+    expect(JSON.parse(argumentsIn(envoy.response.bytes)).q).toBe(seen === 'fine' ? 'fine' : 'a <WORD>')
+    expect(envoy.response.endOut).toBe(true)
+  }
+})

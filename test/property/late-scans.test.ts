@@ -35,9 +35,12 @@ const play = fc.record({ how: mode, actions: fc.tuple(action, action), ends, pla
 
 /** Finds every occurrence, and in streams by windows. */
 function flagWord(word: string): LocalGuardrail {
-  const config = keywords.configSchema.parse({ kind: 'keywords', words: [word] })
-  const { openScan: _, ...guardrail } = keywords.create(word, config)
+  const { openScan: _, ...guardrail } = flagAsItGrows(word)
   return guardrail
+}
+
+function flagAsItGrows(word: string): LocalGuardrail {
+  return keywords.create(word, keywords.configSchema.parse({ kind: 'keywords', words: [word] }))
 }
 
 /** Two rules of which one sees less, so that a stage has two scans. */
@@ -174,5 +177,82 @@ test('rules of during_call hold the answer until their late scans end, and no lo
       expect(late).toEqual(atOnce)
     }),
     { numRuns: 300 },
+  )
+})
+
+/** Pieces of text that one event may read, and pieces that it may not. */
+const largeWords = fc.array(
+  fc.oneof(
+    { weight: 3, arbitrary: fc.constantFrom('fine ', 'sec', 'ret ', 'a secret ') },
+    {
+      weight: 1,
+      arbitrary: fc.tuple(fc.constantFrom('long ', 'token '), fc.integer({ min: 2000, max: 12_000 })),
+    },
+  ),
+  { minLength: 1, maxLength: 8 },
+)
+
+test('what a stream has more of than one event may read is read in turns, and nothing goes before', () => {
+  fc.assert(
+    fc.property(
+      play,
+      largeWords,
+      fc.constantFrom('window', 'withhold'),
+      fc.constantFrom('alone', 'before a window'),
+      (how, pieces, delivery, others) => {
+        const said = pieces.map(piece => (typeof piece === 'string' ? piece : piece[0].repeat(piece[1])))
+        const whole = said.join('')
+        const [does, otherwise] = how.actions
+        const byWindow = others === 'alone' ? [] : [rule(flagWord('token'), otherwise)]
+        const stream = { ...policy().stream, delivery }
+        const outputRules = [rule(flagAsItGrows('secret'), does), ...byWindow]
+        const { envoy, settle } = open({ outputRules, stream }, how, 'late')
+        const out = (): Buffer => Buffer.from(envoy.localReply?.body ?? envoy.response.bytes)
+        const look = (): void => {
+          if (does !== 'alert') expect(out().includes('secret')).toBe(false)
+          if (otherwise !== 'alert' && byWindow.length > 0) expect(out().includes('token')).toBe(false)
+        }
+        envoy.headers('request', CHAT_HEADERS)
+        envoy.body('request', chatRequest('hello', { stream: true }), 'end')
+        envoy.headers('response', STREAM_ANSWER)
+        const events = chatEvents(...said)
+        const chunks = how.how === 'buffered' ? [events.join('')] : events
+        let turns = 0
+        for (const [index, chunk] of chunks.entries()) {
+          envoy.body('response', chunk, index === chunks.length - 1 ? 'end' : 'more')
+          look()
+          for (const which of how.ends[turns++ % how.ends.length] ?? []) {
+            if (which % 2 === 0) envoy.goOn()
+            else if (envoy.scans.length > 0) envoy.endScan(which)
+            look()
+          }
+        }
+        while (envoy.turnsOwed + envoy.scans.length > 0) {
+          envoy.goOn()
+          look()
+          settle()
+          look()
+        }
+        const isDenied =
+          (does === 'block' && whole.includes('secret')) ||
+          (byWindow.length > 0 && otherwise === 'block' && whole.includes('token'))
+        const got = readChatStream(out())
+        expect(got.done).toBe(1)
+        // Withheld text is denied as a whole.
+        if (isDenied && delivery === 'withhold') expect(got.text).toBe('Response blocked by policy')
+        else if (isDenied) expect(got.text).toContain('Response blocked by policy')
+        else {
+          const redacted = does === 'redact' ? whole.replaceAll('secret', '<KEYWORD>') : whole
+          const twice =
+            byWindow.length > 0 && otherwise === 'redact'
+              ? redacted.replaceAll('token', '<KEYWORD>')
+              : redacted
+          expect(got.text.replaceAll(/<[A-Z]+>/g, '<KEYWORD>') === twice).toBe(true)
+        }
+        if (!envoy.localReply) expect(envoy.response.owed).toEqual([])
+        expect(envoy.records.filter(({ phase }) => phase === 'response')).toHaveLength(1)
+      },
+    ),
+    { numRuns: 60 },
   )
 })

@@ -65,6 +65,8 @@ export class EnvoyModel {
   localReply: LocalReply | undefined
   ended: Extract<Effect, { kind: 'end' }> | undefined
   paused = false
+  /** With late local scans: how often another turn was asked for and has not come. */
+  turnsOwed = 0
   /** Milliseconds of every window that was asked for. */
   readonly windows: number[] = []
   readonly #exchange: Exchange
@@ -148,6 +150,13 @@ export class EnvoyModel {
     this.step({ kind: 'scan-end', scan: effect.scan, outcomes: localOutcomes(effect) })
   }
 
+  /** The turn that it asked for, if it did: another event that gets as far as one event may. */
+  goOn(): void {
+    if (this.turnsOwed === 0) return
+    this.turnsOwed -= 1
+    this.step({ kind: 'go-on' })
+  }
+
   #takeScan(which: number): ScanEffect {
     const [scan] = this.scans.splice(which % this.scans.length, 1)
     if (!scan) throw new Error('no scan is waiting')
@@ -184,6 +193,10 @@ export class EnvoyModel {
         return undefined
       case 'start-window':
         this.windows.push(effect.afterMs)
+        return undefined
+      case 'go-on-later':
+        if (this.#localScans === 'at-once') return { kind: 'go-on' }
+        this.turnsOwed += 1
         return undefined
       case 'pause':
       case 'resume':

@@ -65,6 +65,17 @@ describe('work in steps', () => {
     expect(play()).toEqual(['a b', 'b c', ''])
   })
 
+  test('that is for later is not begun in this turn', () => {
+    turns.later({
+      step() {
+        told.push('later')
+        return 'done'
+      },
+    })
+    work('a', 1, 1)
+    expect(play()).toEqual(['', 'later a', ''])
+  })
+
   test('a turn is asked for once, however many come', () => {
     for (const name of ['a', 'b', 'c']) work(name, 2, 5)
     expect(next).toHaveLength(1)

@@ -214,6 +214,7 @@ describe('delivery', () => {
       },
       uninspectable: () => told.push('uninspectable'),
       unreadable: () => 'release',
+      goOnLater: () => {},
       pause: () => {},
       resume: () => {},
       startWindow: () => {},
