@@ -121,6 +121,7 @@ async function runReads(envoy: EnvoyModel): Promise<void> {
   }
 }
 
+/** Has the scans that were asked for run as a call runs them, those that they lead to, and the turns that a stream needs. */
 async function runScans(envoy: EnvoyModel): Promise<void> {
   for (let effect = envoy.scans.shift(); effect !== undefined; effect = envoy.scans.shift()) {
     const { scan, rules, subject } = effect
@@ -135,6 +136,11 @@ async function runScans(envoy: EnvoyModel): Promise<void> {
     const known = outcomes.map((outcome, index) => ({ rule: rules[index]!, outcome }))
     envoy.step({ kind: 'scan-end', scan, outcomes: known })
   }
+  while (envoy.turnsOwed > 0) {
+    await nextTurn()
+    envoy.goOn()
+  }
+  if (envoy.scans.length > 0) await runScans(envoy)
 }
 
 /** As full duplex brings a body: 64 KiB at a time. */
