@@ -47,7 +47,7 @@ module.exports = {
     ),
     door(
       'exchange',
-      '^src/llm/(format|detect|json-body|json-scan|response-shape)\\.ts$',
+      '^src/llm/(format|detect|json-body|json-scan|response-shape|without-texts)\\.ts$',
       room('policy'),
       GUARDRAIL_TYPES,
     ),

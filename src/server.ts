@@ -2,7 +2,9 @@ import { contentCodings } from './coding/codings.ts'
 import { parseListenAddress } from './config/address.ts'
 import type { ConfigWatch } from './config/config-watch.ts'
 import type { Snapshot } from './config/snapshot.ts'
+import { defaultBudget } from './default-budget.ts'
 import { WeirError } from './errors.ts'
+import { ByteLedger } from './extproc/byte-ledger.ts'
 import { randomIds } from './extproc/random-id.ts'
 import { createExtProcService } from './extproc/service.ts'
 import { ShadowScans } from './extproc/shadow-scans.ts'
@@ -51,7 +53,9 @@ export interface ServerDeps {
  */
 export function createServer(snapshot: Snapshot, deps: ServerDeps): WeirServer {
   const { telemetry, worker, tlsPollMs = DEFAULT_TLS_POLL_MS } = deps
-  const { tls: tlsConfig, socket_mode: socketMode } = snapshot.server
+  const { tls: tlsConfig, socket_mode: socketMode, workers } = snapshot.server
+  const maxBytes = snapshot.server.max_bytes ?? defaultBudget(workers)
+  telemetry.metrics.budget(maxBytes)
   const tls = tlsConfig && openListenerTls(tlsConfig, telemetry)
   let watch: ConfigWatch | undefined
   const snapshots = new PinnedSnapshots(snapshot, {
@@ -67,6 +71,7 @@ export function createServer(snapshot: Snapshot, deps: ServerDeps): WeirServer {
       codings: contentCodings,
       reader,
       shadows: new ShadowScans(MAX_SHADOW_SCANS),
+      ledger: new ByteLedger(maxBytes, telemetry.held),
       clock: () => performance.now(),
       unixSeconds: () => Math.floor(Date.now() / 1000),
       newId: randomIds(),

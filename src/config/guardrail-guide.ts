@@ -16,6 +16,7 @@ const REASONS: Readonly<Record<FailureReason, string>> = {
   undecodable: 'The body could not be read, so that no guardrail was asked.',
   'over-limit':
     'The text needs more than 20 requests or is over a limit of the service, or the body is over `limits`.',
+  'over-budget': 'Weir holds `server.max_bytes` already: there was no room to gather the body.',
   cancelled: 'Another guardrail denied first, the client went away, or Weir shuts down.',
   internal: 'A fault of Weir; its cause stands in the log.',
 }

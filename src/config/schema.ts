@@ -74,7 +74,9 @@ const serverSchema = z.strictObject({
     .int()
     .min(1)
     .optional()
-    .describe('Most body bytes held at once by all exchanges together. Not built yet.'),
+    .describe(
+      'Most body bytes in memory at once for all exchanges of a worker together: gathered, held back, copied, decoded or waiting in the transport. Above 80 % of it, exchanges whose verdict is on its way wait with what follows. What finds no room is a failure `over-budget` of the rules that look at it: `fail_open` decides, and a request gets 503. A quarter of the memory that the process may have when left out, shared by the workers.',
+    ),
   log: logSchema.prefault({}).describe('What is logged.'),
 })
 

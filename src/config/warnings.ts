@@ -1,22 +1,17 @@
 import { takesEverything } from './cross-checks.ts'
 import type { PolicyConfig, UseConfig } from './policy-schema.ts'
-import type { Config, ServerConfig } from './schema.ts'
+import type { Config } from './schema.ts'
 import { sidesOf } from './sides.ts'
 
 /** What a valid config does otherwise than its reader may expect, one sentence each, said once at load. */
 export function warningsOf(config: Config): string[] {
   const warnings = [
-    ...serverWarnings(config.server),
     ...guardrailWarnings(config),
     ...cacheWarnings(config.cache),
     ...policyOrderWarnings(config.policies),
     ...config.policies.flatMap(policy => policyWarnings(policy, config.guardrails)),
   ]
   return [...new Set(warnings)]
-}
-
-function serverWarnings({ max_bytes }: ServerConfig): string[] {
-  return [...(max_bytes === undefined ? [] : ['server.max_bytes is not built yet: it has no effect'])]
 }
 
 function guardrailWarnings({ guardrails, policies }: Config): string[] {

@@ -2,15 +2,13 @@ import type { FailureReason } from '../guardrail/guardrail.ts'
 import type { Completion, Decoded, LlmFormat, LlmRequest, RequestPlace, TextEdit } from '../llm/format.ts'
 import { canonicalJson } from '../llm/json-body.ts'
 import { type JsonStructure, scanJson } from '../llm/json-scan.ts'
-import { type ContentCodings, type DecodeFault, decodeBody } from './content-coding.ts'
+import { type BodyFault, type ContentCodings, type DecodeBounds, decodeBody } from './content-coding.ts'
 import { readEventStream } from './stream-text.ts'
 
 /** A whole body as it came, and how it is coded. `contentEncoding`: one that is known, or undefined. */
-export interface CodedBody {
+export interface CodedBody extends DecodeBounds {
   readonly body: Uint8Array
   readonly contentEncoding: string | undefined
-  /** Most that its coding may make of it. */
-  readonly maxBytes: number
 }
 
 /** Something to be made of a whole body. The time it takes depends on the body's shape, not only on its length. */
@@ -83,7 +81,7 @@ export function readIfLight(job: ReadJob, codings: ContentCodings): ReadResult |
   const isCoded = job.contentEncoding !== undefined
   if (isCoded && job.body.byteLength > LIGHT_DECODED_BYTES) return undefined
   const most = isCoded ? Math.min(job.maxBytes, LIGHT_DECODED_BYTES) : job.maxBytes
-  const body = decodeBody(codings, job.contentEncoding, job.body, most)
+  const body = decodeBody(codings, job.contentEncoding, job.body, { ...job, maxBytes: most })
   if (body === 'over-limit' && most < job.maxBytes) return undefined
   return typeof body === 'string' || isLight(job, body) ? readDecoded(job, body) : undefined
 }
@@ -102,12 +100,12 @@ const DASH = 0x2d
 /** What is made of the body, however long it takes. */
 export function readBody(job: ReadJob, codings: ContentCodings): ReadResult {
   if (job.kind === 'rewrite') return { kind: 'rewrite', body: job.format.rewrite(job.body, job.edits) }
-  return readDecoded(job, decodeBody(codings, job.contentEncoding, job.body, job.maxBytes))
+  return readDecoded(job, decodeBody(codings, job.contentEncoding, job.body, job))
 }
 
-function readDecoded(job: Exclude<ReadJob, { kind: 'rewrite' }>, body: Uint8Array | DecodeFault): ReadResult {
+function readDecoded(job: Exclude<ReadJob, { kind: 'rewrite' }>, body: Uint8Array | BodyFault): ReadResult {
   if (typeof body === 'string') {
-    return { kind: 'fault', reason: body === 'broken' ? 'undecodable' : 'over-limit' }
+    return { kind: 'fault', reason: body === 'broken' ? 'undecodable' : body }
   }
   if (job.kind === 'response') return readResponse(job, body)
   const decoded = job.format.decodeRequest(body, job.place)

@@ -22,20 +22,32 @@ export interface BodyDecoder {
   end(): Uint8Array | DecodeFault
 }
 
-/** A whole body without its content coding, at most `maxBytes`. A coding that is not known is `broken`. */
+/** Why a whole body cannot be decoded. `over-budget`: it would be more than there is room for. */
+export type BodyFault = DecodeFault | 'over-budget'
+
+/** What bounds a decoded body: the policy, and what the process has room for. */
+export interface DecodeBounds {
+  readonly maxBytes: number
+  readonly roomBytes: number
+}
+
+/** A whole body without its content coding, within bounds. A coding that is not known is `broken`. */
 export function decodeBody(
   codings: ContentCodings,
   contentEncoding: string | undefined,
   body: Uint8Array,
-  maxBytes: number,
-): Uint8Array | DecodeFault {
+  { maxBytes, roomBytes }: DecodeBounds,
+): Uint8Array | BodyFault {
   if (contentEncoding === undefined || body.byteLength === 0) return body
-  const decoder = codings.open(contentEncoding, maxBytes)
+  // Before it is inflated: afterwards the memory is spent.
+  const decoder = codings.open(contentEncoding, Math.min(maxBytes, roomBytes))
   if (decoder === undefined) return 'broken'
+  const fault = (why: DecodeFault): BodyFault =>
+    why === 'over-limit' && roomBytes < maxBytes ? 'over-budget' : why
   const first = decoder.push(body)
-  if (typeof first === 'string') return first
+  if (typeof first === 'string') return fault(first)
   const rest = decoder.end()
-  if (typeof rest === 'string') return rest
+  if (typeof rest === 'string') return fault(rest)
   return rest.byteLength === 0 ? first : concatBytes([first, rest])
 }
 

@@ -27,6 +27,8 @@ export class BodyDelivery implements Delivery {
   #ended = false
   /** What was judged of a body that is being rewritten. */
   #changing: Judged | undefined
+  /** Bytes of an answer that has gone on, while rules that only watch still look at its text. */
+  #watchedBytes = 0
   /** Why a body that nobody could judge passes; recorded at its end, with all its bytes. */
   #forgiven: Judged | undefined
 
@@ -47,6 +49,20 @@ export class BodyDelivery implements Delivery {
     return this.#state === 'holding' ? this.#gate.heldBytes : 0
   }
 
+  get keptBytes(): number {
+    if (this.#state !== 'holding') return this.#watchedBytes
+    const decoded = this.#guarded.contentEncoding === undefined ? 0 : (this.#decoded?.byteLength ?? 0)
+    return this.#gate.heldBytes + decoded
+  }
+
+  get gathers(): boolean {
+    return this.#state === 'holding' && !this.judging
+  }
+
+  get canWait(): boolean {
+    return this.judging
+  }
+
   push(chunk: Uint8Array): void {
     if (this.#state === 'passing') this.#downstream.pass(chunk)
     if (this.#state !== 'holding' || this.judging) return
@@ -63,6 +79,11 @@ export class BodyDelivery implements Delivery {
   windowDue(): void {}
 
   goOn(): void {}
+
+  /** A body that is whole needs no more room. */
+  overBudget(): void {
+    if (this.gathers) this.fault('over-budget')
+  }
 
   deadline(): void {
     if (this.#state === 'holding') this.fault('over-limit')
@@ -114,7 +135,8 @@ export class BodyDelivery implements Delivery {
 
   #inspect(): void {
     const { contentEncoding, contentType, format, policy } = this.#guarded
-    const whole = { body: this.#gate.body(), contentEncoding, maxBytes: policy.limits.maxResponseBytes }
+    const bounds = { maxBytes: policy.limits.maxResponseBytes, roomBytes: this.#host.init.roomBytes() }
+    const whole = { body: this.#gate.body(), contentEncoding, ...bounds }
     const job = { kind: 'response', ...whole, format, contentType, shape: 'json' } as const
     this.judging = true
     this.#host.openRead(job, 'call', result => this.#inspected(result))
@@ -219,11 +241,14 @@ export class BodyDelivery implements Delivery {
   #release(judged: Judged, changed: Uint8Array | undefined): void {
     this.#state = 'settled'
     const mutation = changed && CHANGED_BODY
+    if (judged.watched.length > 0) this.#watchedBytes = this.#decoded?.byteLength ?? 0
     this.#downstream.releaseHeaders(mutation)
     if (changed !== undefined) this.#downstream.release(this.#downstream.coded(changed))
     else for (const chunk of this.#gate.take()) this.#downstream.pass(chunk)
+    this.#drop()
     this.#downstream.finish(mutation)
     whenAllKnown(judged, ({ decision, outcomes }) => {
+      this.#watchedBytes = 0
       if (decision.kind === 'release') this.#downstream.record('released', decision.because, outcomes, 0)
       else this.#downstream.record('redacted', 'flagged', outcomes, 0)
     })
@@ -232,5 +257,12 @@ export class BodyDelivery implements Delivery {
   #deny(because: Because, judged: Judged | undefined, error?: ProviderError): void {
     this.#state = 'settled'
     this.#downstream.deny(because, judged?.outcomes ?? [], this.#gate.heldBytes, error)
+    this.#drop()
+  }
+
+  /** Nothing of it is needed any more, however long the upstream takes to its end. */
+  #drop(): void {
+    this.#gate.take()
+    this.#decoded = undefined
   }
 }

@@ -9,6 +9,8 @@ import type { ExchangeHost } from './pinned.ts'
 export class LiveDelivery implements Delivery {
   readonly judging = false
   readonly heldBytes = 0
+  readonly gathers = false
+  readonly canWait = false
   readonly #host: ExchangeHost
   readonly #downstream: Downstream
   readonly #guarded: GuardedResponse
@@ -29,6 +31,10 @@ export class LiveDelivery implements Delivery {
     this.#readable = copy === 'readable'
   }
 
+  get keptBytes(): number {
+    return this.#tap.keptBytes
+  }
+
   push(chunk: Uint8Array): void {
     this.#downstream.pass(chunk)
     this.#tap.push(chunk)
@@ -45,6 +51,10 @@ export class LiveDelivery implements Delivery {
 
   /** Never while chunks pass as they came: the copy is decoded at the end. */
   fault(): void {}
+
+  overBudget(): void {
+    if (!this.#ended) this.#tap.drop('over-budget')
+  }
 
   deadline(): void {}
 
@@ -89,6 +99,8 @@ export class LiveDelivery implements Delivery {
   }
 
   #record({ decision, outcomes }: Judged): void {
+    // Until now its text was.
+    this.#tap.close()
     const because =
       decision.kind === 'release'
         ? decision.because

@@ -128,6 +128,20 @@ export class StreamDelivery implements Delivery {
     return this.#state === 'holding' ? this.#gate.heldBytes : 0
   }
 
+  get keptBytes(): number {
+    const held = this.#state === 'holding' ? this.#gate.keptBytes : 0
+    return this.#tap === undefined ? held : held + this.#tap.keptBytes
+  }
+
+  /** Whether it stays held is known only when it was taken. */
+  get gathers(): boolean {
+    return false
+  }
+
+  get canWait(): boolean {
+    return this.#gate.canWait
+  }
+
   push(chunk: Uint8Array): void {
     if (!this.#sawChunk && chunk.byteLength > 0) {
       this.#sawChunk = true
@@ -157,6 +171,15 @@ export class StreamDelivery implements Delivery {
     if (this.#state !== 'holding') return
     if (reason === 'over-limit') this.#gate.limit()
     else this.#gate.fault(reason)
+  }
+
+  /** The copy goes first: nobody waits for what it is kept for. */
+  overBudget(): void {
+    if (this.#state === 'settled') return
+    // BUFFERED: what there is no room for is the body that is on its way.
+    const isToCome = this.#host.init.responseMode === 'buffered'
+    if (this.#tap !== undefined && this.#tap.keptBytes > 0) this.#tap.drop('over-budget')
+    else if (this.#state === 'holding' && (this.#gate.heldBytes > 0 || isToCome)) this.#gate.overBudget()
   }
 
   deadline(): void {
@@ -256,6 +279,7 @@ export class StreamDelivery implements Delivery {
     if (this.#tap === undefined) then()
     else {
       this.#judgeCopy(this.#tap, outcomes => {
+        this.#tap?.close()
         this.#note(outcomes)
         then()
       })

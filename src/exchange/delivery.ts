@@ -6,6 +6,12 @@ export interface Delivery {
   readonly judging: boolean
   /** Bytes of the upstream's that are held back. */
   readonly heldBytes: number
+  /** The same, and copies. */
+  readonly keptBytes: number
+  /** What comes now is held until the body is whole. */
+  readonly gathers: boolean
+  /** A verdict is on its way that needs no more of the body. */
+  readonly canWait: boolean
   push(chunk: Uint8Array): void
   /** The upstream's body is complete. */
   end(): void
@@ -15,6 +21,8 @@ export interface Delivery {
   goOn(): void
   /** The body cannot be read any further. */
   fault(reason: FailureReason): void
+  /** The process has no room for more. */
+  overBudget(): void
   /** `maxDurationMs` passed. */
   deadline(): void
   /** Envoy is gone: nothing can be sent any more. */

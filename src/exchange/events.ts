@@ -37,6 +37,8 @@ export type ExchangeEvent =
   | { readonly kind: 'go-on' }
   /** `maxDurationMs` passed. */
   | { readonly kind: 'deadline' }
+  /** The process holds as many bytes as it may: this exchange cannot gather what it goes on to gather. */
+  | { readonly kind: 'over-budget' }
   /** Envoy is done with the call, or gone: nothing can be sent any more. */
   | { readonly kind: 'closed' }
 

@@ -77,9 +77,25 @@ export class Exchange {
     this.#response = new ResponseSide(this.#host)
   }
 
-  /** Body bytes of both sides that are held back now. */
-  get heldBytes(): number {
-    return this.#request.heldBytes + this.#response.heldBytes + this.#heldResponse.bytes
+  /** Body bytes of both sides that are kept in memory, for whatever reason, but for those that are leaving. */
+  get keptBytes(): number {
+    return this.#request.keptBytes + this.#response.keptBytes + this.#heldResponse.bytes
+  }
+
+  /** Bytes of both sides that may go and wait for their place. */
+  get leavingBytes(): number {
+    return this.#request.leavingBytes + this.#response.leavingBytes
+  }
+
+  /** Whether a chunk of that side that came now would be kept until its body is whole. */
+  gathers(side: Side): boolean {
+    if (side === 'request') return this.#request.gathers
+    return !this.#heldResponse.isEmpty || this.#response.gathers
+  }
+
+  /** Verdicts are on their way that nothing Envoy sends can hasten: it may wait with it. */
+  get canWait(): boolean {
+    return this.#request.canWait || this.#response.canWait
   }
 
   step(event: ExchangeEvent): readonly Effect[] {
@@ -120,7 +136,10 @@ export class Exchange {
         return
       case 'deadline':
         if (this.#heldResponse.isEmpty) this.#response.onDeadline()
-        else this.#request.parallel.onLimit()
+        else this.#request.parallel.onLimit('over-limit')
+        return
+      case 'over-budget':
+        this.#overBudget()
         return
       case 'closed':
         this.#close()
@@ -166,7 +185,15 @@ export class Exchange {
     if (this.#request.parallel.judging) {
       this.#paused = true
       this.#emit({ kind: 'pause' })
-    } else this.#request.parallel.onLimit()
+    } else this.#request.parallel.onLimit('over-limit')
+  }
+
+  /** What nobody waits for goes first. */
+  #overBudget(): void {
+    if (this.#request.dropCopy()) return
+    if (this.#request.gathers) this.#request.onOverBudget()
+    else if (!this.#heldResponse.isEmpty) this.#request.parallel.onLimit('over-budget')
+    else this.#response.onOverBudget()
   }
 
   #letResponseGo(): void {

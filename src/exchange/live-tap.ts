@@ -11,33 +11,44 @@ export type Copied =
 
 /**
  * Delivery `live`: keeps a copy of a response that has gone on untouched, to be judged once at its end. Past
- * `maxBytes` the copy is dropped, and the outcome is over-limit.
+ * `maxBytes`, and where the process has no room for it, the copy is dropped, and that is the outcome.
  */
 export class LiveTap {
   readonly #gate: BodyGate
-  #overLimit = false
+  #dropped: 'over-limit' | 'over-budget' | undefined
 
   constructor(maxBytes: number) {
     this.#gate = new BodyGate(maxBytes)
   }
 
+  get keptBytes(): number {
+    return this.#gate.heldBytes
+  }
+
   push(chunk: Uint8Array): void {
-    if (this.#overLimit) return
-    if (this.#gate.push(chunk) === 'over-limit') {
-      this.#overLimit = true
-      this.#gate.take()
-    }
+    if (this.#dropped !== undefined) return
+    if (this.#gate.push(chunk) === 'over-limit') this.drop('over-limit')
+  }
+
+  drop(why: 'over-limit' | 'over-budget'): void {
+    this.#dropped = why
+    this.close()
+  }
+
+  /** What was read of it is needed no more. */
+  close(): void {
+    this.#gate.take()
   }
 
   /** `done` is called at once or later, whatever becomes of the call. */
-  read({ openRead }: ExchangeHost, guarded: GuardedResponse, done: (copied: Copied) => void): void {
+  read({ openRead, init }: ExchangeHost, guarded: GuardedResponse, done: (copied: Copied) => void): void {
     const { format, shape, contentType, contentEncoding, policy } = guarded
-    if (this.#overLimit) {
-      done({ kind: 'fault', reason: 'over-limit' })
+    if (this.#dropped !== undefined) {
+      done({ kind: 'fault', reason: this.#dropped })
       return
     }
-    const { maxResponseBytes: maxBytes } = policy.limits
-    const whole = { body: this.#gate.body(), contentEncoding, maxBytes }
+    const bounds = { maxBytes: policy.limits.maxResponseBytes, roomBytes: init.roomBytes() }
+    const whole = { body: this.#gate.body(), contentEncoding, ...bounds }
     openRead({ kind: 'response', ...whole, format, shape, contentType }, 'shadow', result =>
       done(copied(result)),
     )

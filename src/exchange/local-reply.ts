@@ -158,13 +158,15 @@ const FAULT_MESSAGES = {
   400: 'The request body could not be read',
   413: 'The request body is too large to be inspected',
   415: 'The request body has an encoding or a charset that cannot be inspected',
+  503: 'The request cannot be inspected now',
 } as const
 
 export type FaultStatus = keyof typeof FAULT_MESSAGES
 
 /** A request body that nobody can inspect. */
 export function requestFault(status: FaultStatus): ProviderError {
-  return { status, message: FAULT_MESSAGES[status], code: 'invalid_request' }
+  const code = status === 503 ? 'unavailable' : 'invalid_request'
+  return { status, message: FAULT_MESSAGES[status], code }
 }
 
 /** Refusals that are errors whatever deny_code says, by their reason. Texts that may reach a client. */

@@ -72,9 +72,9 @@ export class ParallelCheck {
   }
 
   /** A response has waited too long, or has become too large. */
-  onLimit(): void {
+  onLimit(reason: 'over-limit' | 'over-budget'): void {
     if (!this.pending) return
-    this.#fault = judgeFault(this.#policy?.parallelRules ?? [], 'over-limit')
+    this.#fault = judgeFault(this.#policy?.parallelRules ?? [], reason)
     this.#settle(this.#fault)
   }
 

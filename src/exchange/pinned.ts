@@ -16,6 +16,8 @@ export interface ExchangeInit {
   readonly stamp: ExchangeStamp
   readonly policies: PolicySet
   readonly codings: ContentCodings
+  /** Bytes that the process may still take on now. */
+  readonly roomBytes: () => number
   /** gRPC initial metadata `x-weir-policy`. */
   readonly policyName: string | undefined
   readonly requestMode: BodyMode
@@ -115,6 +117,11 @@ function wantsRequest({ inputRules, parallelRules, canonicalize }: Policy): bool
 /** Whether the policy has work to do on responses. */
 export function wantsResponse({ inputRules, outputRules }: Policy): boolean {
   return outputRules.length > 0 || canRestore(inputRules)
+}
+
+/** Whether a rule judges answers by what was asked. */
+export function keepsConversation({ outputRules }: Policy): boolean {
+  return outputRules.some(({ outputContext }) => outputContext !== undefined)
 }
 
 /** Whether Weir sees a whole body that comes in this mode, and can answer for it. */

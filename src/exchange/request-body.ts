@@ -1,7 +1,7 @@
 import { WeirError } from '../errors.ts'
 import { BodyGate } from './body-gate.ts'
 import type { CodedBody } from './body-reading.ts'
-import { type ContentCodings, type DecodeFault, decodeBody } from './content-coding.ts'
+import { type BodyFault, type ContentCodings, decodeBody } from './content-coding.ts'
 
 /** The body of a request as it gathers, and what its content coding makes of it. Holds at most `maxBytes` of each. */
 export class RequestBody {
@@ -24,13 +24,20 @@ export class RequestBody {
     return this.#gate.heldBytes
   }
 
+  /** The same, and what was decoded of them. */
+  get keptBytes(): number {
+    const decoded = this.#contentEncoding === undefined ? 0 : (this.#read?.byteLength ?? 0)
+    return this.#gate.heldBytes + decoded
+  }
+
   push(chunk: Uint8Array): 'held' | 'over-limit' {
     return this.#gate.push(chunk)
   }
 
-  /** The whole body, as it is to be read. */
-  whole(): CodedBody {
-    return { body: this.#gate.body(), contentEncoding: this.#contentEncoding, maxBytes: this.#maxBytes }
+  /** The whole body, as it is to be read; `over-budget` where that takes more than `roomBytes`. */
+  whole(roomBytes: number): CodedBody {
+    const contentEncoding = this.#contentEncoding
+    return { body: this.#gate.body(), contentEncoding, maxBytes: this.#maxBytes, roomBytes }
   }
 
   /** What it is without its coding. */
@@ -38,9 +45,11 @@ export class RequestBody {
     this.#read = decoded
   }
 
-  #decode(): Uint8Array | DecodeFault {
+  #decode(): Uint8Array | BodyFault {
     if (this.#read !== undefined) return this.#read
-    const decoded = decodeBody(this.#codings, this.#contentEncoding, this.#gate.body(), this.#maxBytes)
+    // It fitted once.
+    const bounds = { maxBytes: this.#maxBytes, roomBytes: Number.POSITIVE_INFINITY }
+    const decoded = decodeBody(this.#codings, this.#contentEncoding, this.#gate.body(), bounds)
     if (typeof decoded !== 'string') this.#read = decoded
     return decoded
   }

@@ -2,6 +2,7 @@ import type { FailureReason } from '../guardrail/guardrail.ts'
 import { detectFormat, placeOf } from '../llm/detect.ts'
 import type { ProviderError, TextSegment } from '../llm/format.ts'
 import { hasReadCharset, isForm } from '../llm/response-shape.ts'
+import { withoutTexts } from '../llm/without-texts.ts'
 import { canIntervene } from '../policy/decide.ts'
 import { type Name, Placeholders } from '../policy/placeholder.ts'
 import type { Policy, Rule } from '../policy/policy.ts'
@@ -15,7 +16,7 @@ import { type Judged, judge, judgeFault, whenAllKnown } from './judge.ts'
 import { type FaultStatus, REFUSALS, requestFault } from './local-reply.ts'
 import { type Outlet, openOutlet } from './outlet.ts'
 import { ParallelCheck } from './parallel-check.ts'
-import { type ExchangeHost, mayLeaveEarly, type Pinned, whyBlind } from './pinned.ts'
+import { type ExchangeHost, keepsConversation, mayLeaveEarly, type Pinned, whyBlind } from './pinned.ts'
 import type { Because, Effective } from './record.ts'
 import { RequestAnswers, type RequestFacts } from './request-answers.ts'
 import { RequestBody } from './request-body.ts'
@@ -53,6 +54,12 @@ export class RequestSide {
   #receivedBytes = 0
   /** The request's texts after redaction. */
   #redacted: readonly TextSegment[] | undefined
+  /** Length of the body that the texts were read from. */
+  #readBytes = 0
+  /** Rules that only watch still look at them. */
+  #isWatched = false
+  /** Of a body that went on and is still to be read. */
+  #learningBytes = 0
   /** What the request's redactions stand for; lives as long as the exchange. */
   #placeholders: Placeholders | undefined
 
@@ -104,6 +111,43 @@ export class RequestSide {
 
   get heldBytes(): number {
     return this.#isKeptBack ? (this.#body?.heldBytes ?? 0) : 0
+  }
+
+  /** Bytes kept in memory, for whatever reason; texts count as the body that they were read from, once. */
+  get keptBytes(): number {
+    return Math.max(this.#body?.keptBytes ?? 0, this.#textBytes, this.#learningBytes)
+  }
+
+  /** Bytes that may go and wait for their place. */
+  get leavingBytes(): number {
+    return this.#outlet.pendingBytes
+  }
+
+  get #textBytes(): number {
+    const isKept = (this.#facts.request?.segments.length ?? 0) > 0 || this.#isWatched || this.parallel.judging
+    return isKept ? this.#readBytes : 0
+  }
+
+  /** What comes now is kept until a verdict. */
+  get gathers(): boolean {
+    return this.#state === 'gathering' || (this.#state === 'copying' && this.parallel.pending)
+  }
+
+  /** A verdict is on its way, whatever Envoy sends, and Envoy has no timer for it. */
+  get canWait(): boolean {
+    return this.#outlet.canSpeakUnasked && (this.#isAwaiting || this.parallel.judging)
+  }
+
+  /** Lets go of a copy that nobody waits for; returns whether there was one. */
+  dropCopy(): boolean {
+    if (this.#state !== 'copying' || this.parallel.pending) return false
+    this.#body?.take()
+    this.#state = 'passing'
+    return true
+  }
+
+  onOverBudget(): void {
+    if (this.gathers) this.#fault('over-budget', 503)
   }
 
   /** Its record is still to come: when it goes on, is refused or is discarded. */
@@ -229,8 +273,8 @@ export class RequestSide {
 
   #gather(chunk: Uint8Array): void {
     if (this.#body?.push(chunk) !== 'over-limit') return
-    if (this.#state === 'gathering' || this.parallel.pending) this.#fault('over-limit', 413)
-    else this.#state = 'passing'
+    if (this.gathers) this.#fault('over-limit', 413)
+    else this.dropCopy()
   }
 
   #end(): void {
@@ -242,12 +286,17 @@ export class RequestSide {
   /** The body went on; what it asked for shapes the refusals of the response, should it be read before them. */
   #learn(): void {
     const { observed } = this.#host.init
+    this.#learningBytes = this.#body!.heldBytes
     this.#read(observed ? 'shadow' : 'call', result => {
+      this.#learningBytes = 0
       if (result.kind !== 'request' || result.decoded.kind !== 'ok') return
       this.#facts.request = result.decoded.value
+      this.#readBytes = result.body.byteLength
       if (!observed || this.#facts.policy === undefined) return
       const subject = { side: 'input' as const, segments: result.decoded.value.segments }
+      this.#isWatched = true
       judge(this.#host.openStage, this.#inputRules, subject, 'shadow', judged => {
+        this.#isWatched = false
         const because = judged.decision.kind === 'release' ? judged.decision.because : 'alerted'
         this.#record('released', because, judged)
       })
@@ -259,7 +308,13 @@ export class RequestSide {
     const { format, place, policy } = this.#facts
     if (format === undefined) return
     const form = policy?.canonicalize && this.#state === 'reading' ? 'canonical' : 'as-it-came'
-    const job = { kind: 'request', ...this.#body!.whole(), format, place, form } as const
+    const job = {
+      kind: 'request',
+      ...this.#body!.whole(this.#host.init.roomBytes()),
+      format,
+      place,
+      form,
+    } as const
     this.#host.openRead(job, lifetime, done)
   }
 
@@ -289,7 +344,7 @@ export class RequestSide {
     const policy = this.#facts.policy!
     if (result.kind !== 'request') {
       const reason = result.kind === 'fault' ? result.reason : 'internal'
-      this.#fault(reason, reason === 'undecodable' ? 400 : 413)
+      this.#fault(reason, faultStatus(reason))
       return
     }
     this.#body!.wasRead(result.body)
@@ -303,6 +358,7 @@ export class RequestSide {
       return
     }
     this.#facts.request = reading.request
+    this.#readBytes = result.body.byteLength
     if (result.canonical !== undefined) this.#canonicalize(result.canonical)
     if (reading.request !== undefined && reading.request.uninspectable > 0) {
       this.#host.emit({ kind: 'count', what: 'uninspectable' })
@@ -379,7 +435,9 @@ export class RequestSide {
 
   /** The request went on, or goes now. */
   #recordGone(judged: Judged): void {
+    this.#isWatched = judged.watched.length > 0
     whenAllKnown(judged, all => {
+      this.#isWatched = false
       if (all.decision.kind === 'release') this.#record('released', all.decision.because, all)
       else this.#record('redacted', 'flagged', all)
     })
@@ -401,7 +459,16 @@ export class RequestSide {
   #finish(): void {
     this.#outlet.finish()
     this.#state = 'done'
+    this.#forgetTexts()
     this.#leave()
+  }
+
+  /** It has gone on. What was asked is kept for rules only that judge its answer by it. */
+  #forgetTexts(): void {
+    const { request, policy } = this.#facts
+    if (request === undefined || (policy !== undefined && keepsConversation(policy))) return
+    this.#facts.request = withoutTexts(request)
+    this.#redacted = undefined
   }
 
   #leave(): void {
@@ -471,6 +538,7 @@ export class RequestSide {
   #decided(): void {
     this.parallel.drop()
     this.#state = 'done'
+    this.#body?.take()
   }
 
   #mutation(body: 'as-it-came' | 'may-change'): HeaderMutation | undefined {
@@ -483,3 +551,9 @@ export class RequestSide {
 }
 
 const NO_RULES: readonly Rule[] = []
+
+/** Of what nobody could make anything of. */
+function faultStatus(reason: FailureReason): FaultStatus {
+  if (reason === 'undecodable') return 400
+  return reason === 'over-budget' ? 503 : 413
+}

@@ -54,6 +54,26 @@ export class ResponseSide {
     return (this.#delivery?.heldBytes ?? 0) + (this.#unread?.body.heldBytes ?? 0)
   }
 
+  /** Bytes kept in memory, for whatever reason. */
+  get keptBytes(): number {
+    return this.#delivery === undefined ? (this.#unread?.body.heldBytes ?? 0) : this.#delivery.keptBytes
+  }
+
+  /** Bytes that may go and wait for their place. */
+  get leavingBytes(): number {
+    return this.#outlet.pendingBytes
+  }
+
+  /** What comes now is held until the body is whole. */
+  get gathers(): boolean {
+    return this.#delivery === undefined ? this.#unread !== undefined : this.#delivery.gathers
+  }
+
+  /** A verdict is on its way, whatever Envoy sends, and Envoy has no timer for it. */
+  get canWait(): boolean {
+    return this.#outlet.canSpeakUnasked && (this.#delivery?.canWait ?? false)
+  }
+
   onHeaders(event: HeadersEvent, known: Pinned | undefined): void {
     this.#headers = event
     this.#outlet.receivedHeaders(event.endOfStream)
@@ -124,6 +144,15 @@ export class ResponseSide {
   onDeadline(): void {
     if (this.#unread) this.#act({ kind: 'fault', reason: 'over-limit' })
     else this.#delivery?.deadline()
+  }
+
+  onOverBudget(): void {
+    if (this.#unread) this.#act({ kind: 'fault', reason: 'over-budget' })
+    else this.#delivery?.overBudget()
+    const { responseMode } = this.#host.init
+    if (responseMode !== 'buffered' || !this.#downstream?.over || this.#outlet.hasPlace) return
+    // The only place for a refusal comes with the body that there is no room for.
+    this.#host.emit({ kind: 'end', status: 'unavailable', why: 'over budget' })
   }
 
   onClosed(): void {

@@ -99,6 +99,16 @@ export class StreamGate {
     return this.#held.bytes + this.#decoder.buffered
   }
 
+  /** The same, and what is kept of texts that have gone. */
+  get keptBytes(): number {
+    return this.heldBytes + this.#text.keptChars
+  }
+
+  /** A verdict is on its way that needs no more of the stream. */
+  get canWait(): boolean {
+    return this.judging && !this.#limited
+  }
+
   /** The stream's own end went out and nothing came after it. */
   get isComplete(): boolean {
     return this.#releasedTerminator && this.heldBytes === 0
@@ -153,6 +163,21 @@ export class StreamGate {
     const isWritten = this.#terminatorHeld || this.isComplete
     if (isWritten || !this.#isForgivable('over-limit')) this.#limited = true
     this.#advance()
+  }
+
+  /** There is no room for what is held: it cannot wait for a verdict. Denies, or lets it pass unseen. */
+  overBudget(): void {
+    if (this.#closed) return
+    if (this.#limited || !this.#isForgivable('over-budget')) {
+      this.#port.deny('failed-closed')
+      return
+    }
+    const frames = this.#held.ready(() => true)
+    const skip = this.#held.drop(frames)
+    this.close()
+    this.#port.release(frames, skip)
+    this.#port.passUnseen(this.#ended ? [] : this.#decoder.end())
+    if (this.#ended) this.#port.finish()
   }
 
   /** A failure of every rule at once. Denies, or lets the rest pass after what is held was judged. */

@@ -34,6 +34,7 @@ export class StreamText {
   readonly #keeps: 'what-scans-see' | 'all'
   readonly #allowance = new ReadingAllowance()
   #strayRepeats = 0
+  #keptChars = 0
   readonly #tracks = new Map<string, Track>()
   /** That of the text before, which mostly goes on. */
   #latest: Track | undefined
@@ -47,6 +48,11 @@ export class StreamText {
 
   get tracks(): Iterable<Track> {
     return this.#tracks.values()
+  }
+
+  /** Characters that are kept until the end, whatever has gone. */
+  get keptChars(): number {
+    return this.#keptChars
   }
 
   get isEmpty(): boolean {
@@ -71,6 +77,7 @@ export class StreamText {
       track = this.#trackOf(keyOf(part), part)
       this.#latest = track
     }
+    if (this.#keeps === 'all') this.#keptChars += part.text.length
     return track.append(part)
   }
 

@@ -3,6 +3,7 @@ import type { ContentCodings } from '../exchange/content-coding.ts'
 import type { Counted } from '../exchange/events.ts'
 import type { DecisionRecord } from '../exchange/record.ts'
 import type { PolicySet } from '../policy/policy.ts'
+import type { ByteLedger } from './byte-ledger.ts'
 import type { ShadowScans } from './shadow-scans.ts'
 
 /** How a call came to its end, for the metric. */
@@ -15,12 +16,12 @@ export interface CallTelemetry {
   /** `ms`: from the call's start to the decision. */
   decision(record: DecisionRecord, ms: number): void
   count(what: Counted): void
-  /** Bytes that exchanges hold back: `delta` more, or fewer when negative. */
-  held(deltaBytes: number): void
   /** Envoy's config does not let Weir see what a policy must see. */
   refused(why: string): void
   /** As many exchanges are open as may be: one more was not begun. */
   turnedAway(): void
+  /** An exchange found no room for its bytes: `server.max_bytes` are kept. Once an exchange. */
+  overBudget(): void
   /** Envoy runs the filter in observability_mode under a policy that would deny or change what passes. */
   unenforced(policy: string): void
   /** A bug, or the cause of a guardrail's failure. */
@@ -43,6 +44,7 @@ export interface CallDeps {
   /** Of bodies that would hold up others. */
   readonly reader: BodyReader
   readonly shadows: ShadowScans
+  readonly ledger: ByteLedger
   /** Milliseconds, monotonic. */
   readonly clock: () => number
   readonly unixSeconds: () => number

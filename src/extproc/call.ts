@@ -12,6 +12,7 @@ import { decisionsIn } from './decision-metadata.ts'
 import { decodeProcessingRequest, type ProcessingRequest } from './decode.ts'
 import { encodeReply } from './encode.ts'
 import { exchangeInit } from './exchange-init.ts'
+import { LedgerEntry } from './ledger-entry.ts'
 import { Reads } from './reads.ts'
 import { Stages } from './stages.ts'
 
@@ -39,8 +40,10 @@ export class Call implements RpcListener {
   /** They outlive the call. */
   #runningShadows = 0
   #ended = false
-  #heldBytes = 0
-  /** Reading stops for either: what is held has reached its cap, or Envoy does not take our writes. */
+  readonly #entry: LedgerEntry
+  /** It is counted once. */
+  #wasOverBudget = false
+  /** Reading stops for each: what is held has reached its cap, Envoy does not take our writes, memory is short. */
   #heldAtCap = false
   #writeBlocked = false
 
@@ -50,6 +53,7 @@ export class Call implements RpcListener {
     this.#onEnd = onEnd
     this.#id = deps.newId()
     this.#startedAt = deps.clock()
+    this.#entry = new LedgerEntry(deps.ledger, this)
     deps.telemetry.exchangeOpened()
   }
 
@@ -74,6 +78,14 @@ export class Call implements RpcListener {
     this.#guarded(() => this.#drained())
   }
 
+  onWaiting(): void {
+    this.#guarded(() => this.#settle())
+  }
+
+  onRelief(): void {
+    this.#guarded(() => this.#regulate())
+  }
+
   /** The drain deadline has passed: ends what is left, never OK. */
   abandon(): void {
     this.#guarded(() => this.#step({ kind: 'closed' }))
@@ -84,7 +96,10 @@ export class Call implements RpcListener {
     if (this.#ended) return
     const request = decodeProcessingRequest(message)
     this.#exchange ??= this.#begin(request)
-    if (request.event) this.#step(request.event)
+    const { event } = request
+    if (event === undefined) return
+    if (event.kind === 'body' && event.body.byteLength > this.#deps.ledger.roomBytes) this.#admit(event)
+    this.#step(event)
   }
 
   #begin(request: ProcessingRequest): Exchange {
@@ -106,8 +121,58 @@ export class Call implements RpcListener {
       this.#performAll(exchange.step(next))
     }
     this.#isStepping = false
-    this.#reportHeld(this.#ended ? 0 : exchange.heldBytes)
     if (this.#ended) this.#dropExchange()
+    this.#settle()
+  }
+
+  /** Before a chunk is taken that would be kept for long: afterwards it may have been sent to a guard service. */
+  #admit({ side, body }: Extract<ExchangeEvent, { kind: 'body' }>): void {
+    const { byteLength } = body
+    if (this.#exchange?.gathers(side) && !this.#fits(byteLength)) this.#makeRoom(byteLength)
+  }
+
+  /** What the inbox holds is gone by the end of the turn. */
+  get #heldBytes(): number {
+    const kept = this.#exchange?.keptBytes ?? 0
+    return this.#ended ? kept : kept + this.#grpc.waitingBytes
+  }
+
+  get #leavingBytes(): number {
+    return this.#ended ? 0 : (this.#exchange?.leavingBytes ?? 0) + this.#grpc.unsentBytes
+  }
+
+  #fits(moreBytes: number): boolean {
+    return this.#entry.fits(this.#heldBytes + moreBytes, this.#leavingBytes)
+  }
+
+  /** Brings the ledger up to date. The exchange judges growth that finds no room there. */
+  #settle(): void {
+    if (this.#isStepping) return
+    if (this.#entry.set(this.#heldBytes, this.#leavingBytes) === 'refused') this.#makeRoom(0)
+    if (this.#entry.waits || this.#deps.ledger.isPressed) this.#yield()
+  }
+
+  #yield(): void {
+    const { waits } = this.#entry
+    this.#entry.yield(!this.#ended && (this.#exchange?.canWait ?? false))
+    if (waits !== this.#entry.waits) this.#regulate()
+  }
+
+  /**
+   * Until so much more fits the exchange gives up one thing after the other, and what is left must pass. That may cost
+   * some more than the budget; past this the call ends, whatever its rules forgive.
+   */
+  #makeRoom(moreBytes: number): void {
+    if (this.#ended) return
+    if (!this.#wasOverBudget) this.#deps.telemetry.overBudget()
+    this.#wasOverBudget = true
+    for (let before = Number.POSITIVE_INFINITY; !this.#fits(moreBytes) && this.#heldBytes < before; ) {
+      before = this.#heldBytes
+      this.#step({ kind: 'over-budget' })
+      if (this.#ended) return
+    }
+    if (this.#exchange === undefined || (this.#entry.isOverdrawn && !this.#fits(moreBytes)))
+      this.#fail(GRPC_STATUS.resourceExhausted, 'over budget', 'failed')
   }
 
   /**
@@ -120,12 +185,6 @@ export class Call implements RpcListener {
     this.#setAlarms = undefined
     this.#pin?.release()
     this.#pin = undefined
-  }
-
-  #reportHeld(bytes: number): void {
-    if (bytes === this.#heldBytes) return
-    this.#deps.telemetry.held(bytes - this.#heldBytes)
-    this.#heldBytes = bytes
   }
 
   #performAll(effects: readonly Effect[]): void {
@@ -204,10 +263,11 @@ export class Call implements RpcListener {
   #drained(): void {
     this.#writeBlocked = false
     this.#regulate()
+    this.#settle()
   }
 
   #regulate(): void {
-    if (this.#heldAtCap || this.#writeBlocked) this.#grpc.pause()
+    if (this.#heldAtCap || this.#writeBlocked || this.#entry.waits) this.#grpc.pause()
     else this.#grpc.resume()
   }
 
@@ -311,6 +371,10 @@ export class Call implements RpcListener {
     this.#deps.telemetry.fault(error, this.#id)
     this.#account()
     this.#fail(GRPC_STATUS.internal, 'internal error', 'failed')
+    // It may have broken after its end, in the midst of a step.
+    this.#isStepping = false
+    this.#dropExchange()
+    this.#settle()
   }
 
   /** What was held is accounted for, as far as a broken exchange still can. */
@@ -338,9 +402,9 @@ export class Call implements RpcListener {
     this.#setAlarms?.stop()
     this.#stages?.abort()
     this.#reads?.stop()
-    this.#reportHeld(0)
     this.#deps.telemetry.exchangeEnded(how)
     this.#onEnd()
     this.#dropExchange()
+    this.#settle()
   }
 }

@@ -16,6 +16,7 @@ export function exchangeInit(
     stamp: { id, startedAtSec: deps.unixSeconds() },
     policies,
     codings: deps.codings,
+    roomBytes: () => deps.ledger.roomBytes,
     policyName: grpc.metadata('x-weir-policy'),
     // Envoy before 1.33 does not say. One answer per message is what all of its modes take.
     requestMode: protocol?.requestBodyMode ?? 'streamed',

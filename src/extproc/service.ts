@@ -65,6 +65,7 @@ export function createExtProcService(deps: CallDeps, options: ServiceOptions): E
   const server = createGrpcServer([[PROCESS, process]], {
     maxMessageBytes: options.maxBodyBytes + MESSAGE_OVERHEAD_BYTES,
     nodeVersion: options.nodeVersion,
+    streamWindowBytes: deps.ledger.shareInTransit,
     socketMode: options.socketMode ?? DEFAULT_SOCKET_MODE,
     tls: options.tls,
     onTlsRefused: options.onTlsRefused,
@@ -94,4 +95,4 @@ function turnAway(rpc: Rpc): RpcListener {
   return NOBODY
 }
 
-const NOBODY: RpcListener = { onMessage() {}, onHalfClose() {}, onCancel() {}, onDrain() {} }
+const NOBODY: RpcListener = { onMessage() {}, onHalfClose() {}, onCancel() {}, onDrain() {}, onWaiting() {} }

@@ -99,6 +99,9 @@ function connect(call: GrpcCall, handler: RpcHandler): void {
     how()
   }
   const rpc: Rpc = {
+    // It tells nobody what it keeps.
+    waitingBytes: 0,
+    unsentBytes: 0,
     metadata: key => call.metadata.get(key)[0]?.toString(),
     write: message => (state === 'ended' || call.write(message) ? 'more' : 'full'),
     pause: () => void call.pause(),

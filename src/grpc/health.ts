@@ -8,6 +8,7 @@ const IDLE: RpcListener = {
   onHalfClose: () => {},
   onCancel: () => {},
   onDrain: () => {},
+  onWaiting: () => {},
 }
 
 /** The standard health service for the whole server: https://github.com/grpc/grpc/blob/master/doc/health-checking.md */

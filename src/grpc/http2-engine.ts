@@ -27,13 +27,13 @@ const ANSWER_ONLY = { endStream: true, sendDate: false }
  */
 export function createHttp2Engine(
   methods: Methods,
-  { maxMessageBytes, nodeVersion }: EngineOptions,
+  { maxMessageBytes, nodeVersion, streamWindowBytes = STREAM_WINDOW_BYTES }: EngineOptions,
 ): GrpcEngine {
   requireResetSettings(nodeVersion)
   const server: Http2Server = createServer({
     ...RESET_SETTINGS,
     maxSessionMemory: SESSION_MEMORY_MB,
-    settings: { initialWindowSize: STREAM_WINDOW_BYTES },
+    settings: { initialWindowSize: Math.min(streamWindowBytes, STREAM_WINDOW_BYTES) },
   })
   const sessions = new Set<ServerHttp2Session>()
   const open = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void => {

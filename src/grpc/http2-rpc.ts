@@ -33,6 +33,10 @@ export class Http2Rpc implements Rpc {
   #reading: 'flowing' | 'paused' = 'flowing'
   /** Set while messages are told: whoever pauses and resumes meanwhile must not have them told out of order. */
   #telling: 'idle' | 'busy' = 'idle'
+  /** Whether the listener was told that bytes wait, and may believe so still. */
+  #waiting: 'none' | 'told' = 'none'
+  /** From the first pause on. */
+  #arrivals: 'untold' | 'told' = 'untold'
   #input: 'more' | 'half-closed' | 'told' = 'more'
   /** Messages of this turn. They leave together, in one DATA frame where they fit. */
   readonly #outbox: Buffer[] = []
@@ -59,6 +63,16 @@ export class Http2Rpc implements Rpc {
   metadata(key: string): string | undefined {
     const value = this.#headers[key]
     return typeof value === 'object' ? value[0] : value
+  }
+
+  get waitingBytes(): number {
+    // What is being told now is the listener's own.
+    if (this.#telling === 'busy' && this.#reading === 'flowing') return 0
+    return this.#reader.waitingBytes + this.#stream.readableLength
+  }
+
+  get unsentBytes(): number {
+    return this.#room === 'enough' ? 0 : this.#outboxBytes + this.#stream.writableLength
   }
 
   write(message: Buffer): 'more' | 'full' {
@@ -99,6 +113,19 @@ export class Http2Rpc implements Rpc {
     if (this.#reading === 'paused' || this.#state === 'ended') return
     this.#reading = 'paused'
     this.#stream.pause()
+    if (this.#arrivals === 'untold') this.#tellArrivals()
+  }
+
+  /** Node tells nobody what a stream takes in while it is paused, which is up to the whole of its window. */
+  #tellArrivals(): void {
+    this.#arrivals = 'told'
+    const stream = this.#stream
+    const push = stream.push
+    stream.push = (chunk, encoding) => {
+      const wantsMore = push.call(stream, chunk, encoding)
+      if (this.#reading === 'paused' && this.#state === 'open') this.#listener.onWaiting()
+      return wantsMore
+    }
   }
 
   resume(): void {
@@ -141,6 +168,10 @@ export class Http2Rpc implements Rpc {
   received(chunk: Buffer): void {
     this.#reader.push(chunk)
     this.#tell()
+    const waiting = this.#reader.waitingBytes > 0 ? 'told' : 'none'
+    if (waiting === 'none' && this.#waiting === 'none') return
+    this.#waiting = waiting
+    if (this.#state === 'open') this.#listener.onWaiting()
   }
 
   halfClosed(): void {

@@ -34,6 +34,11 @@ export class MessageReader {
     this.#available += chunk.length
   }
 
+  /** Bytes received of messages that were not taken. */
+  get waitingBytes(): number {
+    return this.#available
+  }
+
   /** Whether no message has begun that is not complete, or not taken. */
   get isEmpty(): boolean {
     return this.#available === 0 && this.#prefix === undefined

@@ -25,12 +25,18 @@ export interface RpcListener {
   onCancel(): void
   /** After a `write` that said `full`: there is room again. */
   onDrain(): void
+  /** `waitingBytes` has changed, though no message was told. */
+  onWaiting(): void
 }
 
-/** One call, as the server sees it. Everything but `metadata` is without effect once the call was ended. */
+/** One call, as the server sees it. Everything but `metadata` and the counts is without effect once the call was ended. */
 export interface Rpc {
   /** The value that the peer's initial metadata has under a key in lower case. */
   metadata(key: string): string | undefined
+  /** Bytes received and not told yet. */
+  readonly waitingBytes: number
+  /** Bytes written and not taken yet, since a `write` that said `full`. */
+  readonly unsentBytes: number
   /** Sends one message. `full`: it is kept all the same, but more should wait for `onDrain`. */
   write(message: Buffer): 'more' | 'full'
   /** No message is told until `resume`, and the peer is held up by flow control. */
@@ -62,6 +68,8 @@ export interface EngineOptions {
   /** A longer message ends its call as RESOURCE_EXHAUSTED. */
   readonly maxMessageBytes: number
   readonly nodeVersion: string
+  /** Most that a peer may send of one call unread; an engine may let it send less. */
+  readonly streamWindowBytes?: number | undefined
 }
 
 export type CreateEngine = (methods: Methods, options: EngineOptions) => GrpcEngine

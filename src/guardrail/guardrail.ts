@@ -72,6 +72,8 @@ export type FailureReason =
   | 'overloaded'
   | 'undecodable'
   | 'over-limit'
+  /** The process holds as many bytes as it may: there was no room for the text. */
+  | 'over-budget'
   | 'cancelled'
   | 'internal'
 

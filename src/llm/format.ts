@@ -149,7 +149,7 @@ export interface ProviderError {
   /** HTTP status, 400–599. */
   readonly status: number
   readonly message: string
-  readonly code: 'content_filter' | 'invalid_request' | 'unsupported' | 'internal'
+  readonly code: 'content_filter' | 'invalid_request' | 'unsupported' | 'unavailable' | 'internal'
 }
 
 export interface ReplyBody {

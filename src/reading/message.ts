@@ -11,6 +11,7 @@ type Coded = {
   readonly body: Uint8Array
   readonly contentEncoding: string | undefined
   readonly maxBytes: number
+  readonly roomBytes: number
 }
 export type JobMessage = { readonly format: string } & (
   | (Coded & {

@@ -96,6 +96,7 @@ class Stage {
       responseMode: 'full-duplex',
       sendsBodyBeforeHeaderReply: false,
       observed: false,
+      roomBytes: () => Number.POSITIVE_INFINITY,
     })
   }
 

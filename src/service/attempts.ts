@@ -158,6 +158,7 @@ function mayPass({ reason, detail, retryAfterMs }: GuardrailFailure): boolean {
     case 'overloaded':
     case 'undecodable':
     case 'over-limit':
+    case 'over-budget':
     case 'cancelled':
     case 'internal':
       return false

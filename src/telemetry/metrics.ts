@@ -32,9 +32,12 @@ export interface Metrics extends ServiceMetrics {
   count(what: Counted): void
   refused(): void
   turnedAway(): void
+  overBudget(): void
+  /** Bytes that may be in memory. */
+  budget(bytes: number): void
   unenforced(policy: string): void
   fault(): void
-  /** Bytes that exchanges hold back: `delta` more, or fewer when negative. */
+  /** Body bytes kept in memory: `delta` more, or fewer when negative. */
   held(deltaBytes: number): void
   /** The config in force, from now on. */
   snapshot(version: string): void
@@ -139,6 +142,8 @@ type ExchangeMetrics = Pick<
   | 'count'
   | 'refused'
   | 'turnedAway'
+  | 'overBudget'
+  | 'budget'
   | 'unenforced'
   | 'fault'
   | 'held'
@@ -150,7 +155,7 @@ type ExchangeMetrics = Pick<
 function exchangeMetrics(registry: Registry): ExchangeMetrics {
   const registers = [registry]
   const counter = (name: string, help: string) => new Counter({ name, help, registers })
-  const now = { open: 0, heldBytes: 0, snapshots: 0 }
+  const now = { open: 0, heldBytes: 0, budgetBytes: 0, snapshots: 0 }
   openGauge(registry, 'weir_exchanges_open', 'Exchanges open now.', () => now.open)
   const ended = new Tally(registry, {
     name: 'weir_exchanges_total',
@@ -168,6 +173,10 @@ function exchangeMetrics(registry: Registry): ExchangeMetrics {
     'weir_exchanges_turned_away_total',
     'Exchanges that were not begun, as server.max_exchanges were open.',
   )
+  const overBudget = counter(
+    'weir_over_budget_total',
+    'Exchanges that found no room for their bytes, as server.max_bytes were in memory.',
+  )
   const unenforced = new Counter({
     name: 'weir_unenforced_total',
     help: 'Exchanges that observability_mode kept from being denied or changed.',
@@ -175,7 +184,8 @@ function exchangeMetrics(registry: Registry): ExchangeMetrics {
     registers,
   })
   const faults = counter('weir_faults_total', 'Faults whose cause was logged: of guardrails, or bugs.')
-  openGauge(registry, 'weir_held_bytes', 'Body bytes held back now.', () => now.heldBytes)
+  openGauge(registry, 'weir_held_bytes', 'Body bytes in memory now.', () => now.heldBytes)
+  openGauge(registry, 'weir_budget_bytes', 'The value of server.max_bytes.', () => now.budgetBytes)
   const info = new Gauge({
     name: 'weir_snapshot_info',
     help: 'The config in force: 1, labelled by its version.',
@@ -209,6 +219,10 @@ function exchangeMetrics(registry: Registry): ExchangeMetrics {
     count: what => counted[what].inc(),
     refused: () => refused.inc(),
     turnedAway: () => turnedAway.inc(),
+    overBudget: () => overBudget.inc(),
+    budget(bytes) {
+      now.budgetBytes = bytes
+    },
     unenforced: policy => unenforced.inc({ policy }),
     fault: () => faults.inc(),
     held(deltaBytes) {

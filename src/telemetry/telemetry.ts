@@ -15,8 +15,10 @@ export interface Telemetry {
   decision(record: DecisionRecord, ms: number): void
   count(what: Counted): void
   heartbeat(): void
-  /** Bytes that exchanges hold back: `delta` more, or fewer when negative. */
+  /** Body bytes kept in memory: `delta` more, or fewer when negative. */
   held(deltaBytes: number): void
+  /** An exchange found no room for its bytes: `server.max_bytes` are kept. */
+  overBudget(): void
   /** Envoy's config does not let Weir see what a policy must see. */
   refused(why: string): void
   /** As many exchanges are open as may be: one more was not begun. */
@@ -39,7 +41,8 @@ const FULL_LOG_MS = 60_000
 export function createTelemetry(log: Log, metrics: Metrics): Telemetry {
   /** Said once a policy: it is true of every exchange. */
   const warned = new Set<string>()
-  let saidFullAt = Number.NEGATIVE_INFINITY
+  const isFullSaid = onceIn(FULL_LOG_MS)
+  const isSpentSaid = onceIn(FULL_LOG_MS)
   return {
     log,
     metrics,
@@ -58,11 +61,13 @@ export function createTelemetry(log: Log, metrics: Metrics): Telemetry {
     },
     turnedAway() {
       metrics.turnedAway()
-      // One line a minute: there may be thousands a second.
-      const now = performance.now()
-      if (now - saidFullAt < FULL_LOG_MS) return
-      saidFullAt = now
+      if (isFullSaid()) return
       log.error('exchanges turned away: server.max_exchanges are open')
+    },
+    overBudget() {
+      metrics.overBudget()
+      if (isSpentSaid()) return
+      log.error('exchanges over budget: server.max_bytes are in memory')
     },
     unenforced(policy) {
       metrics.unenforced(policy)
@@ -93,5 +98,16 @@ export function createTelemetry(log: Log, metrics: Metrics): Telemetry {
         })
       else log.error('fault', { exchangeId, err: error })
     },
+  }
+}
+
+/** Whether something was said within so many milliseconds; asking says it. There may be thousands a second. */
+function onceIn(ms: number): () => boolean {
+  let saidAt = Number.NEGATIVE_INFINITY
+  return () => {
+    const now = performance.now()
+    if (now - saidAt < ms) return true
+    saidAt = now
+    return false
   }
 }

@@ -3,6 +3,7 @@ import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { contentCodings } from '../../src/coding/codings.ts'
 import { readBody } from '../../src/exchange/body-reading.ts'
+import { ByteLedger } from '../../src/extproc/byte-ledger.ts'
 import { Call } from '../../src/extproc/call.ts'
 import type { CallDeps, PolicyPin } from '../../src/extproc/call-deps.ts'
 import { randomIds } from '../../src/extproc/random-id.ts'
@@ -37,6 +38,7 @@ const deps: CallDeps = {
     },
   },
   shadows: new ShadowScans(1),
+  ledger: new ByteLedger(1_000_000_000, metrics.held),
   clock: () => performance.now(),
   unixSeconds: () => Math.floor(Date.now() / 1000),
   newId: randomIds(),
@@ -45,6 +47,8 @@ const deps: CallDeps = {
 /** Takes what a call writes, and is never full. */
 class Peer implements Rpc {
   writes = 0
+  readonly waitingBytes = 0
+  readonly unsentBytes = 0
 
   metadata(): undefined {
     return undefined

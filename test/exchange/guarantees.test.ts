@@ -138,6 +138,7 @@ describe('no client waits for ever', () => {
       stamp: { id: '0123456789abcdef0123456789abcdef', startedAtSec: 1_760_000_000 },
       policies: policySet(policy(blocking)),
       codings: contentCodings,
+      roomBytes: () => Number.POSITIVE_INFINITY,
       policyName: undefined,
       requestMode: 'full-duplex',
       responseMode: 'full-duplex',

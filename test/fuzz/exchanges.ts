@@ -126,7 +126,7 @@ function play(scene: Scene): Played {
       if (act.kind === 'request') request.next(act.size)
       else if (request.hasBegun) response.next(act.size)
     } else if (request.hasBegun) {
-      somethingFailed ||= act.kind === 'deadline'
+      somethingFailed ||= act.kind === 'deadline' || act.kind === 'over-budget'
       envoy.step({ kind: act.kind })
     }
   }

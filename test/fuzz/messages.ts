@@ -65,7 +65,7 @@ const toldMessage: fc.Arbitrary<Buffer> = fc.oneof(
 type Step =
   | { readonly kind: 'message'; readonly bytes: Buffer }
   | { readonly kind: 'verdict'; readonly fails: boolean }
-  | { readonly kind: 'heartbeat-due' | 'window-due' | 'deadline' | 'closed' }
+  | { readonly kind: 'heartbeat-due' | 'window-due' | 'deadline' | 'over-budget' | 'closed' }
 const chaos: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ kind: fc.constant('message'), bytes: toldMessage }) },
   {
@@ -75,7 +75,9 @@ const chaos: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('verdict'), fails: fc.boolean() }) },
   {
     weight: 1,
-    arbitrary: fc.record({ kind: fc.constantFrom('heartbeat-due', 'window-due', 'deadline', 'closed') }),
+    arbitrary: fc.record({
+      kind: fc.constantFrom('heartbeat-due', 'window-due', 'deadline', 'over-budget', 'closed'),
+    }),
   },
 )
 const told: fc.Arbitrary<Step> = fc.oneof(
@@ -106,6 +108,7 @@ class Ledger {
       stamp: { id: '0123456789abcdef0123456789abcdef', startedAtSec: 1_760_000_000 },
       policies: policySet(scene.policy),
       codings: contentCodings,
+      roomBytes: () => Number.POSITIVE_INFINITY,
       policyName: undefined,
       ...scene.init,
     })
@@ -144,7 +147,7 @@ class Ledger {
         if (followUp) inbox.push(followUp)
       }
     }
-    must(this.#exchange.heldBytes >= 0, 'less than nothing is held')
+    must(this.#exchange.keptBytes >= 0, 'less than nothing is kept')
     return true
   }
 

@@ -110,7 +110,7 @@ const answerBody: fc.Arbitrary<Body & { readonly contentType: string | undefined
 export type Act =
   | { readonly kind: 'request' | 'response'; readonly size: number }
   | { readonly kind: 'verdict'; readonly fails: boolean }
-  | { readonly kind: 'heartbeat-due' | 'window-due' | 'deadline' }
+  | { readonly kind: 'heartbeat-due' | 'window-due' | 'deadline' | 'over-budget' }
 
 const act: fc.Arbitrary<Act> = fc.oneof(
   {
@@ -127,7 +127,16 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.record({
-      kind: fc.constantFrom('heartbeat-due', 'window-due', 'heartbeat-due', 'window-due', 'deadline'),
+      kind: fc.constantFrom(
+        ...([
+          'heartbeat-due',
+          'window-due',
+          'heartbeat-due',
+          'window-due',
+          'deadline',
+          'over-budget',
+        ] as const),
+      ),
     }),
   },
 )

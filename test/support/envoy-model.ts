@@ -82,6 +82,7 @@ export class EnvoyModel {
       stamp: { id: '0123456789abcdef0123456789abcdef', startedAtSec: 1_760_000_000 },
       policies,
       codings: contentCodings,
+      roomBytes: () => Number.POSITIVE_INFINITY,
       policyName: undefined,
       requestMode: init.mode,
       responseMode: init.mode,
@@ -95,6 +96,14 @@ export class EnvoyModel {
   /** The response comes as one message. */
   get isBuffered(): boolean {
     return this.#init.responseMode === 'buffered'
+  }
+
+  get keptBytes(): number {
+    return this.#exchange.keptBytes
+  }
+
+  get canWait(): boolean {
+    return this.#exchange.canWait
   }
 
   headers(

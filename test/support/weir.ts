@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { contentCodings } from '../../src/coding/codings.ts'
 import type { Counted } from '../../src/exchange/events.ts'
 import type { DecisionRecord } from '../../src/exchange/record.ts'
+import { ByteLedger } from '../../src/extproc/byte-ledger.ts'
 import type { CallEnd, CallTelemetry } from '../../src/extproc/call-deps.ts'
 import { createExtProcService, type ExtProcService } from '../../src/extproc/service.ts'
 import { ShadowScans } from '../../src/extproc/shadow-scans.ts'
@@ -17,6 +18,7 @@ export class RecordingTelemetry implements CallTelemetry {
   readonly refusals: string[] = []
   readonly unenforcedPolicies: string[] = []
   turnedAwayCount = 0
+  overBudgetCount = 0
   readonly faults: unknown[] = []
   opened = 0
   heldBytes = 0
@@ -48,6 +50,10 @@ export class RecordingTelemetry implements CallTelemetry {
   }
   turnedAway(): void {
     this.turnedAwayCount += 1
+    this.#changed()
+  }
+  overBudget(): void {
+    this.overBudgetCount += 1
     this.#changed()
   }
   unenforced(policy: string): void {
@@ -105,7 +111,10 @@ export interface RunningWeir {
 }
 
 /** The gRPC room as the server runs it, in this process, with policies that a test sets. */
-export async function startWeir(policies: PolicySet): Promise<RunningWeir> {
+export async function startWeir(
+  policies: PolicySet,
+  maxBytes = Number.POSITIVE_INFINITY,
+): Promise<RunningWeir> {
   const telemetry = new RecordingTelemetry()
   const running = { policies, pins: 0 }
   const service = createExtProcService(
@@ -126,6 +135,7 @@ export async function startWeir(policies: PolicySet): Promise<RunningWeir> {
       codings: contentCodings,
       reader: new ThreadReader(error => telemetry.fault(error)),
       shadows: new ShadowScans(100),
+      ledger: new ByteLedger(maxBytes, delta => telemetry.held(delta)),
       clock: () => performance.now(),
       unixSeconds: () => Math.floor(Date.now() / 1000),
       newId: () => randomUUID().replaceAll('-', ''),

@@ -33,12 +33,13 @@ function answeredIn(frame: Frame): readonly RpcId[] {
 const encoder = new TextEncoder()
 
 /**
- * Codes of JSON-RPC's own, and two from -32000 to -32019, which are the servers' to define. The first few of those are
+ * Codes of JSON-RPC's own, and three from -32000 to -32019, which are the servers' to define. The first few of those are
  * taken: the SDKs raise -32000 and -32001 themselves.
  */
 const ERROR_CODES = {
   content_filter: -32010,
   unsupported: -32011,
+  unavailable: -32012,
   invalid_request: -32600,
   internal: -32603,
 } as const satisfies Record<ProviderError['code'], number>

@@ -179,7 +179,6 @@ describe('warnings', () => {
       'guardrails: { l: { kind: lakera, api_key: k, ssl_verify: false } }\npolicies: []',
       'guardrail l: ssl_verify is false',
     ],
-    ['server: { max_bytes: 1000 }\npolicies: []', 'server.max_bytes is not built yet: it has no effect'],
     [
       `guardrails: { b: { kind: bedrock, region: eu-west-1, guardrail_id: g1, guardrail_version: '1', api_key: k, grounding: conversation } }\npolicies: [{ name: p, guardrails: [{ use: b, direction: both }] }]`,
       'policy p: guardrail b: grounding has no effect without output_context: conversation',

@@ -1,7 +1,7 @@
 import diagnostics from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { gzipSync } from 'node:zlib'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Rpc, RpcHandler, RpcListener } from '../../../src/grpc/rpc.ts'
 import { GRPC_STATUS } from '../../../src/grpc/rpc.ts'
 import { ENGINES } from '../../support/engine.ts'
@@ -13,6 +13,7 @@ class Told implements RpcListener {
   readonly events: string[] = []
   readonly #waiting = new Set<() => void>()
   onEach: (event: string) => void = () => {}
+  onWaitingChange: (bytes: number) => void = () => {}
 
   constructor(rpc: Rpc) {
     this.rpc = rpc
@@ -28,6 +29,9 @@ class Told implements RpcListener {
   }
   onDrain(): void {
     this.#tell('drain')
+  }
+  onWaiting(): void {
+    this.onWaitingChange(this.rpc.waitingBytes)
   }
   /** Resolves when it was told so many times. */
   async told(count: number): Promise<readonly string[]> {
@@ -263,6 +267,80 @@ describe.each(Object.entries(ENGINES))('the %s engine', (_name, createEngine) =>
     wire.server.forceClose()
     expect((await call.ended).headers['grpc-status']).toBe('14')
     await closed
+  })
+})
+
+describe('what a call of the http2 engine has waiting', () => {
+  let wire: WireRig | undefined
+  afterEach(() => wire?.stop())
+
+  async function begin(onEach: (event: string, rpc: Rpc) => void = () => {}) {
+    const begun = Promise.withResolvers<Told>()
+    const waiting: number[] = []
+    wire = await startWire(ENGINES.http2!, rpc => {
+      const told = new Told(rpc)
+      told.onEach = event => onEach(event, rpc)
+      told.onWaitingChange = bytes => waiting.push(bytes)
+      queueMicrotask(() => begun.resolve(told))
+      return told
+    })
+    const call = wire.call()
+    call.stream.write(framed('begin'))
+    const told = await begun.promise
+    await told.told(1)
+    const ping = (): Promise<unknown> => new Promise(resolve => wire?.session.ping(resolve))
+    return { call, told, waiting, ping }
+  }
+
+  test('is a message under way, until it is told', async () => {
+    const { call, told, waiting, ping } = await begin()
+    expect([told.rpc.waitingBytes, waiting]).toEqual([0, []])
+    const bytes = framed('x'.repeat(200_000))
+    call.stream.write(bytes.subarray(0, 150_000))
+    await ping()
+    expect(told.rpc.waitingBytes).toBe(150_000 - 5)
+    expect(waiting.at(-1)).toBe(150_000 - 5)
+    call.stream.write(bytes.subarray(150_000))
+    await told.told(2)
+    await ping()
+    expect([told.rpc.waitingBytes, waiting.at(-1)]).toEqual([0, 0])
+  })
+
+  test('is all that comes while it is paused, told as it comes', async () => {
+    const { call, told, waiting, ping } = await begin((event, rpc) => {
+      if (event === 'begin') rpc.pause()
+    })
+    // More than a stream keeps of its own accord: up to its window there is no stopping it.
+    const bytes = Buffer.concat(Array.from({ length: 10 }, () => framed('y'.repeat(50_000))))
+    call.stream.write(bytes)
+    await vi.waitUntil(() => waiting.at(-1) === bytes.length, { interval: 1 })
+    expect(told.rpc.waitingBytes).toBe(bytes.length)
+    told.rpc.resume()
+    await told.told(11)
+    await ping()
+    expect(told.rpc.waitingBytes).toBe(0)
+    expect(waiting.at(-1)).toBe(0)
+  })
+
+  test('is not what is being told', async () => {
+    const seen: number[] = []
+    const { call, told } = await begin((_event, rpc) => seen.push(rpc.waitingBytes))
+    call.stream.write(Buffer.concat(Array.from({ length: 5 }, () => framed('z'.repeat(1000)))))
+    await told.told(6)
+    expect(seen).toEqual([0, 0, 0, 0, 0, 0])
+  })
+
+  test('is what the peer does not take, until it does', async () => {
+    const { call, told } = await begin()
+    call.stream.pause()
+    let written = 0
+    do written += 300_000
+    while (told.rpc.write(Buffer.alloc(300_000)) === 'more')
+    expect(told.rpc.unsentBytes).toBeGreaterThan(0)
+    expect(told.rpc.unsentBytes).toBeLessThanOrEqual(written + 1000)
+    call.stream.resume()
+    expect(await told.told(2)).toEqual(['begin', 'drain'])
+    expect(told.rpc.unsentBytes).toBe(0)
   })
 })
 

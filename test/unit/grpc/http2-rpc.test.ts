@@ -12,7 +12,7 @@ setFlagsFromString('--expose-gc')
 const collectGarbage: () => void = runInNewContext('gc')
 
 function nobody(): RpcListener {
-  return { onMessage() {}, onHalfClose() {}, onCancel() {}, onDrain() {} }
+  return { onMessage() {}, onHalfClose() {}, onCancel() {}, onDrain() {}, onWaiting() {} }
 }
 
 test.each(['reset by its peer', 'ended by us'])(

@@ -35,6 +35,7 @@ function request(body: string | Uint8Array, given: Given = {}): ReadJob {
     body: Buffer.from(body),
     contentEncoding,
     maxBytes: 1_000_000,
+    roomBytes: Number.POSITIVE_INFINITY,
     format,
     place: PLACE,
     form,
@@ -44,7 +45,12 @@ const read = (by: ThreadReader, job: ReadJob): Promise<ReadResult> => new Promis
 
 describe('a thread', () => {
   const form = '--b\r\ncontent-disposition: form-data; name="response_format"\r\n\r\nsrt\r\n--b--\r\n'
-  const response = { kind: 'response', contentEncoding: undefined, maxBytes: 1_000_000 } as const
+  const response = {
+    kind: 'response',
+    contentEncoding: undefined,
+    maxBytes: 1_000_000,
+    roomBytes: Number.POSITIVE_INFINITY,
+  } as const
   const json = { format: openaiChat, shape: 'json', contentType: 'application/json' } as const
   const jobs: readonly (readonly [string, ReadJob])[] = [
     ['a request', request(chatRequest('hello \ud83d\ude00 \u0000', { stream: true }))],

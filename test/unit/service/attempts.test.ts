@@ -40,6 +40,7 @@ const REASONS: Readonly<Record<FailureReason, true>> = {
   overloaded: true,
   undecodable: true,
   'over-limit': true,
+  'over-budget': true,
   cancelled: true,
   internal: true,
 }
