@@ -8,7 +8,7 @@ import type { CallDeps } from '../../src/extproc/call-deps.ts'
 import { ShadowScans } from '../../src/extproc/shadow-scans.ts'
 import type { FailureStatus, Rpc } from '../../src/grpc/rpc.ts'
 import type { RemoteGuardrail, Verdict } from '../../src/guardrail/guardrail.ts'
-import type { Rule } from '../../src/policy/policy.ts'
+import type { Policy, Rule } from '../../src/policy/policy.ts'
 import {
   CHAT_HEADERS,
   chatCompletion,
@@ -63,6 +63,8 @@ class Peer implements Rpc {
   #unwritten = 0
   end_: 'open' | 'ok' | FailureStatus = 'open'
   listener: Call | undefined
+  /** Of a message that is not complete. */
+  underWay = 0
 
   constructor(messages: Buffer[]) {
     this.unsent = messages
@@ -74,7 +76,7 @@ class Peer implements Rpc {
     return this.#unwritten > 0
   }
   get waitingBytes(): number {
-    return this.#waiting.reduce((sum, { byteLength }) => sum + byteLength, 0)
+    return this.underWay + this.#waiting.reduce((sum, { byteLength }) => sum + byteLength, 0)
   }
   get unsentBytes(): number {
     return this.#unwritten
@@ -150,6 +152,18 @@ class Guard implements RemoteGuardrail {
   }
 }
 
+const depsOf = (one: Policy, ledger: ByteLedger, telemetry: RecordingTelemetry): CallDeps => ({
+  telemetry,
+  pin: () => ({ policies: policySet(one), release() {} }),
+  reader: { read: () => () => {} },
+  codings: contentCodings,
+  shadows: new ShadowScans(1000),
+  ledger,
+  clock: () => 0,
+  unixSeconds: () => 0,
+  newId: () => '0123456789abcdef0123456789abcdef',
+})
+
 const settled = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
 const act = fc.record({
   kind: fc.constantFrom('deliver', 'deliver', 'deliver', 'deliver', 'answer', 'clog', 'drain', 'cancel'),
@@ -181,17 +195,7 @@ test('whatever clients, services and Envoy do: memory is bounded, none waits for
           ...Object.fromEntries(sides.map(side => [side, rules])),
           stream: { ...policy().stream, delivery },
         })
-        const deps: CallDeps = {
-          telemetry,
-          pin: () => ({ policies: policySet(one), release() {} }),
-          reader: { read: () => () => {} },
-          codings: contentCodings,
-          shadows: new ShadowScans(1000),
-          ledger,
-          clock: () => 0,
-          unixSeconds: () => 0,
-          newId: () => '0123456789abcdef0123456789abcdef',
-        }
+        const deps = depsOf(one, ledger, telemetry)
         const peers = exchanges.map(({ shape, words }) => {
           const peer = new Peer(messagesOf(shape, words))
           peer.listener = new Call(peer, deps, () => {})
@@ -241,3 +245,52 @@ test('whatever clients, services and Envoy do: memory is bounded, none waits for
     { numRuns: 150 },
   )
 }, 120_000)
+
+test('streams that nobody judges take no more than the budget and their own shares', async () => {
+  const telemetry = new RecordingTelemetry()
+  const ledger = new ByteLedger(BUDGET_BYTES)
+  const outputRules: Rule[] = [{ guardrail: new Guard(), action: 'block', failOpen: false }]
+  const deps = depsOf(policy({ outputRules }), ledger, telemetry)
+  const peers = Array.from({ length: 20 }, () => {
+    const peer = new Peer(messagesOf('event-stream', 2000))
+    peer.listener = new Call(peer, deps, () => {})
+    return peer
+  })
+  for (let round = 0; round < 20; round++) {
+    for (const peer of peers) {
+      peer.deliver()
+      expect(ledger.bytes).toBeLessThanOrEqual(BUDGET_BYTES + peers.length * OWN_SHARE_BYTES)
+    }
+    await settled()
+  }
+  expect(telemetry.overBudgetCount).toBeGreaterThan(0)
+  expect(telemetry.overBudgetCount).toBeLessThan(peers.length)
+  for (const peer of peers) if (peer.end_ === 'open') peer.listener?.onCancel()
+  expect(ledger.bytes).toBe(0)
+})
+
+test.each([
+  ['goes on within the overdraft', 48_000, 'open'],
+  ['goes on within what a call must be let have', 65_000, 'open'],
+  ['ends its call past both', 66_000, 8],
+] as const)('a message that its rules forgive %s', (_what, underWay, end) => {
+  const ledger = new ByteLedger(BUDGET_BYTES)
+  const inputRules: Rule[] = [{ guardrail: new Guard(), action: 'block', failOpen: true }]
+  const peer = new Peer(messagesOf('json', 10))
+  const call = new Call(peer, depsOf(policy({ inputRules }), ledger, new RecordingTelemetry()), () => {})
+  peer.listener = call
+  peer.deliver()
+  peer.underWay = underWay
+  call.onWaiting()
+  expect(peer.end_).toBe(end)
+  expect(ledger.bytes).toBe(end === 'open' ? underWay : 0)
+})
+
+test('a first message that there is no room for ends its call before it is read', () => {
+  const ledger = new ByteLedger(BUDGET_BYTES)
+  const peer = new Peer([])
+  const call = new Call(peer, depsOf(policy(), ledger, new RecordingTelemetry()), () => {})
+  peer.underWay = BUDGET_BYTES + 1
+  call.onWaiting()
+  expect([peer.end_, ledger.bytes]).toEqual([8, 0])
+})
