@@ -1,20 +1,17 @@
 import { assertNever } from '../errors.ts'
-import type { ReadResult } from '../exchange/body-reading.ts'
 import type { Effect, ExchangeEvent, Reply } from '../exchange/events.ts'
 import { Exchange } from '../exchange/exchange.ts'
 import { type FailureStatus, GRPC_STATUS, type Rpc, type RpcListener } from '../grpc/rpc.ts'
 import type { Outcome } from '../guardrail/guardrail.ts'
-import { inAnotherTurn, runStage, scanAtOnce } from '../guardrail/run-stage.ts'
-import { isFinal } from '../policy/decide.ts'
+import { inAnotherTurn, scanAtOnce } from '../guardrail/run-stage.ts'
 import { Alarms } from './alarms.ts'
 import type { CallDeps, CallEnd, PolicyPin } from './call-deps.ts'
+import { CallMemory, type MemoryHost } from './call-memory.ts'
 import { decisionsIn } from './decision-metadata.ts'
 import { decodeProcessingRequest, type ProcessingRequest } from './decode.ts'
 import { encodeReply } from './encode.ts'
 import { exchangeInit } from './exchange-init.ts'
-import { LedgerEntry } from './ledger-entry.ts'
-import { Reads } from './reads.ts'
-import { Stages } from './stages.ts'
+import { LaterWork } from './later-work.ts'
 
 type ScanEffect = Extract<Effect, { kind: 'scan' }>
 
@@ -22,27 +19,22 @@ type ScanEffect = Extract<Effect, { kind: 'scan' }>
  * One gRPC call: feeds the exchange and performs its effects, in order. Whatever breaks here ends the call with a
  * status that is not OK, since Envoy lets everything pass after an OK end.
  */
-export class Call implements RpcListener {
+export class Call implements RpcListener, MemoryHost {
   readonly #grpc: Rpc
   readonly #deps: CallDeps
   readonly #onEnd: () => void
   readonly #id: string
   readonly #startedAt: number
   /** These are made when they are first needed. */
-  #stages: Stages | undefined
-  #reads: Reads | undefined
+  #laterWork: LaterWork | undefined
   #setAlarms: Alarms | undefined
   #exchange: Exchange | undefined
   #pin: PolicyPin | undefined
   /** Events that came while one is being worked on. */
   readonly #inbox: ExchangeEvent[] = []
   #isStepping = false
-  /** They outlive the call. */
-  #runningShadows = 0
   #ended = false
-  readonly #entry: LedgerEntry
-  /** It is counted once. */
-  #wasOverBudget = false
+  readonly #memory: CallMemory
   /** Reading stops for each: what is held has reached its cap, Envoy does not take our writes, memory is short. */
   #heldAtCap = false
   #writeBlocked = false
@@ -53,7 +45,7 @@ export class Call implements RpcListener {
     this.#onEnd = onEnd
     this.#id = deps.newId()
     this.#startedAt = deps.clock()
-    this.#entry = new LedgerEntry(deps.ledger, this)
+    this.#memory = new CallMemory(deps.ledger, this, () => deps.telemetry.overBudget())
     deps.telemetry.exchangeOpened()
   }
 
@@ -82,10 +74,6 @@ export class Call implements RpcListener {
     this.#guarded(() => this.#settle())
   }
 
-  onRelief(): void {
-    this.#guarded(() => this.#regulate())
-  }
-
   /** The drain deadline has passed: ends what is left, never OK. */
   abandon(): void {
     this.#guarded(() => this.#step({ kind: 'closed' }))
@@ -98,7 +86,7 @@ export class Call implements RpcListener {
     this.#exchange ??= this.#begin(request)
     const { event } = request
     if (event === undefined) return
-    if (event.kind === 'body' && event.body.byteLength > this.#deps.ledger.roomBytes) this.#admit(event)
+    if (event.kind === 'body' && !this.#memory.hasRoomFor(event.body.byteLength)) this.#admit(event)
     this.#step(event)
   }
 
@@ -125,54 +113,42 @@ export class Call implements RpcListener {
     this.#settle()
   }
 
-  /** Before a chunk is taken that would be kept for long: afterwards it may have been sent to a guard service. */
   #admit({ side, body }: Extract<ExchangeEvent, { kind: 'body' }>): void {
-    const { byteLength } = body
-    if (this.#exchange?.gathers(side) && !this.#fits(byteLength)) this.#makeRoom(byteLength)
+    if (this.#exchange?.gathers(side)) this.#memory.admit(body.byteLength)
   }
 
-  /** What the inbox holds is gone by the end of the turn. */
-  get #heldBytes(): number {
+  #settle(): void {
+    if (!this.#isStepping) this.#memory.settle()
+  }
+
+  get heldBytes(): number {
+    // What the inbox holds is gone by the end of the turn.
     const kept = this.#exchange?.keptBytes ?? 0
     return this.#ended ? kept : kept + this.#grpc.waitingBytes
   }
 
-  get #leavingBytes(): number {
+  get leavingBytes(): number {
     return this.#ended ? 0 : (this.#exchange?.leavingBytes ?? 0) + this.#grpc.unsentBytes
   }
 
-  #fits(moreBytes: number): boolean {
-    return this.#entry.fits(this.#heldBytes + moreBytes, this.#leavingBytes)
+  get hasBegun(): boolean {
+    return this.#exchange !== undefined
   }
 
-  /** Brings the ledger up to date. The exchange judges growth that finds no room there. */
-  #settle(): void {
-    if (this.#isStepping) return
-    if (this.#entry.set(this.#heldBytes, this.#leavingBytes) === 'refused') this.#makeRoom(0)
-    if (this.#entry.waits || this.#deps.ledger.isPressed) this.#yield()
+  get canWait(): boolean {
+    return this.#exchange?.canWait ?? false
   }
 
-  #yield(): void {
-    const { waits } = this.#entry
-    this.#entry.yield(!this.#ended && (this.#exchange?.canWait ?? false))
-    if (waits !== this.#entry.waits) this.#regulate()
+  letGo(): void {
+    this.#step({ kind: 'over-budget' })
   }
 
-  /**
-   * Until so much more fits the exchange gives up one thing after the other, and what is left must pass. That may cost
-   * some more than the budget; past this the call ends, whatever its rules forgive.
-   */
-  #makeRoom(moreBytes: number): void {
-    if (this.#ended) return
-    if (!this.#wasOverBudget) this.#deps.telemetry.overBudget()
-    this.#wasOverBudget = true
-    for (let before = Number.POSITIVE_INFINITY; !this.#fits(moreBytes) && this.#heldBytes < before; ) {
-      before = this.#heldBytes
-      this.#step({ kind: 'over-budget' })
-      if (this.#ended) return
-    }
-    if (this.#exchange === undefined || (this.#entry.isOverdrawn && !this.#fits(moreBytes)))
-      this.#fail(GRPC_STATUS.resourceExhausted, 'over budget', 'failed')
+  relieved(): void {
+    this.#guarded(() => this.regulate())
+  }
+
+  giveUp(): void {
+    this.#fail(GRPC_STATUS.resourceExhausted, 'over budget', 'failed')
   }
 
   /**
@@ -180,7 +156,7 @@ export class Call implements RpcListener {
    * as no shadow scan has a word to say to it, and what it ran on may be closed.
    */
   #dropExchange(): void {
-    if (this.#isStepping || this.#runningShadows > 0) return
+    if (this.#isStepping || this.#laterWork?.outlives) return
     this.#exchange = undefined
     this.#setAlarms = undefined
     this.#pin?.release()
@@ -202,7 +178,7 @@ export class Call implements RpcListener {
         this.#scan(effect)
         return
       case 'read':
-        this.#read(effect)
+        this.#later().read(effect)
         return
       case 'record':
         this.#deps.telemetry.decision(effect.record, this.#deps.clock() - this.#startedAt)
@@ -231,7 +207,7 @@ export class Call implements RpcListener {
       case 'pause':
       case 'resume':
         this.#heldAtCap = effect.kind === 'pause'
-        this.#regulate()
+        this.regulate()
         return
       case 'end':
         this.#end(effect)
@@ -255,54 +231,31 @@ export class Call implements RpcListener {
     const message = encodeReply(reply)
     if (this.#grpc.write(metadata ? Buffer.concat([message, metadata]) : message) === 'full') {
       this.#writeBlocked = true
-      this.#regulate()
+      this.regulate()
     }
     this.#setAlarms?.sent(reply)
   }
 
   #drained(): void {
     this.#writeBlocked = false
-    this.#regulate()
+    this.regulate()
     this.#settle()
   }
 
-  #regulate(): void {
-    if (this.#heldAtCap || this.#writeBlocked || this.#entry.waits) this.#grpc.pause()
+  regulate(): void {
+    if (this.#heldAtCap || this.#writeBlocked || this.#memory.waits) this.#grpc.pause()
     else this.#grpc.resume()
   }
 
   /** Local guardrails judge what is small at once. What is large, and remote ones, are answered when they are done. */
   #scan(effect: ScanEffect): void {
-    const { rules, subject, lifetime } = effect
+    const { rules, subject } = effect
     const { clock, telemetry } = this.#deps
     const onFault = (error: unknown): void => telemetry.fault(error, this.#id)
     const task = { guardrails: rules.map(rule => rule.guardrail), subject, clock, onFault }
-    const settle = (outcomes: readonly Outcome[]): void =>
-      this.#guarded(() => this.#scanned(effect, outcomes))
     const known = scanAtOnce(task)
-    if (known !== undefined) {
-      settle(known)
-      return
-    }
-    if (lifetime === 'call') {
-      this.#stages ??= new Stages()
-      const stop = this.#stages.enter(effect.stage)
-      if (this.#ended) stop.abort()
-      runStage({ ...task, stop, isFinal: (index, outcome) => isFinal({ rule: rules[index]!, outcome }) })
-        .then(settle)
-        .catch((error: unknown) => this.#broke(error))
-        .finally(() => this.#stages?.leave(effect.stage))
-      return
-    }
-    // Nobody waits for it, so nothing is gained by cutting it short.
-    const run = async (): Promise<void> => {
-      this.#runningShadows += 1
-      const outcomes = await runStage({ ...task, stop: new AbortController(), isFinal: () => false })
-      this.#runningShadows -= 1
-      settle(outcomes)
-    }
-    if (!this.#deps.shadows.run(() => run().catch(onFault)))
-      settle(rules.map(() => ({ kind: 'failure', reason: 'over-limit', ms: 0 })))
+    if (known === undefined) this.#later().scan(effect, task)
+    else this.#scanned(effect, known)
   }
 
   #scanned({ scan, rules }: ScanEffect, outcomes: readonly Outcome[]): void {
@@ -310,25 +263,14 @@ export class Call implements RpcListener {
     this.#step({ kind: 'scan-end', scan, outcomes: known })
   }
 
-  #read({ read, job, lifetime }: Extract<Effect, { kind: 'read' }>): void {
-    const { reader, shadows } = this.#deps
-    const settle = (result: ReadResult): void =>
-      this.#guarded(() => this.#step({ kind: 'read-end', read, result }))
-    if (lifetime === 'call') {
-      this.#reads ??= new Reads(reader)
-      this.#reads.start(job, settle)
-      return
-    }
-    const run = (): Promise<void> =>
-      new Promise(resolve => {
-        this.#runningShadows += 1
-        reader.read(job, result => {
-          this.#runningShadows -= 1
-          settle(result)
-          resolve()
-        })
-      })
-    if (!shadows.run(run)) settle({ kind: 'fault', reason: 'over-limit' })
+  #later(): LaterWork {
+    this.#laterWork ??= new LaterWork(this.#deps, {
+      scanned: (effect, outcomes) => this.#guarded(() => this.#scanned(effect, outcomes)),
+      read: ({ read }, result) => this.#guarded(() => this.#step({ kind: 'read-end', read, result })),
+      broke: error => this.#broke(error),
+    })
+    if (this.#ended) this.#laterWork.stop()
+    return this.#laterWork
   }
 
   #end({ status, why }: Extract<Effect, { kind: 'end' }>): void {
@@ -400,11 +342,10 @@ export class Call implements RpcListener {
     if (this.#ended) return
     this.#ended = true
     this.#setAlarms?.stop()
-    this.#stages?.abort()
-    this.#reads?.stop()
+    this.#laterWork?.stop()
     this.#deps.telemetry.exchangeEnded(how)
     this.#onEnd()
     this.#dropExchange()
-    this.#settle()
+    this.#memory.ended()
   }
 }
