@@ -276,7 +276,7 @@ SIGTERM and cuts what is left; a \`preStop\` sleep of its own gives longer strea
 new once it is out of their endpoints. \`terminationGracePeriodSeconds\` must be above the sum. With ${percent(ROLLOUT.shareAtOnce)} of the replicas
 at once (\`maxSurge\`, \`maxUnavailable: 0\`): ${batches} batches of ${batchSec} s,
 **${minutes(batches * batchSec)}**, with ${count(Math.ceil(region.replicas * ROLLOUT.shareAtOnce))} replicas more meanwhile.
-Secrets and files of words are read again while streams go on; any other change of the config is a rollout.
+A changed config, secrets and lists are taken while streams go on; server settings and a new image are a rollout.
 
 **Where it stops being one region's matter.** Scraping ${count(region.replicas)} replicas, a cache of
 ${count(Math.round(region.guardCallsASecond))} lookups a second (shard it, or give each zone its own), and the guard service

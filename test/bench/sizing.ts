@@ -18,7 +18,7 @@ export interface Constants {
 }
 
 export const PLANNED: Constants = {
-  chunkUs: 40,
+  chunkUs: 100,
   exchangeUs: 250,
   guardCallUs: 400,
   idleStreamBytes: 20 * 1024,
