@@ -131,4 +131,6 @@ fault(
     expect(got.digest('hex')).toBe(sent.digest())
     expect(guard.judgedBytes).toBeGreaterThan(EVENTS * WORDS.length)
   },
+  // 200 MB take their time where others have the cores as well.
+  120_000,
 )
