@@ -292,6 +292,8 @@ export class RequestSide {
       if (result.kind !== 'request' || result.decoded.kind !== 'ok') return
       this.#facts.request = result.decoded.value
       this.#readBytes = result.body.byteLength
+      // It was read after it had gone.
+      if (this.#state === 'done') this.#forgetTexts()
       if (!observed || this.#facts.policy === undefined) return
       const subject = { side: 'input' as const, segments: result.decoded.value.segments }
       this.#isWatched = true
