@@ -67,7 +67,7 @@ ${EXIT_CODES}`,
         return 0
       }
       metrics.snapshot(snapshot.version)
-      const telemetry = createTelemetry(log, metrics)
+      const telemetry = createTelemetry(log, metrics, snapshot.server.log.sample_clean)
       heard.telemetry = telemetry
       await serveUntilStopped({ opened, times, scrubber, telemetry }, io)
       return 0

@@ -34,6 +34,14 @@ const logSchema = z.strictObject({
     .enum(['debug', 'info', 'warn', 'error'])
     .default('info')
     .describe('The least severe line that is written.'),
+  sample_clean: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe(
+      'The share of exchanges, 0 to 1, whose clean decisions are written. All others always are, and metrics count every one.',
+    ),
 })
 
 const serverSchema = z.strictObject({

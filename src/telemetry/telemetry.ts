@@ -37,8 +37,11 @@ export interface Telemetry {
 
 const FULL_LOG_MS = 60_000
 
-/** Joins a log and metrics. It owns neither: whoever made them closes them. */
-export function createTelemetry(log: Log, metrics: Metrics): Telemetry {
+/**
+ * Joins a log and metrics. It owns neither: whoever made them closes them. `sampleClean`: the share, 0 to 1, of
+ * exchanges whose clean decisions are logged; all when left out.
+ */
+export function createTelemetry(log: Log, metrics: Metrics, sampleClean = 1): Telemetry {
   /** Said once a policy: it is true of every exchange. */
   const warned = new Set<string>()
   const isFullSaid = onceIn(FULL_LOG_MS)
@@ -50,7 +53,7 @@ export function createTelemetry(log: Log, metrics: Metrics): Telemetry {
     exchangeEnded: metrics.exchangeEnded,
     decision(record, ms) {
       metrics.decision(record, ms)
-      logDecision(log, record, ms)
+      if (isLogged(record, sampleClean)) logDecision(log, record, ms)
     },
     count: metrics.count,
     heartbeat: () => metrics.count('heartbeat'),
@@ -110,4 +113,10 @@ function onceIn(ms: number): () => boolean {
     saidAt = now
     return false
   }
+}
+
+/** By the exchange's id, so that its request and its response are both there or neither is. */
+function isLogged({ effective, because, exchangeId }: DecisionRecord, sampleClean: number): boolean {
+  if (sampleClean === 1 || effective !== 'released' || because !== 'clean') return true
+  return !(Number.parseInt(exchangeId.slice(0, 8), 16) >= sampleClean * 0x1_0000_0000)
 }

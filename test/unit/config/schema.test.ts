@@ -21,7 +21,7 @@ describe('a config that holds', () => {
         admin: '127.0.0.1:9090',
         socket_mode: '0660',
         workers: 1,
-        log: { level: 'info' },
+        log: { level: 'info', sample_clean: 1 },
       },
       unmatched: 'pass',
       policy: {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { Because, Effective } from '../../../src/exchange/record.ts'
+import type { Because, DecisionRecord, Effective } from '../../../src/exchange/record.ts'
 import { GuardrailFailure } from '../../../src/guardrail/guardrail.ts'
 import { createMetrics, type Metrics } from '../../../src/telemetry/metrics.ts'
 import { createTelemetry } from '../../../src/telemetry/telemetry.ts'
@@ -12,12 +12,50 @@ afterEach(() => {
   open = []
 })
 
-function given() {
+function given(sampleClean?: number) {
   const metrics = createMetrics()
   open.push(metrics)
   const captured = captureLog()
-  return { ...captured, metrics, telemetry: createTelemetry(captured.log, metrics) }
+  return { ...captured, metrics, telemetry: createTelemetry(captured.log, metrics, sampleClean) }
 }
+
+describe('a sample of the clean decisions', () => {
+  const ids = Array.from({ length: 1000 }, (_, index) =>
+    Math.floor((index / 1000) * 0x1_0000_0000)
+      .toString(16)
+      .padStart(8, '0')
+      .padEnd(32, 'f'),
+  )
+  const PHASES = ['request', 'response'] as const
+
+  it.each([0, 0.25, 1])('has the share %f of the exchanges, each whole', share => {
+    const { telemetry, lines } = given(share)
+    for (const exchangeId of ids) {
+      for (const phase of PHASES) telemetry.decision(recordOf({ exchangeId, phase }), 1)
+    }
+    const logged = lines().map(({ exchangeId }) => String(exchangeId))
+    expect(logged).toHaveLength(share * 2000)
+    expect(new Set(logged).size).toBe(share * 1000)
+  })
+
+  it.each<Partial<DecisionRecord>>([
+    { effective: 'denied', because: 'flagged' },
+    { effective: 'redacted', because: 'flagged' },
+    { effective: 'released', because: 'alerted' },
+    { effective: 'released', because: 'failed-open' },
+    { effective: 'discarded', because: 'cancelled' },
+  ])('leaves out nothing else: %o', record => {
+    const { telemetry, lines } = given(0)
+    telemetry.decision(recordOf(record), 1)
+    expect(lines()).toMatchObject([{ msg: 'decision', ...record }])
+  })
+
+  it('changes no metric', async () => {
+    const { telemetry, metrics } = given(0)
+    telemetry.decision(recordOf(), 1)
+    expect((await weirLines(metrics)).find(line => line.startsWith('weir_decisions_total{'))).toMatch(/ 1$/)
+  })
+})
 
 async function weirLines(metrics: Metrics): Promise<string[]> {
   return (await metrics.render()).split('\n').filter(line => line.startsWith('weir_'))
