@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { freePort } from './program.ts'
 
 const BAO = fileURLToPath(new URL('../../.venv/bin/bao', import.meta.url))
 const ROOT = 'root-of-the-test'
@@ -53,13 +53,4 @@ export async function startOpenBao(): Promise<OpenBao> {
       await exit
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
 }

@@ -1,5 +1,4 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import tls from 'node:tls'
@@ -53,18 +52,6 @@ function certify(name: string, options: LeafOptions): void {
   write(`${name}/tls.key`, key)
 }
 
-/** Two ports in a row that nobody had a moment ago. */
-async function freePorts(): Promise<number> {
-  for (;;) {
-    const port = await freePort()
-    const isTaken = await new Promise<boolean>(resolve => {
-      const probe = connect(port + 1, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false))
-      probe.unref()
-    })
-    if (!isTaken && port < 65_535) return port
-  }
-}
-
 /** Two workers with mTLS for Envoy's SPIFFE ID, behind an Envoy whose cluster is what `weir envoy` prints for them. */
 async function start(listen: string): Promise<Served> {
   const config = `
@@ -107,7 +94,7 @@ const deciders = ({ lines }: Served) =>
   new Set(lines.flatMap(({ msg, worker }) => (msg === 'decision' ? [worker] : [])))
 
 describe.each([
-  ['TCP ports', async () => `127.0.0.1:${await freePorts()}`],
+  ['TCP ports', async () => `127.0.0.1:${await freePort(2)}`],
   ['Unix sockets', async () => `unix://${folder}/weir.sock`],
 ])('workers with mTLS on %s', (_, addressOf) => {
   test('share the exchanges of an Envoy that shows the right certificate', async () => {
@@ -133,7 +120,7 @@ describe.each([
 
 test('workers all show a renewed certificate, and are counted', async () => {
   certify('envoy', { uris: [SPIFFE] })
-  const listen = `127.0.0.1:${await freePorts()}`
+  const listen = `127.0.0.1:${await freePort(2)}`
   const served = await start(listen)
   const port = Number(listen.split(':')[1])
   const shown = () => Promise.all([port, port + 1].map(shownBy))
