@@ -2,8 +2,8 @@ import { letterRunStart } from './anchor.ts'
 import { isAlphanumeric } from './text-view.ts'
 
 const MAX_LEAD = 64
-/** The letters before a number that belong to it: `AB 12 34 56 C`, `DE 123456789`. */
-const PAIR = /(?<![A-Za-z0-9])[A-Z]{2} $/
+/** The letters before a number that belong to it: `AB 12 34 56 C`, `DE 123456789`, also behind an escaped line end. */
+const PAIR = /(?<=\\[nrt]|(?<![A-Za-z0-9]))[A-Z]{2} $/
 /** `dead:beef:` and `fe-` before the first digit of an address. */
 const COLONS = /(?<![A-Za-z0-9:])(?:[A-Fa-f]{0,4}:){1,7}[A-Fa-f]{0,4}$/
 const DASHES = /(?<![A-Za-z0-9-])(?:[A-Fa-f]{2}-){1,5}[A-Fa-f]{0,2}$/

@@ -27,6 +27,7 @@ function expectSame(guardrail: LocalGuardrail, pieces: readonly string[]): void 
 const TEXTS = [
   'NHS number: 943 476 5919, or 943-476-5919 is my NHS number.',
   'AB 12 34 56 C and AB123456C, NI number ab123456c',
+  '{"a":"line\\nAB 12 34 56 C\\tAB123456C\\rDE 136695976"}',
   'VAT ID DE 136695976, ATU13585627; NL004495445B01',
   'CPF 390.533.447-05, 756.9217.0769.85, BSN 111222333, 131052-308T, 54362315K',
   'RCCMNL83S18D969H and 2 95 10 99 126 111 93, 11010519491231002X',
@@ -116,8 +117,7 @@ describe('in pieces as in the whole', () => {
           expectSame(guardrail, text.split(''))
         },
       ),
-      // The same mixtures each time: one is known that differs, an NI number right behind an escaped line end.
-      { numRuns: 1500, seed: 1 },
+      { numRuns: 1500 },
     )
   })
 })
