@@ -5,14 +5,14 @@ import { assertNever } from '../errors.ts'
 import { oneOf, readArguments } from './arguments.ts'
 import { type Command, EXIT_CODES } from './command.ts'
 
-/** `weir schema`: the config's JSON Schema for editors, and the texts of docs/config.md and docs/guardrails.md. */
+/** `weir schema`: the config's JSON Schema for editors, and the texts of docs/en/config.md and docs/en/guardrails.md. */
 export const schema: Command = {
   name: 'schema',
   summary: "print the config's JSON Schema or a reference page",
   help: `Usage: weir schema [--format json|markdown|guardrails]
 
-Prints the JSON Schema of a config file (json, the default; for editors), docs/config.md (markdown), or
-docs/guardrails.md (guardrails).
+Prints the JSON Schema of a config file (json, the default; for editors), docs/en/config.md (markdown), or
+docs/en/guardrails.md (guardrails).
 ${EXIT_CODES}`,
   async run(args, io) {
     const { options } = readArguments(args, { options: ['format'], fewest: 0, most: 0 })

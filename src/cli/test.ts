@@ -23,7 +23,7 @@ export const test: Command = {
 
 Plays each case of a YAML file, a request and what the upstream answers to it, against a config, as serving it would, and
 compares what comes of it with what the case expects. Guard services answer as the cases say and are not asked, so that
-no key and no network is needed; local guardrails judge as always. docs/policy-tests.md has the form of a file.
+no key and no network is needed; local guardrails judge as always. docs/en/policy-tests.md has the form of a file.
 
 Options:
   --config FILE   the config; goes before the one that the file names; without either the embedded one

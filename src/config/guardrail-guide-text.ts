@@ -1,4 +1,4 @@
-/** What docs/guardrails.md says of all guardrails, whatever their kind. Markdown; what is generated stands between. */
+/** What docs/en/guardrails.md says of all guardrails, whatever their kind. Markdown; what is generated stands between. */
 
 export const INTRO = `# Guardrails
 

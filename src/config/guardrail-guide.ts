@@ -42,7 +42,7 @@ const DETAILS: Readonly<Record<FailureDetail, string>> = {
   paused: 'The service asked for a pause, which is not over: it was not asked.',
 }
 
-/** The text of docs/guardrails.md, made from the kinds and their schemas. */
+/** The text of docs/en/guardrails.md, made from the kinds and their schemas. */
 export function renderGuardrailGuide(): string {
   const kinds = kindSchemas().map(([name, schema]) => ({ name, schema, kind: kindNamed(name) }))
   const sections = [

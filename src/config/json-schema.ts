@@ -22,7 +22,7 @@ export interface JsonSchema {
 
 const TITLE = 'Weir config'
 
-/** The JSON Schema (draft 2020-12) of a config file: for editors, for docs/config.md and for hints. */
+/** The JSON Schema (draft 2020-12) of a config file: for editors, for docs/en/config.md and for hints. */
 export function configJsonSchema(): JsonSchema {
   return { title: TITLE, ...jsonSchemaOf(configSchema) }
 }

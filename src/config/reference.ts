@@ -54,7 +54,7 @@ Vault is asked with these environment variables:
 \`host:port\`, \`[ipv6]:port\` or \`unix:///absolute/path\`. Port 0 lets the system choose.
 `
 
-/** The text of docs/config.md, made from the schema. */
+/** The text of docs/en/config.md, made from the schema. */
 export function renderConfigReference(): string {
   const root = configJsonSchema()
   const properties = root.properties ?? {}

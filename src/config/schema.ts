@@ -98,7 +98,7 @@ const formatPathSchema = z.strictObject({
 
 /**
  * The config file, as it is written. Strict: a key that Weir does not know is a problem, never ignored. Its types
- * are the one source of docs/config.md and of the JSON Schema. What spans several keys stands in cross-checks.ts.
+ * are the one source of docs/en/config.md and of the JSON Schema. What spans several keys stands in cross-checks.ts.
  */
 export const configSchema = z.strictObject({
   server: serverSchema.prefault({}).describe('Listeners and limits of the process. Read at start only.'),

@@ -11,7 +11,7 @@ export type Redactable =
   | { readonly kind: 'sometimes'; readonly where: string }
   | { readonly kind: 'never' }
 
-/** What there is to know of a kind before it is used: docs/guardrails.md is made of it. Texts are Markdown. */
+/** What there is to know of a kind before it is used: docs/en/guardrails.md is made of it. Texts are Markdown. */
 export interface KindGuide {
   /** One or two sentences. */
   readonly summary: string

@@ -42,8 +42,8 @@ function idlePool(): WorkerPool {
 }
 
 test('every key of the config that docs/scaling.md names exists', () => {
-  const reference = readFileSync(new URL('../../docs/config.md', import.meta.url), 'utf8')
-  const guardrails = readFileSync(new URL('../../docs/guardrails.md', import.meta.url), 'utf8')
+  const reference = readFileSync(new URL('../../docs/en/config.md', import.meta.url), 'utf8')
+  const guardrails = readFileSync(new URL('../../docs/en/guardrails.md', import.meta.url), 'utf8')
   const keys = [
     ...['max_exchanges', 'max_bytes', 'workers', 'stream.max_held_bytes', 'stream.heartbeat_ms', 'cache.url'],
     ...['stream.window.first_chars', 'stream.window.max_chars', 'stream.window.max_held_ms'],

@@ -19,7 +19,7 @@ interface ExampleService extends AsyncDisposable {
   readonly place: Readonly<Record<string, string>>
 }
 
-/** What it takes to run an example of docs/guardrails.md, and what is to come of it. */
+/** What it takes to run an example of docs/en/guardrails.md, and what is to come of it. */
 export interface ExampleRow {
   /** Starts the strict stub of its service; undefined for a local kind. */
   readonly start?: () => Promise<ExampleService>

@@ -18,7 +18,7 @@ const EXAMPLE_LINES = '# a comment\n\nblue heron\n'
 
 type Config = { guardrails: Record<string, Record<string, unknown>> } & Record<string, unknown>
 
-/** Every example of docs/guardrails.md, by its kind, a webhook's also by its dialect. */
+/** Every example of docs/en/guardrails.md, by its kind, a webhook's also by its dialect. */
 const EXAMPLES = Object.entries(guardrailKinds).flatMap(([kind, { guide, locality }]) =>
   guide.examples.map(({ yaml }) => {
     const config: Config = parse(yaml)

@@ -236,8 +236,8 @@ it('shows nothing of a body', async () => {
   expect(out).not.toContain('Bob')
 })
 
-it('plays the example of docs/policy-tests.md', async () => {
-  const page = readFileSync('docs/policy-tests.md', 'utf8')
+it('plays the example of docs/en/policy-tests.md', async () => {
+  const page = readFileSync('docs/en/policy-tests.md', 'utf8')
   const [, cases = '', printed = ''] = /```yaml\n(.*?)```\n\n```\n(.*?)```/s.exec(page) ?? []
   const { code, out, err } = await weir(['test', fileOf(cases), '--config', fileOf(CONFIG)])
   expect({ code, out, err }).toEqual({ code: 0, out: printed, err: '' })

@@ -12,9 +12,9 @@ function section(text: string, heading: string): string {
   return text.split(`\n${heading}\n`)[1]?.split(/\n##+ /)[0] ?? ''
 }
 
-describe('docs/guardrails.md', () => {
+describe('docs/en/guardrails.md', () => {
   it('is what `weir schema --format guardrails` prints', () => {
-    const written = readFileSync(new URL('../../../docs/guardrails.md', import.meta.url), 'utf8')
+    const written = readFileSync(new URL('../../../docs/en/guardrails.md', import.meta.url), 'utf8')
     expect(written).toBe(page)
   })
 
@@ -53,9 +53,9 @@ describe('docs/guardrails.md', () => {
 
 describe('the keys that every kind with a service has', () => {
   it.each([
-    ['docs/guardrails.md', page, '## Every kind with a service', '## `lakera`', '## `presidio`'],
+    ['docs/en/guardrails.md', page, '## Every kind with a service', '## `lakera`', '## `presidio`'],
     [
-      'docs/config.md',
+      'docs/en/config.md',
       renderConfigReference(),
       '### Every kind with a service',
       '### `kind: lakera`',

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { configJsonSchema } from '../../../src/config/json-schema.ts'
 import { renderConfigReference } from '../../../src/config/reference.ts'
 
-describe('docs/config.md', () => {
+describe('docs/en/config.md', () => {
   it('is what `weir schema --format markdown` prints', () => {
-    const page = readFileSync(new URL('../../../docs/config.md', import.meta.url), 'utf8')
+    const page = readFileSync(new URL('../../../docs/en/config.md', import.meta.url), 'utf8')
     expect(page).toBe(renderConfigReference())
   })
 
