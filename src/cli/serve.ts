@@ -15,9 +15,6 @@ import { type OpenedSnapshot, openSnapshot } from './open-snapshot.ts'
 import { configRenewal } from './renew-config.ts'
 import { supervise } from './supervise.ts'
 
-/** Below the 30 s that Kubernetes grants by default, so that the last exchanges are ended by us and not by a kill. */
-const DRAIN_DEADLINE_MS = 25_000
-
 /** `weir serve`: serves until a signal, then lets the running exchanges finish. */
 export const serve: Command = {
   name: 'serve',
@@ -33,7 +30,8 @@ port higher (or at the socket with its number behind the path). It has the admin
 The config, its secrets and lists are looked at every few seconds, and read again when they have changed; SIGHUP has
 them read at once. Where a new one does not hold the one in use stays. Running exchanges keep theirs.
 
-SIGTERM or SIGINT lets running exchanges finish for ${DRAIN_DEADLINE_MS / 1000} s and then ends; a second one ends at once.
+SIGTERM or SIGINT lets running exchanges finish, for server.drain_ms (25 s) at most, and then ends; a second one ends
+at once.
 
 Options:
   --config FILE     the config
@@ -116,9 +114,10 @@ async function serveUntilStopped(
     const unwatchReload = onReload(watch.renewNow, io)
     const signal = await stop.signal
     unwatchReload()
-    log.info('draining', { signal, deadlineMs: DRAIN_DEADLINE_MS })
+    const deadlineMs = snapshot.server.drain_ms
+    log.info('draining', { signal, deadlineMs })
     // What a renewal under way opens must not be opened after all was closed. Vault's own deadlines bound the wait.
-    await Promise.all([watch.close(), server.drain(DRAIN_DEADLINE_MS)])
+    await Promise.all([watch.close(), server.drain(deadlineMs)])
     log.info('stopped')
   } finally {
     stop.unwatch()

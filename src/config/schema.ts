@@ -10,6 +10,9 @@ const listenSchema = z
   .string()
   .refine(text => parseListenAddress(text) !== undefined, { error: `must be ${ADDRESS_FORM}` })
 
+/** One that is longer would ring at once. */
+const MAX_TIMER_MS = 2_147_483_647
+
 const tlsSchema = z.strictObject({
   cert: z.string().min(1).describe('Path of the certificate chain, PEM.'),
   key: z.string().min(1).describe('Path of the private key, PEM.'),
@@ -84,6 +87,14 @@ const serverSchema = z.strictObject({
     .optional()
     .describe(
       'Most body bytes in memory at once for all exchanges of a worker together: gathered, held back, copied, decoded or waiting in the transport. Above 80 % of it, exchanges whose verdict is on its way wait with what follows. What finds no room is a failure `over-budget` of the rules that look at it: `fail_open` decides, and a request gets 503. A quarter of the memory that the process may have when left out, shared by the workers.',
+    ),
+  drain_ms: z
+    .int()
+    .min(0)
+    .max(MAX_TIMER_MS)
+    .default(25_000)
+    .describe(
+      'Milliseconds that running exchanges have to end after SIGTERM; what is left is cut then. When all have ended, so does Weir, however early. Keep it below the grace period of the pod: 25 s fit the 30 s that Kubernetes gives when nothing is said.',
     ),
   log: logSchema.prefault({}).describe('What is logged.'),
 })

@@ -271,9 +271,10 @@ ${Math.round((exchangeUs + guardCallUs) / chunkUs)} chunks. Let clients wait a r
 
 **Rollout.** A pod takes ${ROLLOUT.startSec} s to start. When it is to go it is out of the endpoints at once, and the
 sleep in Envoy's \`preStop\`, here ${ROLLOUT.preStopSec} s, is the time that its streams have to end by themselves; then Envoy
-ends, and Weir, as a native sidecar, after it. A Weir that is a deployment of its own serves for ${DRAIN_SEC} s after
-SIGTERM and cuts what is left; a \`preStop\` sleep of its own gives longer streams their time, as Envoys send it nothing
-new once it is out of their endpoints. \`terminationGracePeriodSeconds\` must be above the sum. With ${percent(ROLLOUT.shareAtOnce)} of the replicas
+ends, and Weir, as a native sidecar, after it. A Weir that is a deployment of its own serves on for \`server.drain_ms\`
+(${DRAIN_SEC} s) after SIGTERM, or until its last exchange has ended, and cuts what is left: set it to the longest stream. A
+short \`preStop\` sleep before it is for Envoys that have not heard yet.
+\`terminationGracePeriodSeconds\` must be above the sum. With ${percent(ROLLOUT.shareAtOnce)} of the replicas
 at once (\`maxSurge\`, \`maxUnavailable: 0\`): ${batches} batches of ${batchSec} s,
 **${minutes(batches * batchSec)}**, with ${count(Math.ceil(region.replicas * ROLLOUT.shareAtOnce))} replicas more meanwhile.
 A changed config, secrets and lists are taken while streams go on; server settings and a new image are a rollout.

@@ -1,4 +1,4 @@
-import { afterEach, expect } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { chatEvents } from '../support/chat.ts'
 import { watchHealth } from '../support/health-client.ts'
 import { type LakeraStub, startLakeraStub } from '../support/lakera-stub.ts'
@@ -18,10 +18,10 @@ afterEach(async () => {
 })
 
 /** Local rules let the beginning of a stream go as it comes, and Lakera judges the rest. */
-async function start(): Promise<void> {
+async function start(server = ''): Promise<void> {
   lakera = await startLakeraStub()
   stack = await startServed(`
-server: { log: { level: debug } }
+server: { log: { level: debug }${server} }
 guardrails:
   lakera: { kind: lakera, lakera_endpoint: "${lakera.url}" }
 policies:
@@ -106,3 +106,15 @@ fault(
     }
   },
 )
+
+test('what outlasts server.drain_ms is cut, and Weir ends', async () => {
+  await start(', drain_ms: 1')
+  const { clients, sent } = await underLoad()
+  stack.weir.signal('SIGTERM')
+  expect(await stack.weir.logged('draining')).toMatchObject({ deadlineMs: 1 })
+  expect(await stack.weir.ended).toBe(0)
+  for (const { text, ended } of await Promise.all(clients.map(answerOf))) {
+    expect(ended).toBe('cut')
+    expect(sent.startsWith(text)).toBe(true)
+  }
+})

@@ -21,6 +21,7 @@ describe('a config that holds', () => {
         admin: '127.0.0.1:9090',
         socket_mode: '0660',
         workers: 1,
+        drain_ms: 25_000,
         log: { level: 'info', sample_clean: 1 },
       },
       unmatched: 'pass',
