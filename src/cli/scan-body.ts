@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { type Judged, judge, judgeFault, type OpenStage } from '../exchange/judge.ts'
-import { type Because, type RuleRecord, ruleRecords } from '../exchange/record.ts'
+import { type Because, type DecisionRecord, judgedRules } from '../exchange/record.ts'
 import { readEventStream } from '../exchange/stream-text.ts'
 import type { FailureReason } from '../guardrail/guardrail.ts'
 import { runStage } from '../guardrail/run-stage.ts'
@@ -26,7 +26,9 @@ export interface ScanReport {
   readonly side: 'input' | 'output'
   readonly policy: string | undefined
   readonly format: string | undefined
-  readonly rules: readonly RuleRecord[]
+  readonly rules: DecisionRecord['rules']
+  /** What would have come of it, had every rule been set otherwise. */
+  readonly would?: DecisionRecord['would']
   /** UTF-16 offsets into the text at `path`; an event stream's texts have no path. */
   readonly redactions: readonly { detector: string; path: string; start: number; end: number }[]
   readonly uninspectable: number
@@ -60,7 +62,7 @@ export async function scanBody(task: ScanTask): Promise<ScanReport> {
     report(policy.failMode === 'error' ? 'deny' : 'release', 'unsupported', rest)
   const fault = (reason: FailureReason) => {
     const judged = judgeFault(rules, reason)
-    return report(judged.decision.kind, becauseOf(judged), { rules: ruleRecords(judged.outcomes) })
+    return report(judged.decision.kind, becauseOf(judged), reportedRules(judged))
   }
 
   if (rules.length === 0) return report('release', 'clean')
@@ -78,7 +80,7 @@ export async function scanBody(task: ScanTask): Promise<ScanReport> {
   if (segments.length === 0) return byFailMode({ uninspectable })
   const judged = await judgeTexts(side, rules, segments)
   return report(judged.decision.kind, becauseOf(judged), {
-    rules: ruleRecords(judged.outcomes),
+    ...reportedRules(judged),
     redactions: redactionsOf(judged, segments),
     uninspectable,
   })
@@ -143,6 +145,12 @@ function judgeTexts(
     judge(openStage, rules, subject, 'call', resolve)
   })
 }
+
+function reportedRules({ decision, outcomes }: Judged): Pick<ScanReport, 'rules' | 'would'> {
+  return judgedRules(outcomes, EFFECTIVE[decision.kind], false)
+}
+
+const EFFECTIVE = { release: 'released', redact: 'redacted', deny: 'denied' } as const
 
 function becauseOf({ decision }: Judged): Because {
   return decision.kind === 'redact' ? 'flagged' : decision.because

@@ -2,7 +2,7 @@ import { type DecisionLine, DecisionTotals, readLogLine, showLogLine } from '../
 import { oneOf, readArguments } from './arguments.ts'
 import type { Command } from './command.ts'
 
-const CHOICES = ['all', 'denied', 'flagged', 'failed'] as const
+const CHOICES = ['all', 'denied', 'flagged', 'failed', 'shadow'] as const
 
 /** `weir tail`: the log on stdin, as people read it. */
 export const tail: Command = {
@@ -19,7 +19,8 @@ beside it; and a sum at the end. Never content: there is none in the log.
 Options:
   --policy NAME  only decisions of this policy
   --only WHAT    all (the default), denied, flagged: some guardrail flagged, whatever it led to,
-                 or failed: some guardrail failed
+                 failed: some guardrail failed,
+                 or shadow: something stricter would have come of it, had a rule been set otherwise
 
 Exit codes:
   0  stdin has ended, or a signal came
@@ -51,7 +52,7 @@ Exit codes:
   },
 }
 
-function isChosen({ effective, rules }: DecisionLine, only: (typeof CHOICES)[number]): boolean {
+function isChosen({ effective, rules, would }: DecisionLine, only: (typeof CHOICES)[number]): boolean {
   switch (only) {
     case 'all':
       return true
@@ -61,5 +62,7 @@ function isChosen({ effective, rules }: DecisionLine, only: (typeof CHOICES)[num
       return rules.some(({ outcome }) => outcome === 'flagged')
     case 'failed':
       return rules.some(({ outcome }) => outcome === 'failure')
+    case 'shadow':
+      return would !== undefined
   }
 }

@@ -15,7 +15,7 @@ import { withoutCoding } from './header-mutations.ts'
 import { type Denial, denialHeaders, denialReply, errorReply, findingsOf, refusalFor } from './local-reply.ts'
 import type { Outlet } from './outlet.ts'
 import type { ExchangeHost } from './pinned.ts'
-import { type Because, type DecisionRecord, type Effective, ruleRecords } from './record.ts'
+import { type Because, type DecisionRecord, type Effective, judgedRules } from './record.ts'
 
 /** The parties to a guarded response. */
 export interface GuardedResponse {
@@ -181,7 +181,7 @@ export class Downstream {
         delivery: this.#delivery,
         effective,
         because,
-        rules: ruleRecords(outcomes),
+        ...judgedRules(outcomes, effective, this.#host.init.observed),
         uninspectable: this.#uninspectable,
         bytesReleased: this.#bytesReleased,
         bytesDiscarded: discardedBytes,

@@ -1,5 +1,5 @@
 import type { DetectorResult, FailureDetail, FailureReason, Verdict } from '../guardrail/guardrail.ts'
-import type { RuleOutcome } from '../policy/decide.ts'
+import { type RuleOutcome, type Shadow, shadowOfAll, shadowsOf } from '../policy/decide.ts'
 import type { Action } from '../policy/policy.ts'
 
 /** What one rule's guardrail came to, without content. */
@@ -17,6 +17,8 @@ export interface RuleRecord {
   readonly breakdown?: readonly DetectorResult[]
   /** The guard service's own id of the check. */
   readonly guardRequestId?: string
+  /** What would have reached the client, had this rule alone been set otherwise. */
+  readonly would?: Shadow
   readonly ms: number
 }
 
@@ -50,14 +52,32 @@ export interface DecisionRecord {
   readonly effective: Effective
   readonly because: Because
   readonly rules: readonly RuleRecord[]
+  /** What would have reached the client, had every rule been set otherwise. */
+  readonly would?: Shadow
   /** Parts that no guard could read. */
   readonly uninspectable: number
   readonly bytesReleased: number
   readonly bytesDiscarded: number
 }
 
-/** The rules' outcomes as a record shows them: categories and reasons, never text. */
-export function ruleRecords(outcomes: readonly RuleOutcome[]): readonly RuleRecord[] {
+/**
+ * The rules' outcomes as a record shows them: categories and reasons, never text. `observed`: Envoy only showed the
+ * exchange. What would have been stands there only where something reached the client.
+ */
+export function judgedRules(
+  outcomes: readonly RuleOutcome[],
+  effective: Effective,
+  observed: boolean,
+): Pick<DecisionRecord, 'rules' | 'would'> {
+  const rules = ruleRecords(outcomes)
+  if (effective === 'denied' || effective === 'discarded') return { rules }
+  const shadows = shadowsOf(outcomes, observed ? 'only-shows' : 'obeys')
+  const would = shadowOfAll(shadows.filter(shadow => shadow !== undefined))
+  if (would === undefined) return { rules }
+  return { rules: rules.map((rule, index) => ({ ...rule, would: shadows[index] })), would }
+}
+
+function ruleRecords(outcomes: readonly RuleOutcome[]): readonly RuleRecord[] {
   return outcomes.map(({ rule, outcome }) => {
     const base = { guardrail: rule.guardrail.name, action: rule.action, ms: outcome.ms }
     if (outcome.kind === 'failure') {
@@ -102,6 +122,7 @@ export function unreadRecord(
   effective: Effective,
   because: Because,
   outcomes: readonly RuleOutcome[],
+  observed: boolean,
 ): DecisionRecord {
   return {
     exchangeId,
@@ -111,7 +132,7 @@ export function unreadRecord(
     delivery: 'body',
     effective,
     because,
-    rules: ruleRecords(outcomes),
+    ...judgedRules(outcomes, effective, observed),
     uninspectable: 0,
     bytesReleased: 0,
     bytesDiscarded: 0,

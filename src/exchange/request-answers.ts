@@ -4,7 +4,7 @@ import type { HeaderReader, LocalReply } from './events.ts'
 import type { Judged } from './judge.ts'
 import { type Denial, denialReply, errorReply, findingsOf } from './local-reply.ts'
 import type { ExchangeHost } from './pinned.ts'
-import { type Because, type Effective, ruleRecords } from './record.ts'
+import { type Because, type Effective, judgedRules } from './record.ts'
 
 /** What is known of a request; grows as its headers and its body are read. */
 export interface RequestFacts {
@@ -66,7 +66,7 @@ export class RequestAnswers {
         delivery: 'body',
         effective,
         because,
-        rules: ruleRecords(judged?.outcomes ?? []),
+        ...judgedRules(judged?.outcomes ?? [], effective, this.#host.init.observed),
         uninspectable: request?.uninspectable ?? 0,
         bytesReleased: goesOn ? heldBytes : 0,
         bytesDiscarded: goesOn ? 0 : heldBytes,

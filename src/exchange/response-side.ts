@@ -391,7 +391,8 @@ export class ResponseSide {
     policy: Policy | undefined,
     outcomes: readonly RuleOutcome[] = [],
   ): void {
-    const record = unreadRecord(this.#host.init.stamp.id, policy?.name, effective, because, outcomes)
+    const { stamp, observed } = this.#host.init
+    const record = unreadRecord(stamp.id, policy?.name, effective, because, outcomes, observed)
     const held = effective === 'released' ? 'bytesReleased' : 'bytesDiscarded'
     this.#host.emit({ kind: 'record', record: { ...record, [held]: this.heldBytes } })
   }

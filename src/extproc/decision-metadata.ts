@@ -77,7 +77,7 @@ function common(record: DecisionRecord): Buffer {
   return bytes
 }
 
-function fieldsOf({ policy, format, effective, because, rules }: DecisionRecord): readonly Buffer[] {
+function fieldsOf({ policy, format, effective, because, rules, would }: DecisionRecord): readonly Buffer[] {
   const detectors = [...new Set(rules.flatMap(rule => rule.detectors))]
   const failures = [...new Set(rules.flatMap(({ reason }) => (reason === undefined ? [] : [reason])))]
   const words = Object.entries({ policy, format, effective, because })
@@ -85,7 +85,12 @@ function fieldsOf({ policy, format, effective, because, rules }: DecisionRecord)
     ...words.flatMap(([name, value]) => (value === undefined ? [] : [entry(name, text(value))])),
     ...(detectors.length === 0 ? [] : [entry('detectors', list(detectors))]),
     ...(failures.length === 0 ? [] : [entry('failures', list(failures))]),
+    ...(would === undefined ? [] : [entry('would', struct(...shadowFields(would)))]),
   ]
+}
+
+function shadowFields(would: NonNullable<DecisionRecord['would']>): readonly Buffer[] {
+  return Object.entries(would).map(([setting, word]) => entry(setting, text(word)))
 }
 
 /** https://protobuf.dev/reference/protobuf/google.protobuf/#struct: `fields`, a map. */

@@ -99,17 +99,95 @@ function severity(decision: Decision): number {
   }
 }
 
+/** Another setting than the one that let something pass. */
+const SHADOW_SETTINGS = [
+  /** Of a rule with action `alert`: another action. */
+  'block',
+  'redact',
+  /** Of a rule with `fail_open`: without. */
+  'fail_closed',
+  /** Of an Envoy that runs the filter in observability_mode: that it obeys. */
+  'enforced',
+] as const
+
+export type ShadowSetting = (typeof SHADOW_SETTINGS)[number]
+
+/** What would have reached the client, by setting; one that changes nothing is absent. */
+export type Shadow = Readonly<Partial<Record<ShadowSetting, Would>>>
+
+export type Would = 'redacted' | 'denied'
+
 /**
- * Two outcomes of one rule as one: the one that leads to the stricter decision; of two that flagged, every category
- * once.
+ * What would have come of each outcome, had its rule alone been set otherwise; undefined where that changes nothing.
+ * `envoy`: whether what was decided is done.
+ */
+export function shadowsOf(
+  outcomes: readonly RuleOutcome[],
+  envoy: 'obeys' | 'only-shows',
+): readonly (Shadow | undefined)[] {
+  const decision = decide(outcomes)
+  return outcomes.map(one => {
+    if (one.outcome.kind === 'verdict' && one.outcome.verdict.kind === 'clean') return undefined
+    const shadow: Partial<Record<ShadowSetting, Would>> = {}
+    for (const setting of SHADOW_SETTINGS) {
+      const rule = underSetting(setting, one.rule, envoy)
+      if (rule === undefined) continue
+      const would = wouldReach(
+        setting === 'enforced' ? CLEAN : decision,
+        decideOne({ rule, outcome: one.outcome }),
+      )
+      if (would !== undefined) shadow[setting] = would
+    }
+    return Object.keys(shadow).length === 0 ? undefined : shadow
+  })
+}
+
+/** Undefined where the rule is set so already, or the setting is none of it. */
+function underSetting(setting: ShadowSetting, rule: Rule, envoy: 'obeys' | 'only-shows'): Rule | undefined {
+  switch (setting) {
+    case 'block':
+    case 'redact':
+      return rule.action === 'alert' ? { ...rule, action: setting } : undefined
+    case 'fail_closed':
+      return rule.failOpen ? { ...rule, failOpen: false } : undefined
+    case 'enforced':
+      return envoy === 'only-shows' ? rule : undefined
+    default:
+      return assertNever(setting)
+  }
+}
+
+/** Undefined where it is what was decided anyway: a rule that is stricter can make the decision stricter only. */
+function wouldReach(decided: Decision, alone: Decision): Would | undefined {
+  const { kind } = stricter(decided, alone)
+  if (kind === decided.kind || kind === 'release') return undefined
+  return kind === 'deny' ? 'denied' : 'redacted'
+}
+
+/** What would have come of all rules, each of them set otherwise in the same way. */
+export function shadowOfAll(shadows: readonly Shadow[]): Shadow | undefined {
+  const all: Partial<Record<ShadowSetting, Would>> = {}
+  for (const setting of SHADOW_SETTINGS) {
+    const words = shadows.map(shadow => shadow[setting])
+    if (words.includes('denied')) all[setting] = 'denied'
+    else if (words.includes('redacted')) all[setting] = 'redacted'
+  }
+  return Object.keys(all).length === 0 ? undefined : all
+}
+
+/**
+ * Two outcomes of one rule as one that leads to the stricter decision of both. Of two that flagged, every category
+ * once; of one that flagged and a failure, the findings, incomplete: neither hides the other.
  */
 export function mostTelling(a: RuleOutcome, b: RuleOutcome): RuleOutcome {
   const [findings, more] = [findingsOf(a), findingsOf(b)]
+  if (findings !== undefined && b.outcome.kind === 'failure') return withFailure(a, b.outcome.reason)
+  if (more !== undefined && a.outcome.kind === 'failure') return withFailure(b, a.outcome.reason)
   if (findings === undefined || more === undefined) {
     return severity(decideOne(b)) > severity(decideOne(a)) ? b : a
   }
-  const known = new Set(findings.map(({ detector }) => detector))
-  const fresh = more.filter(({ detector }) => !known.has(detector))
+  const known = new Set(findings.map(categoryOf))
+  const fresh = more.filter(finding => !known.has(categoryOf(finding)))
   const incomplete = incompleteOf(a) ?? incompleteOf(b)
   if (a.outcome.kind !== 'verdict' || (fresh.length === 0 && incomplete === incompleteOf(a))) return a
   const verdict = {
@@ -119,6 +197,17 @@ export function mostTelling(a: RuleOutcome, b: RuleOutcome): RuleOutcome {
     incomplete,
   }
   return { rule: a.rule, outcome: { ...a.outcome, verdict } }
+}
+
+function withFailure({ rule, outcome }: RuleOutcome, reason: FailureReason): RuleOutcome {
+  if (outcome.kind !== 'verdict' || outcome.verdict.kind !== 'flagged') return { rule, outcome }
+  const incomplete = outcome.verdict.incomplete ?? reason
+  return { rule, outcome: { ...outcome, verdict: { ...outcome.verdict, incomplete } } }
+}
+
+/** One without a place is not the same as one that could be redacted. */
+function categoryOf({ detector, span }: Finding): string {
+  return `${span === undefined ? 'whole' : 'span'} ${detector}`
 }
 
 function incompleteOf({ outcome }: RuleOutcome): FailureReason | undefined {

@@ -21,7 +21,7 @@ export function logDecision(log: Log, record: DecisionRecord, ms: number): void 
 
 function flaggedFields(record: DecisionRecord, rule: RuleRecord): LogFields {
   const { exchangeId, policy, phase, format, effective, because } = record
-  const { guardrail, action, guardRequestId, reason, breakdown = [] } = rule
+  const { guardrail, action, guardRequestId, reason, would, breakdown = [] } = rule
   const shown = breakdown.slice(0, MAX_DETECTORS).map(result => ({
     ...result,
     detector: result.detector.slice(0, MAX_DETECTOR_LENGTH),
@@ -41,6 +41,7 @@ function flaggedFields(record: DecisionRecord, rule: RuleRecord): LogFields {
     ...(guardRequestId !== undefined && { guardRequestId }),
     // Part of the text got no verdict.
     ...(reason !== undefined && { reason }),
+    ...(would !== undefined && { would }),
     ms: round(rule.ms),
   }
 }

@@ -3,11 +3,17 @@ import { z } from 'zod'
 
 /** Decisions as people read them, made from the lines of the log. */
 
+const shadowSchema = z.partialRecord(
+  z.enum(['block', 'redact', 'fail_closed', 'enforced']),
+  z.enum(['redacted', 'denied']),
+)
+
 const ruleSchema = z.object({
   guardrail: z.string(),
   action: z.string(),
   outcome: z.enum(['clean', 'flagged', 'failure']),
   reason: z.string().optional(),
+  would: shadowSchema.optional(),
   detectors: z.array(z.string()),
   ms: z.number(),
 })
@@ -22,6 +28,7 @@ const decisionSchema = z.object({
   effective: z.string(),
   because: z.string(),
   rules: z.array(ruleSchema),
+  would: shadowSchema.optional(),
   ms: z.number(),
 })
 
@@ -86,12 +93,30 @@ function ruleText({
   outcome,
   reason,
   detectors,
+  would,
   ms,
 }: DecisionLine['rules'][number]): string {
   if (outcome === 'clean') return ''
   const found = outcome === 'failure' ? `failed, ${reason ?? 'unknown'}` : detectors.join(', ')
-  return printable(`${guardrail} (${action}): ${found}${ms >= 1 ? ` in ${Math.round(ms)} ms` : ''}`)
+  const took = ms >= 1 ? ` in ${Math.round(ms)} ms` : ''
+  const shadows = SETTINGS.flatMap(setting => {
+    const word = would?.[setting]
+    return word === undefined ? [] : [`${word} ${SETTING_WORDS[setting]}`]
+  })
+  const shadow = shadows.length === 0 ? '' : ` (would be ${shadows.join(', ')})`
+  return printable(`${guardrail} (${action}): ${found}${took}${shadow}`)
 }
+
+type Setting = keyof typeof SETTING_WORDS
+
+const SETTING_WORDS = {
+  enforced: 'if enforced',
+  block: 'by block',
+  redact: 'by redact',
+  fail_closed: 'without fail_open',
+} as const
+
+const SETTINGS = ['enforced', 'block', 'redact', 'fail_closed'] as const satisfies readonly Setting[]
 
 function colourOf({ effective, because }: DecisionLine): Format {
   if (effective === 'denied') return 'red'
@@ -115,11 +140,19 @@ export class DecisionTotals {
   /** Alerts that would have been denials or redactions. */
   #alerted = 0
   #failed = 0
+  readonly #shadow = new Map<Setting, Map<string, number>>()
 
-  add({ effective, because, rules }: DecisionLine): void {
+  add({ effective, because, rules, would }: DecisionLine): void {
     this.#effective.set(effective, (this.#effective.get(effective) ?? 0) + 1)
     if (because === 'alerted') this.#alerted += 1
     if (rules.some(({ outcome }) => outcome === 'failure')) this.#failed += 1
+    for (const setting of SETTINGS) {
+      const word = would?.[setting]
+      if (word === undefined) continue
+      const counts = this.#shadow.get(setting) ?? new Map<string, number>()
+      counts.set(word, (counts.get(word) ?? 0) + 1)
+      this.#shadow.set(setting, counts)
+    }
   }
 
   /** One line. */
@@ -130,6 +163,10 @@ export class DecisionTotals {
       counts.length === 0 ? '' : `: ${counts.join(', ')}`,
       this.#alerted === 0 ? '' : `; ${this.#alerted} passed that alert rules flagged`,
       this.#failed === 0 ? '' : `; in ${this.#failed} a guardrail failed`,
+      ...[...this.#shadow].map(([setting, counts]) => {
+        const words = [...counts].sort().map(([word, count]) => `${count} more would be ${word}`)
+        return `; ${SETTING_WORDS[setting]} ${words.join(' and ')}`
+      }),
     ]
     return `${total} ${total === 1 ? 'decision' : 'decisions'}${parts.join('')}`
   }

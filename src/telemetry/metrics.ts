@@ -118,10 +118,22 @@ function decisionMetrics(registry: Registry): Pick<Metrics, 'decision'> {
     help: 'Body bytes that decisions released or discarded.',
     labelNames: ['phase', 'fate'],
   })
+  const shadowDecisions = new Tally(registry, {
+    name: 'weir_shadow_decisions_total',
+    help: 'Decisions that would have been stricter, had every rule been set otherwise (setting).',
+    labelNames: ['policy', 'phase', 'setting', 'would'],
+  })
+  const shadowOutcomes = new Tally(registry, {
+    name: 'weir_shadow_outcomes_total',
+    help: 'Decisions that would have been stricter, had this rule alone been set otherwise (setting).',
+    labelNames: ['policy', 'guardrail', 'phase', 'setting', 'would'],
+  })
   const countRule = (policy: string, phase: string, rule: RuleRecord) => {
     const { guardrail, outcome, reason = NONE, detail = NONE } = rule
     outcomes.add(1, policy, guardrail, phase, outcome, reason, detail)
     scanSec.took(rule.ms / 1000, guardrail, phase)
+    for (const [setting, would] of Object.entries(rule.would ?? {}))
+      shadowOutcomes.add(1, policy, guardrail, phase, setting, would)
   }
   return {
     decision(record, ms) {
@@ -131,6 +143,8 @@ function decisionMetrics(registry: Registry): Pick<Metrics, 'decision'> {
       bytes.add(record.bytesReleased, phase, 'released')
       bytes.add(record.bytesDiscarded, phase, 'discarded')
       for (const rule of record.rules) countRule(policy, phase, rule)
+      for (const [setting, would] of Object.entries(record.would ?? {}))
+        shadowDecisions.add(1, policy, phase, setting, would)
     },
   }
 }

@@ -80,6 +80,14 @@ describe.each(['full-duplex', 'streamed', 'buffered'] as const)('the access log 
     })
   })
 
+  test('tells what would have come of an alert', async () => {
+    stack.use(policySet(policy({ name: 'chat', inputRules: [rule(flagWord(WORD), 'alert')] })))
+    const said = await told('alert', chatRequest(`a ${WORD}`))
+    expect(said).toMatchObject({
+      request: { effective: 'released', because: 'alerted', would: { block: 'denied', redact: 'redacted' } },
+    })
+  })
+
   test('tells nothing of what no policy takes', async () => {
     stack.use(policySet())
     expect(await told('none', chatRequest('hi'))).toBeNull()

@@ -59,7 +59,15 @@ const FAILED = record({
 })
 const ALERTED = record({
   because: 'alerted',
-  rules: [rule({ action: 'alert', outcome: 'flagged', detectors: ['x'] })],
+  rules: [
+    rule({
+      action: 'alert',
+      outcome: 'flagged',
+      detectors: ['x'],
+      would: { block: 'denied', redact: 'redacted' },
+    }),
+  ],
+  would: { block: 'denied', redact: 'redacted' },
 })
 const AT = '03:04:05.678'
 const ID = 'e'.repeat(32)
@@ -67,7 +75,7 @@ const LINES = {
   clean: `${AT} released  request  chat         openai-chat        clean  4.6 ms ${ID}`,
   denied: `${AT} denied    request  chat         openai-chat        flagged; lakera (block): prompt_attack, jailbreak in 12 ms  4.6 ms ${ID}`,
   failed: `${AT} released  response other        openai-chat        failed-open; lakera (block): failed, timeout  4.6 ms ${ID}`,
-  alerted: `${AT} released  request  chat         openai-chat        alerted; lakera (alert): x in 12 ms  4.6 ms ${ID}`,
+  alerted: `${AT} released  request  chat         openai-chat        alerted; lakera (alert): x in 12 ms (would be denied by block, redacted by redact)  4.6 ms ${ID}`,
   note: `${AT} config warning`,
 }
 const stdin = logOf(CLEAN, DENIED, FAILED, ALERTED)
@@ -82,7 +90,7 @@ describe('weir tail', () => {
       LINES.failed,
       LINES.alerted,
       LINES.note,
-      '4 decisions: 1 denied, 3 released; 1 passed that alert rules flagged; in 1 a guardrail failed',
+      '4 decisions: 1 denied, 3 released; 1 passed that alert rules flagged; in 1 a guardrail failed; by block 1 more would be denied; by redact 1 more would be redacted',
     ])
   })
 
@@ -90,6 +98,7 @@ describe('weir tail', () => {
     ['denied', [LINES.denied]],
     ['flagged', [LINES.denied, LINES.alerted]],
     ['failed', [LINES.failed]],
+    ['shadow', [LINES.alerted]],
   ])('shows only what was %s, and counts all', async (only, lines) => {
     const [sum, ...rest] = (await shown('--only', only)).reverse()
     expect(rest.reverse()).toEqual([...lines, LINES.note])

@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import type { Outcome } from '../../../src/guardrail/guardrail.ts'
-import { canIntervene, decide, isFinal, mostTelling } from '../../../src/policy/decide.ts'
+import {
+  canIntervene,
+  decide,
+  isFinal,
+  mostTelling,
+  type RuleOutcome,
+  shadowOfAll,
+  shadowsOf,
+} from '../../../src/policy/decide.ts'
 import type { Action } from '../../../src/policy/policy.ts'
 import { flagWord, rule } from '../../support/policies.ts'
 
@@ -104,15 +112,70 @@ describe('the truth table', () => {
   })
 })
 
+describe('what would have been', () => {
+  const ACTIONS = ['block', 'redact', 'alert'] as const
+  const FAILS = ['fail-open', 'fail-closed'] as const
+  const OUTCOMES = [clean, flagged, spanless, findingless, failed, partly]
+  const all = OUTCOMES.flatMap(outcome =>
+    ACTIONS.flatMap(action => FAILS.map(fail => one(outcome, action, fail))),
+  )
+  const rank = { release: 0, redact: 1, deny: 2 }
+  const word = { release: undefined, redact: 'redacted', deny: 'denied' }
+
+  test.each([
+    ['block', { action: 'block' }],
+    ['redact', { action: 'redact' }],
+    ['fail_closed', { failOpen: false }],
+  ] as const)('by %s is what the table says of the rule set so, beside any other', (setting, other) => {
+    for (const first of all) {
+      for (const second of all) {
+        const [shadow] = shadowsOf([first, second], 'obeys')
+        const isSet = setting === 'fail_closed' ? first.rule.failOpen : first.rule.action === 'alert'
+        const before = decide([first, second]).kind
+        const after = isSet ? decide([{ ...first, rule: { ...first.rule, ...other } }, second]).kind : before
+        expect(shadow?.[setting]).toBe(rank[after] > rank[before] ? word[after] : undefined)
+        expect(shadow?.enforced).toBeUndefined()
+      }
+    }
+  })
+
+  test('had Envoy obeyed is what the rule itself led to', () => {
+    for (const first of all) {
+      expect(shadowsOf([first], 'only-shows')[0]?.enforced).toBe(word[decide([first]).kind])
+    }
+  })
+
+  test('of all rules is the strictest of each setting', () => {
+    expect(
+      shadowOfAll([{ redact: 'redacted' }, { block: 'denied', redact: 'denied' }, { redact: 'redacted' }]),
+    ).toEqual({ block: 'denied', redact: 'denied' })
+    expect(shadowOfAll([])).toBeUndefined()
+  })
+})
+
 describe('two outcomes of one rule', () => {
-  test('are the stricter one', () => {
-    for (const [milder, stricter] of [
-      [one(clean, 'block'), one(failed, 'block')],
-      [one(failed, 'block'), one(flagged, 'block')],
-      [one(flagged, 'alert'), one(failed, 'alert')],
-    ] as const) {
-      expect(mostTelling(milder, stricter)).toBe(stricter)
-      expect(mostTelling(stricter, milder)).toBe(stricter)
+  const categories = ({ outcome }: RuleOutcome): readonly string[] =>
+    outcome.kind === 'verdict' && outcome.verdict.kind === 'flagged'
+      ? outcome.verdict.findings.map(({ detector, span: at }) => `${detector} ${at !== undefined}`)
+      : []
+  const whyNot = ({ outcome }: RuleOutcome): string | undefined => {
+    if (outcome.kind === 'failure') return outcome.reason
+    return outcome.verdict.kind === 'flagged' ? outcome.verdict.incomplete : undefined
+  }
+
+  test('lead to the stricter decision, and hide neither what was found nor that one failed', () => {
+    const outcomes = [clean, flagged, spanless, failed, partly]
+    for (const action of ['block', 'redact', 'alert'] as const) {
+      for (const fail of ['fail-open', 'fail-closed'] as const) {
+        for (const a of outcomes.map(outcome => one(outcome, action, fail))) {
+          for (const b of outcomes.map(outcome => one(outcome, action, fail))) {
+            const both = mostTelling(a, b)
+            expect(decide([both]).kind).toBe(decide([a, b]).kind)
+            expect(new Set(categories(both))).toEqual(new Set([...categories(a), ...categories(b)]))
+            expect(whyNot(both)).toBe(whyNot(a) ?? whyNot(b))
+          }
+        }
+      }
     }
   })
 

@@ -174,6 +174,38 @@ describe('a decision', () => {
   })
 })
 
+describe('what would have been', () => {
+  it('is logged and counted, of each rule and of all together', async () => {
+    const { telemetry, metrics, lines } = given()
+    const rule = { action: 'alert', outcome: 'flagged', detectors: ['d'], ms: 1 } as const
+    telemetry.decision(
+      recordOf({
+        because: 'alerted',
+        rules: [
+          { ...rule, guardrail: 'a', would: { block: 'denied', redact: 'redacted' } },
+          { ...rule, guardrail: 'b', would: { block: 'denied', redact: 'denied' } },
+        ],
+        would: { block: 'denied', redact: 'denied' },
+      }),
+      1,
+    )
+    expect(lines()).toMatchObject([
+      { msg: 'decision', would: { block: 'denied' }, rules: [{ would: { redact: 'redacted' } }, {}] },
+      { msg: 'flagged', guardrail: 'a', would: { block: 'denied', redact: 'redacted' } },
+      { msg: 'flagged', guardrail: 'b', would: { block: 'denied', redact: 'denied' } },
+    ])
+    const shadows = (await weirLines(metrics)).filter(line => line.startsWith('weir_shadow_'))
+    expect(shadows).toEqual([
+      'weir_shadow_decisions_total{policy="chat",phase="request",setting="block",would="denied"} 1',
+      'weir_shadow_decisions_total{policy="chat",phase="request",setting="redact",would="denied"} 1',
+      'weir_shadow_outcomes_total{policy="chat",guardrail="a",phase="request",setting="block",would="denied"} 1',
+      'weir_shadow_outcomes_total{policy="chat",guardrail="a",phase="request",setting="redact",would="redacted"} 1',
+      'weir_shadow_outcomes_total{policy="chat",guardrail="b",phase="request",setting="block",would="denied"} 1',
+      'weir_shadow_outcomes_total{policy="chat",guardrail="b",phase="request",setting="redact",would="denied"} 1',
+    ])
+  })
+})
+
 describe('asking a guard service', () => {
   it('is counted, and a circuit that opens or closes is told', async () => {
     const { telemetry, metrics, lines } = given()
