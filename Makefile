@@ -79,7 +79,7 @@ clean: ## remove what setup installed and the tests left
 $(PACKAGES): package.json package-lock.json
 	@$(call need,node,Node.js with npm)
 	@$(call need,npm,npm)
-	npm ci
+	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(VENV):
