@@ -1,0 +1,82 @@
+import { judge } from './judge.ts'
+import type { GuardedRequest } from './known-request.ts'
+import type { ExchangeHost } from './pinned.ts'
+import type { RequestBody } from './request-body.ts'
+import { RequestReader } from './request-reader.ts'
+import type { RequestWay } from './request-way.ts'
+import type { Upstream } from './upstream.ts'
+
+/**
+ * A request that goes on as it comes, while a copy of it is kept: for parallel rules, for rules that may only watch, and
+ * since what it asks for shapes the refusals of its answer.
+ */
+export class CopiedRequest implements RequestWay {
+  readonly isAwaiting = false
+  readonly #host: ExchangeHost
+  readonly #upstream: Upstream
+  readonly #body: RequestBody
+  readonly #reader: RequestReader
+
+  constructor(host: ExchangeHost, upstream: Upstream, guarded: GuardedRequest, body: RequestBody) {
+    this.#host = host
+    this.#upstream = upstream
+    this.#body = body
+    this.#reader = new RequestReader(host, upstream, guarded, body)
+  }
+
+  /** Without parallel rules nobody waits for the copy. */
+  get gathers(): boolean {
+    return this.#upstream.state === 'going' && this.#upstream.parallel.pending
+  }
+
+  push(chunk: Uint8Array): void {
+    if (this.#body.push(chunk) !== 'over-limit') return
+    if (this.gathers) this.#upstream.fault('over-limit', 413)
+    else this.drop()
+  }
+
+  /** Lets go of a copy that nobody waits for; returns whether there was one. */
+  drop(): boolean {
+    if (this.#upstream.state !== 'going' || this.#upstream.parallel.pending) return false
+    this.#body.take()
+    this.#upstream.passRest()
+    return true
+  }
+
+  end(): void {
+    if (this.#upstream.parallel.pending) this.#judge()
+    else this.#learn()
+  }
+
+  #judge(): void {
+    this.#reader.read('as-it-came', 'call', result => {
+      // A response that had not to wait took away what the parallel rules were to judge.
+      if (!this.#upstream.parallel.pending) return
+      const texts = this.#reader.settle(result)
+      if (texts !== undefined) this.#upstream.parallel.judge(texts, undefined)
+    })
+  }
+
+  /** What it asks for shapes the refusals of its answer, should it be read before them. */
+  #learn(): void {
+    const { observed } = this.#host.init
+    this.#upstream.known.learningBytes = this.#body.heldBytes
+    this.#reader.read('as-it-came', observed ? 'shadow' : 'call', result => {
+      this.#upstream.known.learningBytes = 0
+      if (result.kind !== 'request' || result.decoded.kind !== 'ok') return
+      this.#upstream.known.wasRead(result.decoded.value, result.body)
+      const { segments } = result.decoded.value
+      // It was read after it had gone.
+      if (this.#upstream.state === 'over') this.#upstream.known.forgetTexts()
+      if (!observed) return
+      this.#upstream.known.isWatched = true
+      const rules = this.#upstream.known.inputRules
+      judge(this.#host.openStage, rules, { side: 'input', segments }, 'shadow', judged => {
+        this.#upstream.known.isWatched = false
+        const because = judged.decision.kind === 'release' ? judged.decision.because : 'alerted'
+        this.#upstream.record('released', because, judged)
+      })
+    })
+    this.#body.take()
+  }
+}
