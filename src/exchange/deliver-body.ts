@@ -45,6 +45,10 @@ export class BodyDelivery implements Delivery {
     this.#expectedBytes = expectedBytes
   }
 
+  get over(): boolean {
+    return this.#downstream.over
+  }
+
   get heldBytes(): number {
     return this.#state === 'holding' ? this.#gate.heldBytes : 0
   }

@@ -7,6 +7,7 @@ import type { ExchangeHost } from './pinned.ts'
 
 /** Nothing can be denied or changed: chunks pass untouched and at once, a copy is judged at the end. */
 export class LiveDelivery implements Delivery {
+  readonly over = false
   readonly judging = false
   readonly heldBytes = 0
   readonly gathers = false

@@ -124,6 +124,10 @@ export class StreamDelivery implements Delivery {
     return this.#gate.judging
   }
 
+  get over(): boolean {
+    return this.#downstream.over
+  }
+
   get heldBytes(): number {
     return this.#state === 'holding' ? this.#gate.heldBytes : 0
   }

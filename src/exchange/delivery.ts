@@ -2,6 +2,8 @@ import type { FailureReason } from '../guardrail/guardrail.ts'
 
 /** How one response body reaches the client, from its first chunk to its end. */
 export interface Delivery {
+  /** The client got its last word from us: what the upstream still sends goes nowhere. */
+  readonly over: boolean
   /** A verdict is on its way and the bytes received last may depend on it. */
   readonly judging: boolean
   /** Bytes of the upstream's that are held back. */

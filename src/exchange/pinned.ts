@@ -46,20 +46,21 @@ export interface ExchangeHost {
 /** What was found out about the exchange when its request, or else its response, began. */
 export type Pinned =
   /** Nothing of it is looked at. */
-  | { readonly kind: 'pass' }
-  | {
-      readonly kind: 'guard'
-      readonly policy: Policy
-      /** Undefined when the request was never seen: the response tells by its own shape. */
-      readonly format: LlmFormat | undefined
-      readonly request: LlmRequest | undefined
-      /** Its texts as the upstream got them. */
-      readonly conversation: readonly TextSegment[]
-      /** Set when something was redacted from the request that its answer is to get back. */
-      readonly restorer: Restorer | undefined
-      /** What the client can read: decides the shape of a refusal. Undefined when nothing told. */
-      readonly clientStreams: boolean | undefined
-    }
+  { readonly kind: 'pass' } | PinnedGuard
+
+export interface PinnedGuard {
+  readonly kind: 'guard'
+  readonly policy: Policy
+  /** Undefined when the request was never seen: the response tells by its own shape. */
+  readonly format: LlmFormat | undefined
+  readonly request: LlmRequest | undefined
+  /** Its texts as the upstream got them. */
+  readonly conversation: readonly TextSegment[]
+  /** Set when something was redacted from the request that its answer is to get back. */
+  readonly restorer: Restorer | undefined
+  /** What the client can read: decides the shape of a refusal. Undefined when nothing told. */
+  readonly clientStreams: boolean | undefined
+}
 
 /** What to do with a response whose request was never seen. */
 export type PinnedByResponse =
