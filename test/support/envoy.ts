@@ -33,6 +33,8 @@ export interface EnvoyOptions {
   readonly overrides?: (bootstrap: Bootstrap) => void
   /** Envoy worker threads. Default 1. */
   readonly concurrency?: number
+  /** What to run. Default: what `ENVOY_DRIVER` says, else the binary where there is one. */
+  readonly driver?: 'binary' | 'docker'
   /** `--component-log-level`, such as `ext_proc:debug`, for hunting a failure. All else logs warnings. */
   readonly componentLogLevel?: string
 }
@@ -55,15 +57,25 @@ export interface RunningEnvoy {
  * Starts an Envoy with `envoy/<mode>.yaml`, its addresses changed and its ports chosen by the kernel, and waits
  * until it serves. The binary is preferred; `ENVOY_DRIVER=docker`, or a machine without the binary, takes Docker.
  */
-export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
-  const folder = await mkdtemp(join(tmpdir(), 'weir-envoy-'))
-  const bootstrap = patchBootstrap(options)
-  await writeFile(join(folder, 'config.json'), JSON.stringify(bootstrap))
+export function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
   const socketFolders = [options.weirAddress, options.upstreamAddress].flatMap(at => {
     const parsed = parseAddress(at)
     return 'pipe' in parsed ? [dirname(parsed.pipe.path)] : []
   })
-  const instance = await launch({ folder, args: envoyArgs(folder, options), socketFolders })
+  return startEnvoyWith(patchBootstrap(options), { ...options, socketFolders })
+}
+
+export interface LaunchOptions extends Pick<EnvoyOptions, 'concurrency' | 'driver' | 'componentLogLevel'> {
+  /** Folders of Unix sockets that Envoy must reach. */
+  readonly socketFolders?: readonly string[]
+}
+
+/** The same with a bootstrap of the test's own, whose admin and only listener have port 0. */
+export async function startEnvoyWith(bootstrap: object, options: LaunchOptions = {}): Promise<RunningEnvoy> {
+  const folder = await mkdtemp(join(tmpdir(), 'weir-envoy-'))
+  await writeFile(join(folder, 'config.json'), JSON.stringify(bootstrap))
+  const { socketFolders = [] } = options
+  const instance = await launch({ folder, args: envoyArgs(folder, options), socketFolders }, options.driver)
   let stopped: Promise<void> | undefined
   const stop = () => {
     stopped ??= instance.stop().then(() => rm(folder, { recursive: true, force: true }))
@@ -105,7 +117,7 @@ function patchBootstrap(options: EnvoyOptions): Bootstrap {
   return bootstrap
 }
 
-function envoyArgs(folder: string, options: EnvoyOptions): string[] {
+function envoyArgs(folder: string, options: LaunchOptions): string[] {
   return [
     ...['--config-path', join(folder, 'config.json')],
     ...['--admin-address-path', join(folder, 'admin-address')],
@@ -120,8 +132,8 @@ function envoyArgs(folder: string, options: EnvoyOptions): string[] {
   ]
 }
 
-async function launch(what: EnvoyLaunch): Promise<EnvoyInstance> {
-  const binary = process.env.ENVOY_DRIVER === 'docker' ? undefined : findEnvoy()
+async function launch(what: EnvoyLaunch, driver = process.env.ENVOY_DRIVER): Promise<EnvoyInstance> {
+  const binary = driver === 'docker' ? undefined : findEnvoy()
   if (binary) return launchProcess(binary, what)
   const { launchContainer } = await import('./envoy-docker.ts')
   try {
