@@ -38,8 +38,8 @@ help: ## list the targets
 setup: $(PACKAGES) $(ENVOY) $(CLIENTS) $(REDIS) $(TOXIPROXY) $(FAKETIME) $(OPENBAO) ## install the packages, Envoy and what the tests need into this checkout
 	@:
 
-run: $(PACKAGES) $(ENVOY) ## Envoy, Weir and a small sample LLM in one terminal, with requests to try
-	@npm run --silent run
+run: $(PACKAGES) $(ENVOY) ## Envoy, Weir and a small sample LLM in one terminal, with requests to try (CONFIG=FILE)
+	@npm run --silent run -- $(CONFIG)
 
 test: setup ## run the tests
 	@npm run --silent test

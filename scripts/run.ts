@@ -1,6 +1,8 @@
 /**
  * `make run`: a sample LLM, Weir on its embedded default config and Envoy in full duplex, all on loopback. Ctrl-C
  * ends all three; when one of them dies, so do the others. Exit code 0 after a signal, 1 after a failure.
+ *
+ *   node scripts/run.ts [FILE]      Weir on this config instead; its addresses do not count here
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -47,6 +49,7 @@ interface Program {
   readonly status: string
 }
 
+const config = process.argv[2]
 const children: { readonly name: string; readonly process: ChildProcess; readonly gone: Promise<void> }[] = []
 let ending: Promise<void> | undefined
 
@@ -73,6 +76,8 @@ async function main(): Promise<void> {
     if (!(await startProgram(program))) return
     console.log(`  ${program.status}`)
   }
+  if (config !== undefined)
+    return console.log(`\nSend requests to ${GATEWAY} (Ctrl-C here ends everything).\n`)
   console.log(`\nTo try, in another terminal (Ctrl-C here ends everything):\n`)
   for (const example of EXAMPLES) console.log(`# ${example.title}\n${curl(example)}\n`)
 }
@@ -90,9 +95,14 @@ function programs(envoy: string): Program[] {
     {
       name: 'weir',
       command: process.execPath,
-      args: [at('src/main.ts'), 'serve', '--listen', '127.0.0.1:9002', '--admin', '127.0.0.1:9090'],
+      args: [
+        at('src/main.ts'),
+        'serve',
+        ...(config === undefined ? [] : ['--config', config]),
+        ...['--listen', '127.0.0.1:9002', '--admin', '127.0.0.1:9090'],
+      ],
       readyUrl: 'http://127.0.0.1:9090/readyz',
-      status: 'Weir        127.0.0.1:9002 (gRPC), http://127.0.0.1:9090/metrics, embedded default config',
+      status: `Weir        127.0.0.1:9002 (gRPC), http://127.0.0.1:9090/metrics, ${config ?? 'embedded default config'}`,
     },
     {
       name: 'envoy',
