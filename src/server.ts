@@ -64,14 +64,22 @@ export function createServer(snapshot: Snapshot, deps: ServerDeps): WeirServer {
   })
   let state: 'starting' | 'serving' | 'draining' = 'starting'
   const reader = new ThreadReader(error => telemetry.log.error('reading a body failed', { err: error }))
+  const shadows = new ShadowScans(MAX_SHADOW_SCANS)
+  const ledger = new ByteLedger(maxBytes, telemetry.held)
+  telemetry.metrics.watchLoad({
+    exchangesHolding: () => ledger.holding,
+    exchangesWaiting: () => ledger.waiting,
+    shadowScans: () => shadows.running,
+    heavyBodies: () => reader.waiting,
+  })
   const service = createExtProcService(
     {
       telemetry,
       pin: () => snapshots.pin(),
       codings: contentCodings,
       reader,
-      shadows: new ShadowScans(MAX_SHADOW_SCANS),
-      ledger: new ByteLedger(maxBytes, telemetry.held),
+      shadows,
+      ledger,
       clock: () => performance.now(),
       unixSeconds: () => Math.floor(Date.now() / 1000),
       newId: randomIds(),

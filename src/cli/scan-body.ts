@@ -29,6 +29,8 @@ export interface ScanReport {
   readonly rules: DecisionRecord['rules']
   /** What would have come of it, had every rule been set otherwise. */
   readonly would?: DecisionRecord['would']
+  /** What is wrong with the body, where no guardrail was asked about it. */
+  readonly bodyFault?: DecisionRecord['bodyFault']
   /** UTF-16 offsets into the text at `path`; an event stream's texts have no path. */
   readonly redactions: readonly { detector: string; path: string; start: number; end: number }[]
   readonly uninspectable: number
@@ -146,7 +148,7 @@ function judgeTexts(
   })
 }
 
-function reportedRules({ decision, outcomes }: Judged): Pick<ScanReport, 'rules' | 'would'> {
+function reportedRules({ decision, outcomes }: Judged): Pick<ScanReport, 'rules' | 'would' | 'bodyFault'> {
   return judgedRules(outcomes, EFFECTIVE[decision.kind], false)
 }
 

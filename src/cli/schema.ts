@@ -2,17 +2,19 @@ import { renderGuardrailGuide } from '../config/guardrail-guide.ts'
 import { configJsonSchema } from '../config/json-schema.ts'
 import { renderConfigReference } from '../config/reference.ts'
 import { assertNever } from '../errors.ts'
+import { renderMetricsPage } from '../telemetry/metrics-page.ts'
+import { SUPERVISOR_FAMILIES } from '../workers/supervisor-metrics.ts'
 import { oneOf, readArguments } from './arguments.ts'
 import { type Command, EXIT_CODES } from './command.ts'
 
-/** `weir schema`: the config's JSON Schema for editors, and the texts of docs/en/config.md and docs/en/guardrails.md. */
+/** `weir schema`: the config's JSON Schema for editors, and the texts of the pages that are made from the code. */
 export const schema: Command = {
   name: 'schema',
   summary: "print the config's JSON Schema or a reference page",
-  help: `Usage: weir schema [--format json|markdown|guardrails]
+  help: `Usage: weir schema [--format json|markdown|guardrails|metrics]
 
-Prints the JSON Schema of a config file (json, the default; for editors), docs/en/config.md (markdown), or
-docs/en/guardrails.md (guardrails).
+Prints the JSON Schema of a config file (json, the default; for editors), docs/en/config.md (markdown),
+docs/en/guardrails.md (guardrails), or docs/en/metrics.md (metrics).
 ${EXIT_CODES}`,
   async run(args, io) {
     const { options } = readArguments(args, { options: ['format'], fewest: 0, most: 0 })
@@ -21,7 +23,7 @@ ${EXIT_CODES}`,
   },
 }
 
-const FORMATS = ['json', 'markdown', 'guardrails'] as const
+const FORMATS = ['json', 'markdown', 'guardrails', 'metrics'] as const
 
 function rendered(format: (typeof FORMATS)[number]): string {
   switch (format) {
@@ -31,6 +33,8 @@ function rendered(format: (typeof FORMATS)[number]): string {
       return renderConfigReference()
     case 'guardrails':
       return renderGuardrailGuide()
+    case 'metrics':
+      return renderMetricsPage(SUPERVISOR_FAMILIES)
     default:
       return assertNever(format)
   }

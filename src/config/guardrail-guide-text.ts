@@ -138,7 +138,7 @@ export const METRICS = `## What to watch
 |---|---|
 | \`weir_guardrail_outcomes_total\` | clean, flagged and failed scans by guardrail, with \`reason\` and \`detail\` of failures |
 | \`weir_guardrail_duration_seconds\` | how long a scan takes |
-| \`weir_guardrail_retries_total\`, \`weir_guardrail_hedges_total\` | second requests; many mean that the service is not well |
+| \`weir_guardrail_retries_total\`, \`weir_guardrail_hedges_total\` | second requests, of the latter those sent and those refused; many mean that the service is not well |
 | \`weir_guardrail_refused_total\` | requests not sent, by \`why\`: \`queue-full\` or \`paused\` |
 | \`weir_guardrail_circuit_state\` | 0 closed, 1 half open, 2 open; absent until it first opened |
 | \`weir_verdict_cache_lookups_total\` | hits, misses and errors of the verdict cache |

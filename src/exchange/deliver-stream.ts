@@ -64,6 +64,7 @@ export class StreamDelivery implements Delivery {
     const host = this.#host
     const { policy } = this.#guarded
     return {
+      scans: chars => host.emit({ kind: 'window', chars }),
       judge: (segments, final, done) => {
         const { conversation } = this.#guarded
         const subject = { side: 'output' as const, conversation, segments, final }

@@ -110,6 +110,8 @@ export type Effect =
     }
   | { readonly kind: 'record'; readonly record: DecisionRecord }
   | { readonly kind: 'count'; readonly what: Counted }
+  /** A scan by windows begins, of so many characters that none has seen. */
+  | { readonly kind: 'window'; readonly chars: number }
   /** Envoy only lets us watch, and the policy has rules that would deny or change what passes. */
   | { readonly kind: 'unenforced'; readonly policy: string }
   | { readonly kind: 'start-heartbeats'; readonly everyMs: number }

@@ -202,7 +202,11 @@ function placed({ rule, outcome }: RuleOutcome, places: readonly number[]): Rule
 
 /** The body or what carries it is at fault: one failure of every rule. */
 export function judgeFault(rules: readonly Rule[], reason: FailureReason): Judged {
-  const outcomes = rules.map(rule => ({ rule, outcome: { kind: 'failure' as const, reason, ms: 0 } }))
+  const outcomes = rules.map(rule => ({
+    rule,
+    outcome: { kind: 'failure' as const, reason, ms: 0 },
+    bodyFault: reason,
+  }))
   return { decision: decide(outcomes), outcomes, replacements: NOTHING, segments: [], watched: [] }
 }
 

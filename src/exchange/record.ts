@@ -54,6 +54,8 @@ export interface DecisionRecord {
   readonly rules: readonly RuleRecord[]
   /** What would have reached the client, had every rule been set otherwise. */
   readonly would?: Shadow
+  /** The body does not decode, is over a limit or found no room: no guardrail was asked about what it held. */
+  readonly bodyFault?: FailureReason
   /** Parts that no guard could read. */
   readonly uninspectable: number
   readonly bytesReleased: number
@@ -65,6 +67,15 @@ export interface DecisionRecord {
  * exchange. What would have been stands there only where something reached the client.
  */
 export function judgedRules(
+  outcomes: readonly RuleOutcome[],
+  effective: Effective,
+  observed: boolean,
+): Pick<DecisionRecord, 'rules' | 'would' | 'bodyFault'> {
+  const bodyFault = outcomes.find(one => one.bodyFault !== undefined)?.bodyFault
+  return { ...withShadows(outcomes, effective, observed), ...(bodyFault && { bodyFault }) }
+}
+
+function withShadows(
   outcomes: readonly RuleOutcome[],
   effective: Effective,
   observed: boolean,

@@ -6,6 +6,8 @@ import type { Covered, StreamText } from './stream-text.ts'
 
 /** What scans by windows ask of their stream. */
 export interface WindowScansPort {
+  /** A scan begins, of so many characters that none has seen. */
+  scans(newChars: number): void
   judge(segments: readonly TextSegment[], final: boolean, done: (judged: Judged) => void): void
   /** Call `late` when so much time has passed. */
   startWindow(afterMs: number): void
@@ -88,6 +90,7 @@ export class WindowScans {
 
   #scan(state: () => StreamState, done: (end: ScanEnd) => void): void {
     const final = state().isSettled
+    this.#port.scans(this.#text.unscannedChars)
     const covered = this.#text.cover(this.#settings.window.contextChars)
     this.#judging = true
     this.#isLate = false

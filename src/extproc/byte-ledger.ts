@@ -29,6 +29,7 @@ export class ByteLedger {
   readonly #relievedAt: number
   readonly #overdrawnAt: number
   #bytes = 0
+  #holding = 0
 
   constructor(maxBytes: number, onChange: (deltaBytes: number) => void = () => {}) {
     this.maxBytes = maxBytes
@@ -41,6 +42,16 @@ export class ByteLedger {
   /** Of all calls together. */
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** Calls that keep any. */
+  get holding(): number {
+    return this.#holding
+  }
+
+  /** Calls that take nothing more until there is room. */
+  get waiting(): number {
+    return this.#waiting.size
   }
 
   /** Bytes that the process may still take on. Never negative. */
@@ -68,9 +79,12 @@ export class ByteLedger {
     return this.#bytes - fromBytes + toBytes <= this.maxBytes
   }
 
-  /** A call keeps so much more, or less when negative. */
-  move(deltaBytes: number): void {
+  /** A call that kept so much keeps so much now. */
+  move(fromBytes: number, toBytes: number): void {
+    const deltaBytes = toBytes - fromBytes
     this.#bytes += deltaBytes
+    if (fromBytes === 0) this.#holding += 1
+    if (toBytes === 0) this.#holding -= 1
     this.#onChange(deltaBytes)
     if (this.#waiting.size > 0 && this.#bytes < this.#relievedAt) this.#relieve()
   }

@@ -16,6 +16,8 @@ export interface CallTelemetry {
   /** `ms`: from the call's start to the decision. */
   decision(record: DecisionRecord, ms: number): void
   count(what: Counted): void
+  /** A scan by windows begins, of so many new characters. */
+  windowScanned(chars: number): void
   /** Envoy's config does not let Weir see what a policy must see. */
   refused(why: string): void
   /** As many exchanges are open as may be: one more was not begun. */

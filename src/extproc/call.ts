@@ -186,6 +186,9 @@ export class Call implements RpcListener, MemoryHost {
       case 'count':
         this.#deps.telemetry.count(effect.what)
         return
+      case 'window':
+        this.#deps.telemetry.windowScanned(effect.chars)
+        return
       case 'unenforced':
         this.#deps.telemetry.unenforced(effect.policy)
         return

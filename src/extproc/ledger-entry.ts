@@ -42,9 +42,9 @@ export class LedgerEntry {
     const isRefused = heldBytes > this.#heldBytes && !this.fits(heldBytes, leavingBytes)
     this.#heldBytes = heldBytes
     if (bytes !== this.#bytes) {
-      const grown = bytes - this.#bytes
+      const before = this.#bytes
       this.#bytes = bytes
-      this.#ledger.move(grown)
+      this.#ledger.move(before, bytes)
     }
     return isRefused ? 'refused' : 'fits'
   }

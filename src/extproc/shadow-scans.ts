@@ -10,6 +10,10 @@ export class ShadowScans {
     this.#limit = limit
   }
 
+  get running(): number {
+    return this.#running.size
+  }
+
   /** Starts `scan` and returns true, or returns false when too many are running. `scan` must not reject. */
   run(scan: () => Promise<unknown>): boolean {
     if (this.#running.size >= this.#limit) return false

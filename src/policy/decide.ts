@@ -7,6 +7,8 @@ import { PLAIN, type Redaction, type RedactStyle } from './redaction.ts'
 export interface RuleOutcome {
   readonly rule: Rule
   readonly outcome: Outcome
+  /** What was wrong with the body, where the guardrail was not even asked. */
+  readonly bodyFault?: FailureReason
 }
 
 export type Decision =
@@ -181,8 +183,8 @@ export function shadowOfAll(shadows: readonly Shadow[]): Shadow | undefined {
  */
 export function mostTelling(a: RuleOutcome, b: RuleOutcome): RuleOutcome {
   const [findings, more] = [findingsOf(a), findingsOf(b)]
-  if (findings !== undefined && b.outcome.kind === 'failure') return withFailure(a, b.outcome.reason)
-  if (more !== undefined && a.outcome.kind === 'failure') return withFailure(b, a.outcome.reason)
+  if (findings !== undefined && b.outcome.kind === 'failure') return withFailure(a, b, b.outcome.reason)
+  if (more !== undefined && a.outcome.kind === 'failure') return withFailure(b, a, a.outcome.reason)
   if (findings === undefined || more === undefined) {
     return severity(decideOne(b)) > severity(decideOne(a)) ? b : a
   }
@@ -196,13 +198,20 @@ export function mostTelling(a: RuleOutcome, b: RuleOutcome): RuleOutcome {
     findings: [...findings, ...fresh],
     incomplete,
   }
-  return { rule: a.rule, outcome: { ...a.outcome, verdict } }
+  return { ...a, ...bodyFaultOf(a, b), outcome: { ...a.outcome, verdict } }
 }
 
-function withFailure({ rule, outcome }: RuleOutcome, reason: FailureReason): RuleOutcome {
-  if (outcome.kind !== 'verdict' || outcome.verdict.kind !== 'flagged') return { rule, outcome }
+function withFailure(flagged: RuleOutcome, failed: RuleOutcome, reason: FailureReason): RuleOutcome {
+  const { outcome } = flagged
+  if (outcome.kind !== 'verdict' || outcome.verdict.kind !== 'flagged') return flagged
   const incomplete = outcome.verdict.incomplete ?? reason
-  return { rule, outcome: { ...outcome, verdict: { ...outcome.verdict, incomplete } } }
+  const verdict = { ...outcome.verdict, incomplete }
+  return { ...flagged, ...bodyFaultOf(flagged, failed), outcome: { ...outcome, verdict } }
+}
+
+function bodyFaultOf(a: RuleOutcome, b: RuleOutcome): Pick<RuleOutcome, 'bodyFault'> {
+  const bodyFault = a.bodyFault ?? b.bodyFault
+  return bodyFault === undefined ? {} : { bodyFault }
 }
 
 /** One without a place is not the same as one that could be redacted. */

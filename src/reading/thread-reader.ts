@@ -51,6 +51,11 @@ export class ThreadReader implements BodyReader {
     return () => this.#forget(waiting)
   }
 
+  /** Bodies that wait, or are read. */
+  get waiting(): number {
+    return this.#queue.length + (this.#running === undefined ? 0 : 1)
+  }
+
   /** What waits or runs is not called back any more. */
   async close(): Promise<void> {
     this.#queue.length = 0

@@ -14,7 +14,7 @@ export interface AttemptOptions {
   readonly clock: Clock
   /** 0 to 1, as Math.random: spreads the retries of many scans that failed together. */
   readonly random: () => number
-  readonly report: (event: 'retry' | 'hedge') => void
+  readonly report: (event: 'retry' | 'hedge' | 'hedge-refused') => void
 }
 
 /** The wait before a second request lies between these. */
@@ -83,8 +83,9 @@ async function hedged(
   const first = postJson({ ...post, signal })
   if ((await raceWithPause(first, slowAfterMs, post.signal)) === 'ended')
     return orRetried(first, postJson, post, options)
-  options.report('hedge')
   const second = postJson({ ...post, signal })
+  // Known when it has ended, as it soon has in any case: nobody waits for it here.
+  void wasSent(second).then(isSent => options.report(isSent ? 'hedge' : 'hedge-refused'))
   try {
     return await Promise.any([first, second])
   } catch {
@@ -95,9 +96,9 @@ async function hedged(
   }
 }
 
-/** Of a request that has failed: whether the bulkhead let it go to the service. */
-async function wasSent(failed: Promise<unknown>): Promise<boolean> {
-  const error = await failed.catch((cause: unknown) => cause)
+/** Whether the bulkhead let a request go to the service, once it has ended. */
+async function wasSent(request: Promise<unknown>): Promise<boolean> {
+  const error = await request.catch((cause: unknown) => cause)
   return !(error instanceof GuardrailFailure && (error.reason === 'overloaded' || error.detail === 'paused'))
 }
 

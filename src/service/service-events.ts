@@ -1,7 +1,9 @@
 /** What becomes of asking a guard service, for the metrics. Labelled by the guardrail's name; no content, no address. */
 export type ServiceEvent =
   | 'retry'
+  /** A second request beside a slow one, and one that was refused as these two are before it was sent. */
   | 'hedge'
+  | 'hedge-refused'
   /** A scan was refused at once: too many wait already, or the service asked for a pause that is not over. */
   | 'queue-full'
   | 'paused'

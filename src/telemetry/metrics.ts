@@ -2,6 +2,14 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Counted } from '../exchange/events.ts'
 import type { DecisionRecord, RuleRecord } from '../exchange/record.ts'
+import { DECISION_FAMILIES } from './decision-families.ts'
+import {
+  EXCHANGE_FAMILIES,
+  type ExchangeEnd,
+  type RenewalResult,
+  type RenewedPart,
+} from './exchange-families.ts'
+import { type Family, labelNamesOf, NONE } from './family.ts'
 import { type ServiceMetrics, serviceMetrics } from './service-metrics.ts'
 import { openGauge, Tally } from './tally.ts'
 import { Timings } from './timings.ts'
@@ -13,16 +21,20 @@ export interface MetricObject {
   readonly [field: string]: unknown
 }
 
-/**
- * How an exchange came to its end: all was done; Envoy closed the call; Envoy's config hides what a policy must see;
- * a fault of ours; the drain deadline.
- */
-export type ExchangeEnd = 'done' | 'closed-by-envoy' | 'refused' | 'failed' | 'drained'
+/** What the process has to do now, as numbers of each. */
+export interface ProcessLoad {
+  exchangesHolding(): number
+  exchangesWaiting(): number
+  shadowScans(): number
+  heavyBodies(): number
+}
 
-/** The config with its secrets and lists, or the TLS identity of the listener. */
-export type RenewedPart = 'config' | 'tls'
-/** `unchanged`: read, and as it was. Where it `failed`, what was in use stays. */
-export type RenewalResult = 'changed' | 'unchanged' | 'failed'
+const IDLE: ProcessLoad = {
+  exchangesHolding: () => 0,
+  exchangesWaiting: () => 0,
+  shadowScans: () => 0,
+  heavyBodies: () => 0,
+}
 
 /** Labels take values from the config and from closed unions only: no host, path, model or detector. */
 export interface Metrics extends ServiceMetrics {
@@ -30,6 +42,10 @@ export interface Metrics extends ServiceMetrics {
   exchangeOpened(): void
   exchangeEnded(how: ExchangeEnd): void
   count(what: Counted): void
+  /** A scan by windows begins, of so many new characters. */
+  windowScanned(chars: number): void
+  /** Asked at a scrape, from now on. */
+  watchLoad(load: ProcessLoad): void
   refused(): void
   turnedAway(): void
   overBudget(): void
@@ -56,17 +72,18 @@ export interface Metrics extends ServiceMetrics {
   close(): void
 }
 
-/** Local rules take microseconds, remote ones up to their timeout. */
-const SCAN_BUCKETS_SEC = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
-const DECISION_BUCKETS_SEC = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
-
-/** For labels of what has no such value: Prometheus takes an empty one for an absent label. */
-const NONE = 'none'
+/** Gauges of prom-client's that have the name of a counter. Others say the same by type. */
+const MISNAMED = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+]
 
 /** Every family is registered at once, so that a scrape shows zeros before the first exchange. */
 export function createMetrics(): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
+  for (const name of MISNAMED) registry.removeSingleMetric(name)
   const decisions = decisionMetrics(registry)
   const exchanges = exchangeMetrics(registry)
   const services = serviceMetrics(registry)
@@ -91,47 +108,21 @@ export function createMetrics(): Metrics {
 }
 
 function decisionMetrics(registry: Registry): Pick<Metrics, 'decision'> {
-  const decisions = new Tally(registry, {
-    name: 'weir_decisions_total',
-    help: 'Decisions, by what reached the client (effective) and why.',
-    labelNames: ['policy', 'phase', 'effective', 'reason'],
-  })
-  const decisionSec = new Timings(registry, {
-    name: 'weir_decision_duration_seconds',
-    help: "Time from an exchange's start to its decision.",
-    labelNames: ['phase'],
-    buckets: DECISION_BUCKETS_SEC,
-  })
-  const outcomes = new Tally(registry, {
-    name: 'weir_guardrail_outcomes_total',
-    help: 'Outcomes of guardrails; reason and detail are those of a failure, else none.',
-    labelNames: ['policy', 'guardrail', 'phase', 'outcome', 'reason', 'detail'],
-  })
-  const scanSec = new Timings(registry, {
-    name: 'weir_guardrail_duration_seconds',
-    help: 'Time that a guardrail took for one scan.',
-    labelNames: ['guardrail', 'phase'],
-    buckets: SCAN_BUCKETS_SEC,
-  })
-  const bytes = new Tally(registry, {
-    name: 'weir_decision_bytes_total',
-    help: 'Body bytes that decisions released or discarded.',
-    labelNames: ['phase', 'fate'],
-  })
-  const shadowDecisions = new Tally(registry, {
-    name: 'weir_shadow_decisions_total',
-    help: 'Decisions that would have been stricter, had every rule been set otherwise (setting).',
-    labelNames: ['policy', 'phase', 'setting', 'would'],
-  })
-  const shadowOutcomes = new Tally(registry, {
-    name: 'weir_shadow_outcomes_total',
-    help: 'Decisions that would have been stricter, had this rule alone been set otherwise (setting).',
-    labelNames: ['policy', 'guardrail', 'phase', 'setting', 'would'],
-  })
-  const countRule = (policy: string, phase: string, rule: RuleRecord) => {
+  const families = DECISION_FAMILIES
+  const decisions = new Tally(registry, families.decisions)
+  const decisionSec = new Timings(registry, families.decisionSec)
+  const outcomes = new Tally(registry, families.outcomes)
+  const scanSec = new Timings(registry, families.scanSec)
+  const bytes = new Tally(registry, families.bytes)
+  const deliveries = new Tally(registry, families.deliveries)
+  const bodyFaults = new Tally(registry, families.bodyFaults)
+  const shadowDecisions = new Tally(registry, families.shadowDecisions)
+  const shadowOutcomes = new Tally(registry, families.shadowOutcomes)
+  const countRule = (policy: string, { phase, bodyFault }: DecisionRecord, rule: RuleRecord) => {
     const { guardrail, outcome, reason = NONE, detail = NONE } = rule
     outcomes.add(1, policy, guardrail, phase, outcome, reason, detail)
-    scanSec.took(rule.ms / 1000, guardrail, phase)
+    // Of a body that is at fault no guardrail was asked.
+    if (bodyFault === undefined || outcome !== 'failure') scanSec.took(rule.ms / 1000, guardrail, phase)
     for (const [setting, would] of Object.entries(rule.would ?? {}))
       shadowOutcomes.add(1, policy, guardrail, phase, setting, would)
   }
@@ -140,9 +131,11 @@ function decisionMetrics(registry: Registry): Pick<Metrics, 'decision'> {
       const { policy = NONE, phase, effective, because } = record
       decisions.add(1, policy, phase, effective, because)
       decisionSec.took(ms / 1000, phase)
+      if (phase === 'response') deliveries.add(1, policy, record.delivery, effective)
+      if (record.bodyFault !== undefined) bodyFaults.add(1, policy, phase, record.bodyFault)
       bytes.add(record.bytesReleased, phase, 'released')
       bytes.add(record.bytesDiscarded, phase, 'discarded')
-      for (const rule of record.rules) countRule(policy, phase, rule)
+      for (const rule of record.rules) countRule(policy, record, rule)
       for (const [setting, would] of Object.entries(record.would ?? {}))
         shadowDecisions.add(1, policy, phase, setting, would)
     },
@@ -154,6 +147,8 @@ type ExchangeMetrics = Pick<
   | 'exchangeOpened'
   | 'exchangeEnded'
   | 'count'
+  | 'windowScanned'
+  | 'watchLoad'
   | 'refused'
   | 'turnedAway'
   | 'overBudget'
@@ -168,56 +163,40 @@ type ExchangeMetrics = Pick<
 
 function exchangeMetrics(registry: Registry): ExchangeMetrics {
   const registers = [registry]
-  const counter = (name: string, help: string) => new Counter({ name, help, registers })
+  const families = EXCHANGE_FAMILIES
+  const counter = (family: Family) =>
+    new Counter({ name: family.name, help: family.help, labelNames: labelNamesOf(family), registers })
   const now = { open: 0, heldBytes: 0, budgetBytes: 0, snapshots: 0 }
-  openGauge(registry, 'weir_exchanges_open', 'Exchanges open now.', () => now.open)
-  const ended = new Tally(registry, {
-    name: 'weir_exchanges_total',
-    help: 'Exchanges that ended, by how.',
-    labelNames: ['end'],
-  })
+  let load: ProcessLoad = IDLE
+  openGauge(registry, families.open, () => now.open)
+  const ended = new Tally(registry, families.ended)
+  openGauge(registry, families.holding, () => load.exchangesHolding())
+  openGauge(registry, families.waiting, () => load.exchangesWaiting())
+  openGauge(registry, families.shadowScans, () => load.shadowScans())
+  openGauge(registry, families.readsWaiting, () => load.heavyBodies())
   const counted: Readonly<Record<Counted, Counter>> = {
-    unmatched: counter('weir_unmatched_total', 'Exchanges that no policy took.'),
-    unsupported: counter('weir_unsupported_total', 'Bodies that no format could inspect: fail_mode decided.'),
-    uninspectable: counter('weir_uninspectable_total', 'Bodies with parts that no guardrail can read.'),
-    heartbeat: counter('weir_heartbeats_total', 'Heartbeats sent on withheld event streams.'),
+    unmatched: counter(families.unmatched),
+    unsupported: counter(families.unsupported),
+    uninspectable: counter(families.uninspectable),
+    heartbeat: counter(families.heartbeats),
   }
-  const refused = counter('weir_refused_total', "Calls that Envoy's config made impossible to guard.")
-  const turnedAway = counter(
-    'weir_exchanges_turned_away_total',
-    'Exchanges that were not begun, as server.max_exchanges were open.',
-  )
-  const overBudget = counter(
-    'weir_over_budget_total',
-    'Exchanges that found no room for their bytes, as server.max_bytes were in memory.',
-  )
-  const unenforced = new Counter({
-    name: 'weir_unenforced_total',
-    help: 'Exchanges that observability_mode kept from being denied or changed.',
-    labelNames: ['policy'],
-    registers,
-  })
-  const faults = counter('weir_faults_total', 'Faults whose cause was logged: of guardrails, or bugs.')
-  openGauge(registry, 'weir_held_bytes', 'Body bytes in memory now.', () => now.heldBytes)
-  openGauge(registry, 'weir_budget_bytes', 'The value of server.max_bytes.', () => now.budgetBytes)
+  const windowChars = new Timings(registry, families.windowChars)
+  const refused = counter(families.refused)
+  const turnedAway = counter(families.turnedAway)
+  const overBudget = counter(families.overBudget)
+  const unenforced = counter(families.unenforced)
+  const faults = counter(families.faults)
+  openGauge(registry, families.heldBytes, () => now.heldBytes)
+  openGauge(registry, families.budgetBytes, () => now.budgetBytes)
   const info = new Gauge({
-    name: 'weir_snapshot_info',
-    help: 'The config in force: 1, labelled by its version.',
-    labelNames: ['version'],
+    name: families.snapshot.name,
+    help: families.snapshot.help,
+    labelNames: labelNamesOf(families.snapshot),
     registers,
     aggregator: 'max',
   })
-  openGauge(
-    registry,
-    'weir_snapshots_open',
-    'Configs in memory: the one in force, and those before it that exchanges still run on.',
-    () => now.snapshots,
-  )
-  const renewals = new Tally(registry, {
-    name: 'weir_renewals_total',
-    help: 'Secrets and lists of the config, or the TLS identity, read again; where it failed, what was in use stays.',
-    labelNames: ['what', 'result'],
-  })
+  openGauge(registry, families.snapshots, () => now.snapshots)
+  const renewals = new Tally(registry, families.renewals)
   for (const what of ['config', 'tls'] as const) {
     // So that an alert on the first failure has a zero before it.
     for (const result of ['changed', 'unchanged', 'failed'] as const) renewals.add(0, what, result)
@@ -231,6 +210,10 @@ function exchangeMetrics(registry: Registry): ExchangeMetrics {
       ended.add(1, end)
     },
     count: what => counted[what].inc(),
+    windowScanned: chars => windowChars.took(chars),
+    watchLoad(of) {
+      load = of
+    },
     refused: () => refused.inc(),
     turnedAway: () => turnedAway.inc(),
     overBudget: () => overBudget.inc(),
@@ -264,8 +247,8 @@ function eventLoopLag(registry: Registry): { read(): number; close(): void } {
     return Math.max(0, Number.isFinite(lagMs) ? lagMs / 1000 : 0)
   }
   new Gauge({
-    name: 'weir_event_loop_lag_seconds',
-    help: 'How late timers ring: 99th percentile since the last scrape.',
+    name: EXCHANGE_FAMILIES.lag.name,
+    help: EXCHANGE_FAMILIES.lag.help,
     registers: [registry],
     aggregator: 'max',
     collect() {

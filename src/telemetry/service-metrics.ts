@@ -1,6 +1,8 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import { assertNever } from '../errors.ts'
 import type { ReportServiceEvent } from '../service/service-events.ts'
+import { type Family, labelNamesOf } from './family.ts'
+import { SERVICE_FAMILIES } from './service-families.ts'
 
 /** What a circuit's gauge shows. */
 const CIRCUIT = { closed: 0, halfOpen: 1, open: 2 } as const
@@ -19,44 +21,29 @@ export interface ServiceMetrics {
 /** Counts how asking the guard services goes, by the guardrail's name. */
 export function serviceMetrics(registry: Registry): ServiceMetrics {
   const registers = [registry]
-  const labelNames = ['guardrail']
-  const counter = (name: string, help: string) => new Counter({ name, help, labelNames, registers })
-  const retries = counter('weir_guardrail_retries_total', 'Second requests after a failure.')
-  const hedges = counter('weir_guardrail_hedges_total', 'Second requests beside a slow one.')
-  const refused = new Counter({
-    name: 'weir_guardrail_refused_total',
-    help: 'Requests not sent: the queue was full, or the service had asked for a pause.',
-    labelNames: ['guardrail', 'why'],
+  const families = SERVICE_FAMILIES
+  const shown = (family: Family) => ({
+    name: family.name,
+    help: family.help,
+    labelNames: labelNamesOf(family),
     registers,
   })
-  const circuit = new Gauge({
-    name: 'weir_guardrail_circuit_state',
-    help: 'Circuit breaker: 0 closed, 1 half open, 2 open. Absent until it first opened under the config in force.',
-    labelNames,
-    registers,
-    aggregator: 'max',
-  })
-  const lookups = new Counter({
-    name: 'weir_verdict_cache_lookups_total',
-    help: 'Lookups in the verdict cache; an error is a cache that could not be asked.',
-    labelNames: ['guardrail', 'result'],
-    registers,
-  })
-  const connected = new Gauge({
-    name: 'weir_verdict_cache_connected',
-    help: 'Whether the server of the verdict cache is connected: 0 or 1. Absent without one.',
-    // A labelled gauge shows nothing before it is first set.
-    labelNames: ['server'],
-    registers,
-    aggregator: 'min',
-  })
+  const retries = new Counter(shown(families.retries))
+  const hedges = new Counter(shown(families.hedges))
+  const refused = new Counter(shown(families.refused))
+  const circuit = new Gauge({ ...shown(families.circuit), aggregator: 'max' })
+  const lookups = new Counter(shown(families.lookups))
+  const connected = new Gauge({ ...shown(families.connected), aggregator: 'min' })
   const serviceEvent: ReportServiceEvent = (guardrail, event) => {
     switch (event) {
       case 'retry':
         retries.inc({ guardrail })
         return
       case 'hedge':
-        hedges.inc({ guardrail })
+        hedges.inc({ guardrail, result: 'sent' })
+        return
+      case 'hedge-refused':
+        hedges.inc({ guardrail, result: 'refused' })
         return
       case 'queue-full':
       case 'paused':

@@ -1,23 +1,19 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
+import { type Family, labelNamesOf } from './family.ts'
 import { LabelTree } from './label-tree.ts'
-
-interface TallyConfig {
-  readonly name: string
-  readonly help: string
-  readonly labelNames: readonly string[]
-}
 
 /** A counter for what happens in every exchange: prom-client is told at a scrape. */
 export class Tally {
   readonly #counts: LabelTree<{ value: number }>
 
-  constructor(registry: Registry, { name, help, labelNames }: TallyConfig) {
+  constructor(registry: Registry, family: Family) {
+    const labelNames = labelNamesOf(family)
     const counts = new LabelTree(labelNames, () => ({ value: 0 }))
     this.#counts = counts
     new Counter({
-      name,
-      help,
-      labelNames: [...labelNames],
+      name: family.name,
+      help: family.help,
+      labelNames,
       registers: [registry],
       collect() {
         this.reset()
@@ -33,7 +29,7 @@ export class Tally {
 }
 
 /** A gauge that is asked for its value at a scrape. */
-export function openGauge(registry: Registry, name: string, help: string, read: () => number): void {
+export function openGauge(registry: Registry, { name, help }: Family, read: () => number): void {
   new Gauge({
     name,
     help,

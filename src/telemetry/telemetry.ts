@@ -3,8 +3,9 @@ import type { DecisionRecord } from '../exchange/record.ts'
 import { GuardrailFailure } from '../guardrail/guardrail.ts'
 import type { ReportServiceEvent } from '../service/service-events.ts'
 import { logDecision } from './decision-log.ts'
+import type { ExchangeEnd } from './exchange-families.ts'
 import type { Log } from './log.ts'
-import type { ExchangeEnd, Metrics } from './metrics.ts'
+import type { Metrics } from './metrics.ts'
 import type { CacheState } from './service-metrics.ts'
 
 /** What the rooms tell the outside: the log and the metrics behind one door. Nothing here carries content. */
@@ -14,6 +15,8 @@ export interface Telemetry {
   /** `ms`: from the exchange's start to the decision. */
   decision(record: DecisionRecord, ms: number): void
   count(what: Counted): void
+  /** A scan by windows begins, of so many new characters. */
+  windowScanned(chars: number): void
   heartbeat(): void
   /** Body bytes kept in memory: `delta` more, or fewer when negative. */
   held(deltaBytes: number): void
@@ -56,6 +59,7 @@ export function createTelemetry(log: Log, metrics: Metrics, sampleClean = 1): Te
       if (isLogged(record, sampleClean)) logDecision(log, record, ms)
     },
     count: metrics.count,
+    windowScanned: metrics.windowScanned,
     heartbeat: () => metrics.count('heartbeat'),
     held: metrics.held,
     refused(why) {

@@ -1,13 +1,6 @@
 import { Histogram, type Registry } from 'prom-client'
+import { type Family, labelNamesOf } from './family.ts'
 import { LabelTree } from './label-tree.ts'
-
-interface TimingsConfig {
-  readonly name: string
-  readonly help: string
-  readonly labelNames: readonly string[]
-  /** Upper bounds in seconds, ascending. */
-  readonly buckets: readonly number[]
-}
 
 /** What came under one set of labels; `counts` has each bucket's own, and none of what is past the last bound. */
 interface Observed {
@@ -24,8 +17,10 @@ export class Timings extends Histogram {
   /** Says what prom-client says of a histogram in which nothing is. */
   readonly #empty: Histogram
 
-  constructor(registry: Registry, { name, help, labelNames, buckets }: TimingsConfig) {
-    const config = { name, help, labelNames: [...labelNames], buckets: [...buckets] }
+  constructor(registry: Registry, family: Family & Pick<Required<Family>, 'buckets'>) {
+    const { name, help, buckets } = family
+    const labelNames = labelNamesOf(family)
+    const config = { name, help, labelNames, buckets: [...buckets] }
     super({ ...config, registers: [registry] })
     this.#empty = new Histogram({ ...config, registers: [] })
     this.#name = name
@@ -33,12 +28,12 @@ export class Timings extends Histogram {
     this.#observed = new LabelTree(labelNames, () => ({ counts: buckets.map(() => 0), sum: 0, count: 0 }))
   }
 
-  /** `values`: of all labels, in the order of their names. */
-  took(sec: number, ...values: readonly string[]): void {
+  /** `amount`: in the unit of the buckets; `values`: of all labels, in the order of their names. */
+  took(amount: number, ...values: readonly string[]): void {
     const observed = this.#observed.at(values)
-    observed.sum += sec
+    observed.sum += amount
     observed.count += 1
-    const bucket = this.#bounds.findIndex(bound => sec <= bound)
+    const bucket = this.#bounds.findIndex(bound => amount <= bound)
     if (bucket >= 0) observed.counts[bucket]! += 1
   }
 

@@ -56,7 +56,7 @@ describe.each(DELIVERIES)('a stream past max_response_bytes, delivery %s', deliv
     const [role, first] = events
     expect(envoy.response.bytes.toString().startsWith(`${role}${first}`)).toBe(true)
     const record = envoy.records.at(-1)
-    expect(record).toMatchObject({ effective: 'denied', because: 'failed-closed' })
+    expect(record).toMatchObject({ effective: 'denied', because: 'failed-closed', bodyFault: 'over-limit' })
     expect(record?.rules).toMatchObject([{ outcome: 'failure', reason: 'over-limit' }])
   })
 

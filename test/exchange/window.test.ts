@@ -158,6 +158,7 @@ describe('a stream released by window, rules that scan by windows', () => {
     envoy.body('response', chatEvents('b')[1]!)
     envoy.body('response', '', 'end')
     expect(scanned(envoy)[0]).toBe(`${'a'.repeat(90)}b`)
+    expect(envoy.windowChars).toEqual([80, 11])
     envoy.answerScan(CLEAN)
     expect(seen(envoy)).toBe(`${text}b`)
   })

@@ -69,6 +69,8 @@ export class EnvoyModel {
   turnsOwed = 0
   /** Milliseconds of every window that was asked for. */
   readonly windows: number[] = []
+  /** New characters of every scan by windows. */
+  readonly windowChars: number[] = []
   readonly #exchange: Exchange
   readonly #init: ExchangeInit
   readonly #localScans: 'at-once' | 'late'
@@ -199,6 +201,9 @@ export class EnvoyModel {
         return undefined
       case 'count':
         this.counts.push(effect.what)
+        return undefined
+      case 'window':
+        this.windowChars.push(effect.chars)
         return undefined
       case 'start-window':
         this.windows.push(effect.afterMs)

@@ -14,6 +14,7 @@ import { engineOfTests } from './engine.ts'
 export class RecordingTelemetry implements CallTelemetry {
   readonly records: DecisionRecord[] = []
   readonly counts: Counted[] = []
+  readonly windows: number[] = []
   readonly ends: CallEnd[] = []
   readonly refusals: string[] = []
   readonly unenforcedPolicies: string[] = []
@@ -38,6 +39,10 @@ export class RecordingTelemetry implements CallTelemetry {
   }
   count(what: Counted): void {
     this.counts.push(what)
+    this.#changed()
+  }
+  windowScanned(chars: number): void {
+    this.windows.push(chars)
     this.#changed()
   }
   held(deltaBytes: number): void {

@@ -42,7 +42,7 @@ describe('a command line that does not hold', () => {
     [
       'a format that is none',
       ['schema', '--format', 'xml'],
-      '--format must be one of json, markdown, guardrails',
+      '--format must be one of json, markdown, guardrails, metrics',
     ],
     ['no mode', ['envoy'], '--mode is missing: one of full-duplex, streamed, buffered'],
     [

@@ -14,9 +14,11 @@ test('counts what all entries keep, and reports every change', () => {
   other.set(20_000, 0)
   one.set(10_000, 0)
   expect([ledger.bytes, ledger.roomBytes, told]).toEqual([30_000, 70_000, 30_000])
+  expect(ledger.holding).toBe(2)
   one.set(0, 0)
+  expect(ledger.holding).toBe(1)
   other.set(0, 0)
-  expect([ledger.bytes, told]).toEqual([0, 0])
+  expect([ledger.bytes, told, ledger.holding]).toEqual([0, 0, 0])
 })
 
 test('refuses growth past the budget, all of it, and keeps the account of it all the same', () => {
@@ -63,7 +65,7 @@ test('has who can wait wait under pressure, and go on when it has fallen well be
   busy.set(70_001, 0)
   waiting.yield(true)
   busy.yield(false)
-  expect([waiting.waits, busy.waits]).toEqual([true, false])
+  expect([waiting.waits, busy.waits, ledger.waiting]).toEqual([true, false, 1])
   busy.set(60_000, 0)
   waiting.yield(true)
   await Promise.resolve()
@@ -71,7 +73,7 @@ test('has who can wait wait under pressure, and go on when it has fallen well be
   busy.set(59_999, 0)
   expect(relieved).toEqual([])
   await Promise.resolve()
-  expect([waiting.waits, relieved]).toEqual([false, ['waiting']])
+  expect([waiting.waits, relieved, ledger.waiting]).toEqual([false, ['waiting'], 0])
 })
 
 test('tells nothing to who does not wait any more', async () => {

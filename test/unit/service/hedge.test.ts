@@ -55,12 +55,12 @@ describe('a second request', () => {
     expect(requests).toHaveLength(1)
     await pass(1)
     expect(requests).toHaveLength(2)
-    expect(events).toEqual(['hedge'])
     await pass(100_000)
     expect(requests).toHaveLength(2)
     requests[0]!.answer()
     await pass(0)
     expect(seen.state).toBe('resolved')
+    expect(events).toEqual(['hedge'])
   })
 
   test('is not sent once the first was answered', async () => {
@@ -156,7 +156,7 @@ describe('a second request that is refused before it is sent', () => {
     requests[2]!.answer()
     await pass(0)
     expect(seen.state).toBe('resolved')
-    expect(events).toEqual(['hedge', 'retry'])
+    expect(events).toEqual(['hedge-refused', 'retry'])
   })
 
   test.each([
@@ -171,7 +171,7 @@ describe('a second request that is refused before it is sent', () => {
     await pass(0)
     expect(seen.error).toBe(failure)
     expect(requests).toHaveLength(2)
-    expect(events).toEqual(['hedge'])
+    expect(events).toEqual(['hedge-refused'])
   })
 })
 

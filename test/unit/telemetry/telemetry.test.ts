@@ -194,7 +194,9 @@ describe('what would have been', () => {
       { msg: 'flagged', guardrail: 'a', would: { block: 'denied', redact: 'redacted' } },
       { msg: 'flagged', guardrail: 'b', would: { block: 'denied', redact: 'denied' } },
     ])
-    const shadows = (await weirLines(metrics)).filter(line => line.startsWith('weir_shadow_'))
+    const shadows = (await weirLines(metrics)).filter(line =>
+      /^weir_shadow_(?:decisions|outcomes)/.test(line),
+    )
     expect(shadows).toEqual([
       'weir_shadow_decisions_total{policy="chat",phase="request",setting="block",would="denied"} 1',
       'weir_shadow_decisions_total{policy="chat",phase="request",setting="redact",would="denied"} 1',
@@ -206,12 +208,61 @@ describe('what would have been', () => {
   })
 })
 
+describe('a body at fault', () => {
+  it('is counted once, and takes no time of a guardrail', async () => {
+    const { telemetry, metrics } = given()
+    const rule = { action: 'block', outcome: 'failure', reason: 'over-limit', detectors: [], ms: 0 } as const
+    const rules = [
+      { ...rule, guardrail: 'a' },
+      { ...rule, guardrail: 'b' },
+    ]
+    const fault = { effective: 'denied', because: 'failed-closed', bodyFault: 'over-limit', rules } as const
+    telemetry.decision(recordOf(fault), 1)
+    const lines = await weirLines(metrics)
+    expect(lines).toContain('weir_body_faults_total{policy="chat",phase="request",fault="over-limit"} 1')
+    expect(lines.filter(line => line.startsWith('weir_guardrail_duration_seconds'))).toEqual([])
+    telemetry.decision(recordOf({ rules: [{ ...rule, guardrail: 'a' }] }), 1)
+    expect(await weirLines(metrics)).toContain(
+      'weir_guardrail_duration_seconds_count{guardrail="a",phase="request"} 1',
+    )
+  })
+})
+
+describe('what the process has to do', () => {
+  it('is shown as it is at the scrape', async () => {
+    const { metrics, telemetry } = given()
+    const load = { exchangesHolding: 3, exchangesWaiting: 2, shadowScans: 1, heavyBodies: 4 }
+    metrics.watchLoad({
+      exchangesHolding: () => load.exchangesHolding,
+      exchangesWaiting: () => load.exchangesWaiting,
+      shadowScans: () => load.shadowScans,
+      heavyBodies: () => load.heavyBodies,
+    })
+    load.shadowScans = 5
+    telemetry.windowScanned(80)
+    telemetry.windowScanned(400)
+    telemetry.decision(recordOf({ phase: 'response', delivery: 'window' }), 1)
+    expect(await weirLines(metrics)).toEqual(
+      expect.arrayContaining([
+        'weir_exchanges_holding 3',
+        'weir_exchanges_waiting 2',
+        'weir_shadow_scans_running 5',
+        'weir_heavy_bodies_waiting 4',
+        'weir_window_chars_bucket{le="80"} 1',
+        'weir_window_chars_sum 480',
+        'weir_deliveries_total{policy="chat",delivery="window",effective="released"} 1',
+      ]),
+    )
+  })
+})
+
 describe('asking a guard service', () => {
   it('is counted, and a circuit that opens or closes is told', async () => {
     const { telemetry, metrics, lines } = given()
     const events = [
       'retry',
       'hedge',
+      'hedge-refused',
       'queue-full',
       'paused',
       'cache-hit',
@@ -223,7 +274,8 @@ describe('asking a guard service', () => {
     expect(await weirLines(metrics)).toEqual(
       expect.arrayContaining([
         'weir_guardrail_retries_total{guardrail="lakera"} 1',
-        'weir_guardrail_hedges_total{guardrail="lakera"} 1',
+        'weir_guardrail_hedges_total{guardrail="lakera",result="sent"} 1',
+        'weir_guardrail_hedges_total{guardrail="lakera",result="refused"} 1',
         'weir_guardrail_refused_total{guardrail="lakera",why="queue-full"} 1',
         'weir_guardrail_refused_total{guardrail="lakera",why="paused"} 1',
         'weir_guardrail_circuit_state{guardrail="lakera"} 2',

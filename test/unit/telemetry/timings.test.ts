@@ -1,9 +1,15 @@
 import { Histogram, Registry } from 'prom-client'
 import { expect, test } from 'vitest'
+import type { Family } from '../../../src/telemetry/family.ts'
 import { Timings } from '../../../src/telemetry/timings.ts'
 
 const CONFIG = { name: 'took_seconds', help: 'Time taken.', buckets: [0.1, 1, 5] }
 const LABELS = ['guardrail', 'phase']
+const FAMILY = {
+  ...CONFIG,
+  type: 'histogram',
+  labels: { guardrail: { namesOf: 'guardrails' }, phase: ['request', 'response'] },
+} as const satisfies Family
 const TIMES: readonly (readonly [number, string, string])[] = [
   [0.05, 'pii', 'request'],
   [0.1, 'pii', 'request'],
@@ -14,7 +20,7 @@ const TIMES: readonly (readonly [number, string, string])[] = [
 
 test('timings are scraped as those of a histogram of prom-client', async () => {
   const ours = new Registry()
-  const timings = new Timings(ours, { ...CONFIG, labelNames: LABELS })
+  const timings = new Timings(ours, FAMILY)
   const theirs = new Registry()
   const histogram = new Histogram({ ...CONFIG, labelNames: LABELS, registers: [theirs] })
   expect(await ours.metrics()).toBe(await theirs.metrics())

@@ -200,6 +200,7 @@ describe('delivery', () => {
     const out: string[] = []
     const told: string[] = []
     const port: StreamGatePort = {
+      scans: () => {},
       judge: () => told.push('judge'),
       judgeFault: () => {
         throw new Error('a fault')

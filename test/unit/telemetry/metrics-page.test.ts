@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { DECISION_FAMILIES } from '../../../src/telemetry/decision-families.ts'
+import { EXCHANGE_FAMILIES } from '../../../src/telemetry/exchange-families.ts'
+import type { Family } from '../../../src/telemetry/family.ts'
+import { createMetrics } from '../../../src/telemetry/metrics.ts'
+import { renderMetricsPage } from '../../../src/telemetry/metrics-page.ts'
+import { SERVICE_FAMILIES } from '../../../src/telemetry/service-families.ts'
+import { SUPERVISOR_FAMILIES } from '../../../src/workers/supervisor-metrics.ts'
+
+const FAMILIES: readonly Family[] = [DECISION_FAMILIES, EXCHANGE_FAMILIES, SERVICE_FAMILIES].flatMap(
+  families => Object.values<Family>(families),
+)
+
+describe('docs/en/metrics.md', () => {
+  it('is what `weir schema --format metrics` prints', () => {
+    const page = readFileSync(new URL('../../../docs/en/metrics.md', import.meta.url), 'utf8')
+    expect(page).toBe(renderMetricsPage(SUPERVISOR_FAMILIES))
+  })
+
+  it('has every family that is shown, of its type, and no other', async () => {
+    const metrics = createMetrics()
+    const shown = await metrics.asObjects()
+    metrics.close()
+    const ours = shown.filter(({ name }) => name.startsWith('weir_'))
+    const key = ({ name, type, help }: { name: unknown; type: unknown; help?: unknown }) =>
+      `${name} ${type} ${help}`
+    expect(ours.map(key).toSorted()).toEqual(FAMILIES.map(key).toSorted())
+  })
+})
+
+describe('the families', () => {
+  it('are named as Prometheus wants them', () => {
+    for (const { name, type, labels } of FAMILIES) {
+      expect(name).toMatch(/^weir_[a-z]+(_[a-z]+)*$/)
+      expect(name.endsWith('_total')).toBe(type === 'counter')
+      // What Prometheus itself adds to histograms, and to what it scrapes.
+      for (const label of Object.keys(labels)) expect(['le', 'job', 'instance']).not.toContain(label)
+    }
+  })
+
+  it('stand beside none of another name for what is no counter', async () => {
+    const metrics = createMetrics()
+    const shown = await metrics.asObjects()
+    metrics.close()
+    const misnamed = shown.filter(({ name, type }) => name.endsWith('_total') !== (type === 'counter'))
+    expect(misnamed.map(({ name }) => name)).toEqual([])
+  })
+})
