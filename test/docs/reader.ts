@@ -34,7 +34,7 @@ export async function startReader(files: Readonly<Record<string, string>>): Prom
   const renumber = await otherPorts()
   const write = (name: string, text: string) => writeFileSync(join(folder, name), renumber(text))
   for (const [name, text] of Object.entries(files)) write(name, text)
-  const servers: Terminal[] = []
+  const servers = new Map<string, Terminal>()
   let prelude = ''
   let printed = ''
 
@@ -42,9 +42,10 @@ export async function startReader(files: Readonly<Record<string, string>>): Prom
 
   async function runBlock({ text, notes }: Block): Promise<void> {
     const script = runnable(text)
+    if (notes.ends) await endTerminal(servers.get(notes.ends))
     if (notes.serves) {
       const server = run(script)
-      servers.push(server)
+      servers.set(notes.serves, server)
       return untilServing(renumber(notes.serves), server)
     }
     const terminal = run(script)
@@ -65,11 +66,7 @@ export async function startReader(files: Readonly<Record<string, string>>): Prom
       if (block.info === 'text') compare(renumber(block.text), printed)
     },
     async stop() {
-      for (const { child, ended } of servers.reverse()) {
-        // The whole group: a shell does not pass a signal on.
-        if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGTERM')
-        await ended
-      }
+      for (const server of [...servers.values()].reverse()) await endTerminal(server)
       rmSync(folder, { recursive: true })
     },
   }
@@ -85,7 +82,10 @@ function linkCheckout(folder: string): void {
 async function otherPorts(): Promise<(text: string) => string> {
   const first = await freePort(PORTS.length)
   const numbers = new Map(PORTS.map((port, index) => [String(port), String(first + index)]))
-  const pattern = new RegExp(`(?<=[\\w\\])]:|port_value: |--port |port=)(${PORTS.join('|')})\\b`, 'g')
+  const pattern = new RegExp(
+    `(?<=[\\w\\])]:|port_value: |127\\.0\\.0\\.1", |sample-llm\\.ts )(${PORTS.join('|')})\\b`,
+    'g',
+  )
   return text => text.replace(pattern, port => numbers.get(port) ?? port)
 }
 
@@ -125,6 +125,15 @@ function startTerminal(folder: string, script: string): Terminal {
   }
   const ended = once(child, 'close').then(([code]) => Number(code))
   return { child, ended, output: () => output }
+}
+
+async function endTerminal(terminal: Terminal | undefined): Promise<void> {
+  if (terminal === undefined) throw new Error('what is to end was not started')
+  const { child, ended } = terminal
+  // The whole group: a shell does not pass a signal on.
+  if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+    process.kill(-child.pid, 'SIGTERM')
+  await ended
 }
 
 async function untilServing(url: string, { ended, output }: Terminal): Promise<void> {
