@@ -122,6 +122,19 @@ module.exports = {
       { path: 'node_modules/(@redis/|lru-cache/)' },
       [room('verdict-cache')],
     ),
+    only(
+      'opentelemetry-stays-in-its-folder',
+      'loaded when something is exported, and not before',
+      { path: 'node_modules/@opentelemetry/' },
+      [room('telemetry/otel')],
+    ),
+    {
+      name: 'export-is-loaded-late',
+      comment: 'by the one dynamic import of cli/exporting.ts; others may name its types',
+      severity: 'error',
+      from: { path: '^src/', pathNot: room('telemetry/otel') },
+      to: { path: room('telemetry/otel'), dependencyTypesNot: ['dynamic-import', 'type-only'] },
+    },
     {
       name: 'pure-rooms-import-no-node-module',
       severity: 'error',

@@ -5,6 +5,7 @@ import type { Snapshot } from './config/snapshot.ts'
 import { defaultBudget } from './default-budget.ts'
 import { WeirError } from './errors.ts'
 import { ByteLedger } from './extproc/byte-ledger.ts'
+import type { Tracing } from './extproc/call-deps.ts'
 import { randomIds } from './extproc/random-id.ts'
 import { createExtProcService } from './extproc/service.ts'
 import { ShadowScans } from './extproc/shadow-scans.ts'
@@ -40,6 +41,8 @@ export interface WeirServer {
 
 export interface ServerDeps {
   readonly telemetry: Telemetry
+  /** Left out where nothing is traced. */
+  readonly tracing?: Tracing | undefined
   /** A worker listens at an address of its own, and its supervisor has the admin listener. */
   readonly worker?: { readonly listen: string } | undefined
   /** Milliseconds between two looks at the files of `server.tls`. */
@@ -52,7 +55,7 @@ export interface ServerDeps {
  * @throws WeirError `bad-config` when the files of `server.tls` cannot be used
  */
 export function createServer(snapshot: Snapshot, deps: ServerDeps): WeirServer {
-  const { telemetry, worker, tlsPollMs = DEFAULT_TLS_POLL_MS } = deps
+  const { telemetry, tracing, worker, tlsPollMs = DEFAULT_TLS_POLL_MS } = deps
   const { tls: tlsConfig, socket_mode: socketMode, workers } = snapshot.server
   const maxBytes = snapshot.server.max_bytes ?? defaultBudget(workers)
   telemetry.metrics.budget(maxBytes)
@@ -75,6 +78,7 @@ export function createServer(snapshot: Snapshot, deps: ServerDeps): WeirServer {
   const service = createExtProcService(
     {
       telemetry,
+      tracing,
       pin: () => snapshots.pin(),
       codings: contentCodings,
       reader,

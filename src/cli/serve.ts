@@ -1,6 +1,7 @@
 import { formatListenAddress, parseListenAddress } from '../config/address.ts'
 import { type WatchTimes, watchConfig, watchTimes } from '../config/config-watch.ts'
 import type { Snapshot } from '../config/snapshot.ts'
+import { headerValuesIn } from '../config/telemetry-settings.ts'
 import { WeirError } from '../errors.ts'
 import { createServer } from '../server.ts'
 import { createLog } from '../telemetry/log.ts'
@@ -11,9 +12,13 @@ import type { SupervisorLine } from '../workers/supervisor-line.ts'
 import { workerAddress } from '../workers/worker-address.ts'
 import { readArguments } from './arguments.ts'
 import { type Command, type CommandIo, EXIT_CODES } from './command.ts'
+import { type Exporting, openExporting } from './exporting.ts'
 import { type OpenedSnapshot, openSnapshot } from './open-snapshot.ts'
 import { configRenewal } from './renew-config.ts'
 import { supervise } from './supervise.ts'
+
+/** For the last spans and metrics, after the drain. */
+const EXPORT_DEADLINE_MS = 3000
 
 /** `weir serve`: serves until a signal, then lets the running exchanges finish. */
 export const serve: Command = {
@@ -43,20 +48,23 @@ ${EXIT_CODES}`,
     const { config: file, listen, admin } = options
     const times = watchTimes(io.env)
     // The log's level stands in the config, so that the snapshot is made before what listens to its guardrails.
-    const heard: { telemetry?: Telemetry } = {}
+    const heard: { telemetry?: Telemetry; exporting?: Exporting } = {}
     const opened = await openSnapshot({
       file,
       env: io.env,
       listen,
       admin,
-      report: (guardrail, event) => heard.telemetry?.serviceEvent(guardrail, event),
+      report(guardrail, event) {
+        heard.telemetry?.serviceEvent(guardrail, event)
+        heard.exporting?.serviceEvent(event)
+      },
       reportCache: (state, cause) => heard.telemetry?.cacheState(state, cause),
     })
     const metrics = createMetrics()
     try {
       const { snapshot } = opened
       const scrubber = createScrubber()
-      scrubber.add(snapshot.secretValues())
+      scrubber.add([...snapshot.secretValues(), ...headerValuesIn(io.env)])
       const log = createLog({ level: snapshot.server.log.level, scrubber, worker: io.supervisor?.worker })
       if (snapshot.server.workers > 1 && io.supervisor === undefined) {
         // Only to know that it holds, and to show it: each worker opens its own.
@@ -67,7 +75,13 @@ ${EXIT_CODES}`,
       metrics.snapshot(snapshot.version)
       const telemetry = createTelemetry(log, metrics, snapshot.server.log.sample_clean)
       heard.telemetry = telemetry
-      await serveUntilStopped({ opened, times, scrubber, telemetry }, io)
+      const exporting = await openExporting(snapshot, io.env, telemetry, io.supervisor?.worker)
+      heard.exporting = exporting
+      try {
+        await serveUntilStopped({ opened, times, scrubber, telemetry, exporting }, io)
+      } finally {
+        await exporting.close(EXPORT_DEADLINE_MS)
+      }
       return 0
     } finally {
       metrics.close()
@@ -81,11 +95,12 @@ interface Serving {
   readonly times: WatchTimes
   readonly scrubber: Scrubber
   readonly telemetry: Telemetry
+  readonly exporting: Exporting
 }
 
 /** Starts, waits for a signal and drains. Rejects when a listener cannot be bound. */
 async function serveUntilStopped(
-  { opened, times, scrubber, telemetry }: Serving,
+  { opened, times, scrubber, telemetry, exporting }: Serving,
   io: CommandIo,
 ): Promise<void> {
   const { snapshot } = opened
@@ -99,7 +114,12 @@ async function serveUntilStopped(
   })
   try {
     const worker = supervisor && { listen: listenOf(supervisor, snapshot.server.listen) }
-    const server = createServer(snapshot, { telemetry, worker, tlsPollMs: times.pollMs })
+    const server = createServer(snapshot, {
+      telemetry,
+      tracing: exporting.tracing,
+      worker,
+      tlsPollMs: times.pollMs,
+    })
     const { listen, admin } = await server.start()
     supervisor?.send({ kind: 'serving', listen })
     for (const warning of snapshot.warnings) log.warn('config warning', { warning })
@@ -107,6 +127,7 @@ async function serveUntilStopped(
     else log.info('worker serving', { listen, pid: supervisor.pid, snapshot: snapshot.version })
     const use = (next: Snapshot): void => {
       server.use(next)
+      exporting.use(next)
       supervisor?.send({ kind: 'config', masked: next.masked })
     }
     const renew = configRenewal({ opened, use, scrubber, telemetry })

@@ -6,7 +6,7 @@ import { type Command, EXIT_CODES } from './command.ts'
 const packageSchema = z.object({ version: z.string() })
 
 /** The version of this program, as its package.json has it. */
-function programVersion(): string {
+export function programVersion(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
   return packageSchema.parse(JSON.parse(text)).version
 }

@@ -15,7 +15,7 @@ import { badConfig, type LoadedConfig, type ResolvedSecrets } from './load.ts'
 import { maskConfig } from './mask.ts'
 import type { PolicyConfig, UseConfig } from './policy-schema.ts'
 import type { Config } from './schema.ts'
-import { CACHE_PLACE, redactPlace, secretKeysOf } from './secret-keys.ts'
+import { CACHE_PLACE, OTLP_PLACE, redactPlace, secretKeysOf } from './secret-keys.ts'
 import { mapSecrets } from './secret-paths.ts'
 import { type Sides, sidesOf } from './sides.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -57,6 +57,8 @@ export function compile({ config, secrets, secretValues }: LoadedConfig, deps: C
     guardrails,
     warnings: warningsOf(config),
     masked,
+    kindOf: name => config.guardrails[name]?.kind,
+    otlpHeaders: () => otlpHeaders(config, secrets),
     secretValues: () => secretValues,
     close: async () => {
       await Promise.all([cache?.close(), deps.close()])
@@ -91,6 +93,20 @@ function createGuardrails(
   }
   if (found.length > 0) throw badConfig(found)
   return made
+}
+
+function otlpHeaders(
+  { server }: Config,
+  secrets: ResolvedSecrets,
+): Readonly<Record<string, string>> | undefined {
+  const { headers } = server.telemetry.otlp
+  if (headers === undefined) return undefined
+  const values = secrets.get(OTLP_PLACE)
+  const resolved = Object.entries(headers).map(([name, text]) => [
+    name,
+    values?.get(`headers.${name}`) ?? text,
+  ])
+  return Object.fromEntries(resolved)
 }
 
 function ownPath({ path, format: name }: Config['formats'][number]): PolicySet['formats'] {

@@ -8,6 +8,10 @@ import { closestWord } from './hints.ts'
  * the strict schema reports that, so that both find all their problems in one go.
  */
 const viewSchema = z.looseObject({
+  server: z
+    .looseObject({ telemetry: z.looseObject({ otlp: z.unknown().optional() }).optional().catch(undefined) })
+    .optional()
+    .catch(undefined),
   guardrails: z.record(z.string(), z.unknown()).catch({}),
   policies: z
     .array(
@@ -62,12 +66,14 @@ type UseView = z.output<ReturnType<typeof useView>>
 export function crossCheck(raw: unknown): ConfigProblem[] {
   const view = viewSchema.safeParse(raw)
   if (!view.success) return []
-  const { guardrails, policies } = view.data
+  const { server, guardrails, policies } = view.data
   const names = Object.keys(guardrails)
   return [
     ...Object.entries(guardrails).flatMap(([name, guardrail]) =>
       checkEndpoints(guardrail, `guardrails.${name}`),
     ),
+    // A collector in plain text is the rule inside of a cluster; whose it is the operator knows.
+    ...checkEndpoints(server?.telemetry?.otlp, 'server.telemetry.otlp', 'plaintext-too'),
     ...duplicateNames(policies),
     ...unreachable(policies),
     ...policies.flatMap((policy, index) => checkPolicy(policy, `policies.${index}`, names)),
@@ -78,10 +84,15 @@ export function crossCheck(raw: unknown): ConfigProblem[] {
 const ENDPOINT_KEY = /(?:^|_)(?:endpoint|url)$/
 
 /** What never could be connected to, as far as it shows before a name is resolved. */
-function checkEndpoints(guardrail: unknown, path: string): ConfigProblem[] {
-  if (typeof guardrail !== 'object' || guardrail === null) return []
-  const allowPlaintext = 'allow_plaintext' in guardrail && guardrail.allow_plaintext === true
-  return Object.entries(guardrail).flatMap(([key, value]) => {
+function checkEndpoints(
+  block: unknown,
+  path: string,
+  allowed: 'as-the-block-says' | 'plaintext-too' = 'as-the-block-says',
+): ConfigProblem[] {
+  if (typeof block !== 'object' || block === null) return []
+  const allowPlaintext =
+    allowed === 'plaintext-too' || ('allow_plaintext' in block && block.allow_plaintext === true)
+  return Object.entries(block).flatMap(([key, value]) => {
     if (!ENDPOINT_KEY.test(key) || typeof value !== 'string') return []
     const message = endpointProblem(value, allowPlaintext)
     return message === undefined ? [] : [{ path: `${path}.${key}`, message }]

@@ -1,6 +1,6 @@
 import type { GuardrailConfig } from '../guardrail/registry.ts'
 import type { Config } from './schema.ts'
-import { CACHE_SECRETS, REDACT_SECRETS, secretKeysOf } from './secret-keys.ts'
+import { CACHE_SECRETS, OTLP_SECRETS, REDACT_SECRETS, secretKeysOf } from './secret-keys.ts'
 import { mapSecrets } from './secret-paths.ts'
 
 const MASK = '***'
@@ -14,8 +14,13 @@ export function maskConfig(config: Config): unknown {
     name,
     maskGuardrail(guardrail),
   ])
+  const { telemetry } = config.server
   return maskCredentials({
     ...config,
+    server: {
+      ...config.server,
+      telemetry: { ...telemetry, otlp: mapSecrets(telemetry.otlp, OTLP_SECRETS, () => MASK) },
+    },
     guardrails: Object.fromEntries(guardrails),
     policies: config.policies.map(policy => ({
       ...policy,

@@ -1,7 +1,7 @@
 import { configJsonSchema, type JsonSchema } from './json-schema.ts'
 import { kindSchemas, ownTable, serviceTable } from './kind-tables.ts'
 import { markSecrets, type Row, rowsOf, table } from './schema-table.ts'
-import { CACHE_SECRETS, REDACT_SECRETS } from './secret-keys.ts'
+import { CACHE_SECRETS, OTLP_SECRETS, REDACT_SECRETS } from './secret-keys.ts'
 
 const INTRO = `# Config reference
 
@@ -67,7 +67,14 @@ export function renderConfigReference(): string {
         CACHE_SECRETS.map(pattern => `cache.${pattern}`),
       ),
     ),
-    section('`server`', rowsOf(server ?? {}, ''), server?.description),
+    section(
+      '`server`',
+      markSecrets(
+        rowsOf(server ?? {}, ''),
+        OTLP_SECRETS.map(pattern => `telemetry.otlp.${pattern}`),
+      ),
+      server?.description,
+    ),
     section(
       '`policies[]`',
       markSecrets(

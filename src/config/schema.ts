@@ -5,6 +5,7 @@ import { ADDRESS_FORM, parseListenAddress } from './address.ts'
 import { cacheSchema } from './cache-schema.ts'
 import { nameSchema } from './name-schema.ts'
 import { policySchema } from './policy-schema.ts'
+import { telemetrySchema } from './telemetry-schema.ts'
 
 const listenSchema = z
   .string()
@@ -94,9 +95,12 @@ const serverSchema = z.strictObject({
     .max(MAX_TIMER_MS)
     .default(25_000)
     .describe(
-      'Milliseconds that running exchanges have to end after SIGTERM; what is left is cut then. When all have ended, so does Weir, however early. Keep it below the grace period of the pod: 25 s fit the 30 s that Kubernetes gives when nothing is said.',
+      'Milliseconds that running exchanges have to end after SIGTERM; what is left is cut then. When all have ended, so does Weir, however early. Keep it below the grace period of the pod: 25 s fit the 30 s that Kubernetes gives when nothing is said, with 3 s for the last spans and metrics where they are exported.',
     ),
   log: logSchema.prefault({}).describe('What is logged.'),
+  telemetry: telemetrySchema
+    .prefault({})
+    .describe('Traces and metrics by OTLP. Off unless an endpoint is named, here or by a variable.'),
 })
 
 const formatPathSchema = z.strictObject({

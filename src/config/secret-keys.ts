@@ -20,6 +20,12 @@ export const CACHE_SECRETS: readonly SecretPattern[] = ['url', 'key']
 /** Under which name they stand. No guardrail is called so: names hold no blank. */
 export const CACHE_PLACE = 'the cache'
 
+/** Secrets of `server.telemetry.otlp`. */
+export const OTLP_SECRETS: readonly SecretPattern[] = ['headers.*']
+
+/** Under which name they stand. */
+export const OTLP_PLACE = 'the OTLP exporter'
+
 /** The secrets of a kind; none for a kind that is not known. */
 export function secretKeysOf(kind: unknown): readonly SecretPattern[] {
   const entry = Object.entries(guardrailKinds).find(([name]) => name === kind)
@@ -28,9 +34,16 @@ export function secretKeysOf(kind: unknown): readonly SecretPattern[] {
 
 /** All blocks of a config that may hold secrets. It takes a raw config, of whatever shape. */
 export function secretBlocksOf(config: unknown): readonly SecretBlock[] {
-  const { guardrails, policies, cache } = isRecord(config) ? config : {}
+  const { server, guardrails, policies, cache } = isRecord(config) ? config : {}
+  const { telemetry } = isRecord(server) ? server : {}
   return [
     { place: CACHE_PLACE, path: ['cache'], block: cache, patterns: CACHE_SECRETS },
+    {
+      place: OTLP_PLACE,
+      path: ['server', 'telemetry', 'otlp'],
+      block: isRecord(telemetry) ? telemetry.otlp : undefined,
+      patterns: OTLP_SECRETS,
+    },
     ...Object.entries(isRecord(guardrails) ? guardrails : {}).map(([name, block]) => ({
       place: name,
       path: ['guardrails', name],

@@ -13,6 +13,10 @@ export interface Snapshot {
   readonly warnings: readonly string[]
   /** The whole config with its defaults, every secret replaced by `***`: safe to show. */
   readonly masked: unknown
+  /** The kind of a guardrail, by its name in the config. */
+  readonly kindOf: (guardrail: string) => string | undefined
+  /** `server.telemetry.otlp.headers`, references resolved; undefined where there are none. A function, as the next. */
+  readonly otlpHeaders: () => Readonly<Record<string, string>> | undefined
   /** The values that no log line may hold. A function, so that no dump of a snapshot holds them either. */
   readonly secretValues: () => readonly string[]
   /**

@@ -82,6 +82,11 @@ export class Exchange {
     return this.#request.keptBytes + this.#response.keptBytes + this.#heldResponse.bytes
   }
 
+  /** What the request asks for, as the client wrote it; undefined where it was not read or names none. */
+  get model(): string | undefined {
+    return this.#request.model
+  }
+
   /** Bytes of both sides that may go and wait for their place. */
   get leavingBytes(): number {
     return this.#request.leavingBytes + this.#response.leavingBytes

@@ -1,7 +1,8 @@
 import type { BodyReader } from '../exchange/body-reading.ts'
 import type { ContentCodings } from '../exchange/content-coding.ts'
-import type { Counted } from '../exchange/events.ts'
+import type { Counted, Effect } from '../exchange/events.ts'
 import type { DecisionRecord } from '../exchange/record.ts'
+import type { AroundScan } from '../guardrail/run-stage.ts'
 import type { PolicySet } from '../policy/policy.ts'
 import type { ByteLedger } from './byte-ledger.ts'
 import type { ShadowScans } from './shadow-scans.ts'
@@ -30,6 +31,29 @@ export interface CallTelemetry {
   fault(error: unknown, exchangeId: string): void
 }
 
+/** Follows exchanges; telemetry implements it. Nothing here carries content. */
+export interface Tracing {
+  /** Undefined for an exchange that nobody wants to follow. */
+  begin(start: {
+    readonly id: string
+    /** By the call's clock. */
+    readonly startedAtMs: number
+    readonly traceparent: string | undefined
+    readonly tracestate: string | undefined
+  }): ExchangeTrace | undefined
+}
+
+/** Follows one exchange. */
+export interface ExchangeTrace {
+  /** Goes around each scan of a stage, those that outlive the call as well. */
+  around(effect: Extract<Effect, { kind: 'scan' }>): AroundScan
+  decided(record: DecisionRecord): void
+  /** The call is over; what outlives it is still told. */
+  closed(how: CallEnd): void
+  /** Nothing more will be told. `model`: what the request asked for, as the client wrote it. */
+  end(model: string | undefined): void
+}
+
 /** What an exchange runs on. Nothing of it is closed before it is released. */
 export interface PolicyPin {
   readonly policies: PolicySet
@@ -40,6 +64,8 @@ export interface PolicyPin {
 /** What a call needs from outside. */
 export interface CallDeps {
   readonly telemetry: CallTelemetry
+  /** Left out where nothing is traced. */
+  readonly tracing?: Tracing | undefined
   /** Of the newest snapshot: an exchange keeps what it gets here for its whole life. */
   pin(): PolicyPin
   readonly codings: ContentCodings

@@ -5,7 +5,8 @@ import { type FailureStatus, GRPC_STATUS, type Rpc, type RpcListener } from '../
 import type { Outcome } from '../guardrail/guardrail.ts'
 import { inAnotherTurn, scanAtOnce } from '../guardrail/run-stage.ts'
 import { Alarms } from './alarms.ts'
-import type { CallDeps, CallEnd, PolicyPin } from './call-deps.ts'
+import { beginTrace } from './begin-trace.ts'
+import type { CallDeps, CallEnd, ExchangeTrace, PolicyPin } from './call-deps.ts'
 import { CallMemory, type MemoryHost } from './call-memory.ts'
 import { decisionsIn } from './decision-metadata.ts'
 import { decodeProcessingRequest, type ProcessingRequest } from './decode.ts'
@@ -30,6 +31,7 @@ export class Call implements RpcListener, MemoryHost {
   #setAlarms: Alarms | undefined
   #exchange: Exchange | undefined
   #pin: PolicyPin | undefined
+  #trace: ExchangeTrace | undefined
   /** Events that came while one is being worked on. */
   readonly #inbox: ExchangeEvent[] = []
   #isStepping = false
@@ -93,6 +95,7 @@ export class Call implements RpcListener, MemoryHost {
   #begin(request: ProcessingRequest): Exchange {
     const pin = this.#deps.pin()
     this.#pin = pin
+    this.#trace = beginTrace(this.#deps, this.#id, this.#startedAt, this.#grpc, request)
     return new Exchange(exchangeInit(this.#id, request, this.#grpc, pin.policies, this.#deps))
   }
 
@@ -157,6 +160,8 @@ export class Call implements RpcListener, MemoryHost {
    */
   #dropExchange(): void {
     if (this.#isStepping || this.#laterWork?.outlives) return
+    this.#trace?.end(this.#exchange?.model)
+    this.#trace = undefined
     this.#exchange = undefined
     this.#setAlarms = undefined
     this.#pin?.release()
@@ -182,6 +187,7 @@ export class Call implements RpcListener, MemoryHost {
         return
       case 'record':
         this.#deps.telemetry.decision(effect.record, this.#deps.clock() - this.#startedAt)
+        this.#trace?.decided(effect.record)
         return
       case 'count':
         this.#deps.telemetry.count(effect.what)
@@ -255,7 +261,8 @@ export class Call implements RpcListener, MemoryHost {
     const { rules, subject } = effect
     const { clock, telemetry } = this.#deps
     const onFault = (error: unknown): void => telemetry.fault(error, this.#id)
-    const task = { guardrails: rules.map(rule => rule.guardrail), subject, clock, onFault }
+    const around = this.#trace?.around(effect)
+    const task = { guardrails: rules.map(rule => rule.guardrail), subject, clock, onFault, around }
     const known = scanAtOnce(task)
     if (known === undefined) this.#later().scan(effect, task)
     else this.#scanned(effect, known)
@@ -347,6 +354,7 @@ export class Call implements RpcListener, MemoryHost {
     this.#setAlarms?.stop()
     this.#laterWork?.stop()
     this.#deps.telemetry.exchangeEnded(how)
+    this.#trace?.closed(how)
     this.#onEnd()
     this.#dropExchange()
     this.#memory.ended()

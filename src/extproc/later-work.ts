@@ -38,7 +38,10 @@ export class LaterWork {
     return this.#outliving > 0
   }
 
-  scan(effect: ScanEffect, task: Pick<StageRun, 'guardrails' | 'subject' | 'clock' | 'onFault'>): void {
+  scan(
+    effect: ScanEffect,
+    task: Pick<StageRun, 'guardrails' | 'subject' | 'clock' | 'onFault' | 'around'>,
+  ): void {
     const { rules, lifetime, stage } = effect
     const settle = (outcomes: readonly Outcome[]): void => this.#host.scanned(effect, outcomes)
     if (lifetime === 'call') {

@@ -4,6 +4,9 @@ import { isSliceable, runSlicedScan } from './sliced-scan.ts'
 import { fitsOneTurn, textWeight } from './text-weight.ts'
 import { eventLoopTurns, type Turns } from './turns.ts'
 
+/** Runs one scan, and gives what it gives: for who watches how it goes. `index`: of its guardrail. */
+export type AroundScan = <T extends Outcome | Promise<Outcome>>(index: number, scan: () => T) => T
+
 /** Guardrails that look at the same texts, side by side. */
 export interface StageRun {
   readonly guardrails: readonly Guardrail[]
@@ -14,6 +17,7 @@ export interface StageRun {
   readonly onFault?: OnFault
   /** Whether the outcome of `guardrails[index]` settles the stage, whatever the others come to. */
   readonly isFinal: (index: number, outcome: Outcome) => boolean
+  readonly around?: AroundScan | undefined
   /** What large local scans share; the event loop's own outside of tests. */
   readonly turns?: Turns
 }
@@ -23,10 +27,12 @@ export interface StageRun {
  * short is a failure, `cancelled`. Rejects only if `isFinal` throws.
  */
 export function runStage(run: StageRun): Promise<readonly Outcome[]> {
-  const { guardrails, subject, stop, isFinal } = run
+  const { guardrails, subject, stop, isFinal, around } = run
   const weight = textWeight(subject)
   const scan = async (guardrail: Guardrail, index: number): Promise<Outcome> => {
-    const running = runOne(guardrail, run, weight)
+    const running = around
+      ? around(index, () => runOne(guardrail, run, weight))
+      : runOne(guardrail, run, weight)
     // What is known at once is acted on at once: those that come after it may not even begin.
     const outcome = running instanceof Promise ? await running : running
     if (isFinal(index, outcome)) stop.abort()
@@ -44,14 +50,20 @@ export function scanAtOnce({
   subject,
   clock,
   onFault,
-}: Pick<StageRun, 'guardrails' | 'subject' | 'clock' | 'onFault'>): readonly Outcome[] | undefined {
+  around,
+}: Pick<StageRun, 'guardrails' | 'subject' | 'clock' | 'onFault' | 'around'>):
+  | readonly Outcome[]
+  | undefined {
   const local: LocalGuardrail[] = []
   const weight = textWeight(subject)
   for (const guardrail of guardrails) {
     if (guardrail.locality === 'remote' || !fitsOneTurn(guardrail, weight)) return undefined
     local.push(guardrail)
   }
-  return local.map(guardrail => runLocalScan(guardrail, subject, clock, onFault))
+  return local.map((guardrail, index) => {
+    const scan = () => runLocalScan(guardrail, subject, clock, onFault)
+    return around ? around(index, scan) : scan()
+  })
 }
 
 /** Does some milliseconds of work in a turn that it shares with large local scans. `work` must not throw. */

@@ -1,5 +1,6 @@
 import { DECISION_FAMILIES } from './decision-families.ts'
 import { EXCHANGE_FAMILIES } from './exchange-families.ts'
+import { EXPORT_FAMILIES } from './export-families.ts'
 import type { Family, LabelValues } from './family.ts'
 import { SERVICE_FAMILIES } from './service-families.ts'
 
@@ -31,6 +32,7 @@ export function renderMetricsPage(supervisor: Readonly<Record<string, Family>>):
     { title: 'Decisions and guardrails', families: DECISION_FAMILIES },
     { title: 'Guard services', families: SERVICE_FAMILIES },
     { title: 'Exchanges and the process', families: EXCHANGE_FAMILIES },
+    { title: 'Export by OTLP', families: EXPORT_FAMILIES },
     { title: 'Workers', families: supervisor },
   ]
   return `${[INTRO.trim(), ...sections.map(shown)].join('\n\n')}\n`

@@ -9,6 +9,7 @@ import {
   type RenewalResult,
   type RenewedPart,
 } from './exchange-families.ts'
+import { type ExportMetrics, exportMetrics } from './export-metrics.ts'
 import { type Family, labelNamesOf, NONE } from './family.ts'
 import { type ServiceMetrics, serviceMetrics } from './service-metrics.ts'
 import { openGauge, Tally } from './tally.ts'
@@ -37,7 +38,7 @@ const IDLE: ProcessLoad = {
 }
 
 /** Labels take values from the config and from closed unions only: no host, path, model or detector. */
-export interface Metrics extends ServiceMetrics {
+export interface Metrics extends ServiceMetrics, ExportMetrics {
   decision(record: DecisionRecord, ms: number): void
   exchangeOpened(): void
   exchangeEnded(how: ExchangeEnd): void
@@ -92,6 +93,7 @@ export function createMetrics(): Metrics {
     ...decisions,
     ...exchanges,
     ...services,
+    ...exportMetrics(registry),
     snapshot(version) {
       exchanges.snapshot(version)
       services.circuitsBeginAnew()

@@ -23,6 +23,7 @@ describe('a config that holds', () => {
         workers: 1,
         drain_ms: 25_000,
         log: { level: 'info', sample_clean: 1 },
+        telemetry: { resource: {}, otlp: {}, traces: {}, metrics: {} },
       },
       unmatched: 'pass',
       policy: {

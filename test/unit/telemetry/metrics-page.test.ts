@@ -2,15 +2,19 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { DECISION_FAMILIES } from '../../../src/telemetry/decision-families.ts'
 import { EXCHANGE_FAMILIES } from '../../../src/telemetry/exchange-families.ts'
+import { EXPORT_FAMILIES } from '../../../src/telemetry/export-families.ts'
 import type { Family } from '../../../src/telemetry/family.ts'
 import { createMetrics } from '../../../src/telemetry/metrics.ts'
 import { renderMetricsPage } from '../../../src/telemetry/metrics-page.ts'
 import { SERVICE_FAMILIES } from '../../../src/telemetry/service-families.ts'
 import { SUPERVISOR_FAMILIES } from '../../../src/workers/supervisor-metrics.ts'
 
-const FAMILIES: readonly Family[] = [DECISION_FAMILIES, EXCHANGE_FAMILIES, SERVICE_FAMILIES].flatMap(
-  families => Object.values<Family>(families),
-)
+const FAMILIES: readonly Family[] = [
+  DECISION_FAMILIES,
+  SERVICE_FAMILIES,
+  EXCHANGE_FAMILIES,
+  EXPORT_FAMILIES,
+].flatMap(families => Object.values<Family>(families))
 
 describe('docs/en/metrics.md', () => {
   it('is what `weir schema --format metrics` prints', () => {

@@ -1,0 +1,127 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { type Context, type Span, SpanKind, SpanStatusCode, type Tracer } from '@opentelemetry/api'
+import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions'
+import { assertNever } from '../../errors.ts'
+import type { Effect } from '../../exchange/events.ts'
+import type { Outcome } from '../../guardrail/guardrail.ts'
+import type { ServiceEvent } from '../../service/service-events.ts'
+
+type ScanEffect = Extract<Effect, { kind: 'scan' }>
+
+/** Guard services name their detectors and checks: past these bounds they are cut. */
+const MAX_DETECTORS = 32
+const MAX_NAME_LENGTH = 128
+
+/** What is gathered while a scan runs. */
+interface OpenScanSpan {
+  readonly span: Span
+  cacheHits: number
+  cacheMisses: number
+}
+
+/** One span a scan: begun before it, ended with its outcome, whatever became of its exchange meanwhile. */
+export class ScanSpans {
+  readonly #tracer: Tracer
+  readonly #kindOf: (guardrail: string) => string | undefined
+  /** Which scan it is that something happens in: the events of a service do not say. */
+  readonly #running = new AsyncLocalStorage<OpenScanSpan>()
+
+  /** `kindOf`: the kind of a guardrail, by its name. */
+  constructor(tracer: Tracer, kindOf: (guardrail: string) => string | undefined) {
+    this.#tracer = tracer
+    this.#kindOf = kindOf
+  }
+
+  run<T extends Outcome | Promise<Outcome>>(
+    context: Context,
+    effect: ScanEffect,
+    index: number,
+    scan: () => T,
+  ): T {
+    const open = { span: this.#start(context, effect, index), cacheHits: 0, cacheMisses: 0 }
+    const result = this.#running.run(open, scan)
+    if (result instanceof Promise) {
+      // Of a scan that breaks the exchange is told; its span ends all the same.
+      const end = (outcome?: Outcome) => endScan(open, outcome)
+      result.then(end, () => end())
+    } else endScan(open, result)
+    return result
+  }
+
+  /** Something happened to a request of the scan that is running. Nothing without one. */
+  serviceEvent(event: ServiceEvent): void {
+    const open = this.#running.getStore()
+    if (open === undefined) return
+    switch (event) {
+      case 'cache-hit':
+        open.cacheHits += 1
+        return
+      case 'cache-miss':
+      case 'cache-error':
+        open.cacheMisses += 1
+        return
+      case 'retry':
+      case 'hedge':
+      case 'queue-full':
+        open.span.addEvent(event)
+        return
+      // Of a pause the outcome tells; a second request that was not sent changed nothing; a circuit is no one scan's.
+      case 'paused':
+      case 'hedge-refused':
+      case 'circuit-closed':
+      case 'circuit-half-open':
+      case 'circuit-open':
+        return
+      default:
+        assertNever(event)
+    }
+  }
+
+  #start(context: Context, { rules, subject, lifetime }: ScanEffect, index: number): Span {
+    const { guardrail, action } = rules[index]!
+    const { name, locality } = guardrail
+    const kind = this.#kindOf(name)
+    return this.#tracer.startSpan(
+      `scan ${name}`,
+      {
+        kind: locality === 'remote' ? SpanKind.CLIENT : SpanKind.INTERNAL,
+        attributes: {
+          'weir.guardrail.name': name,
+          ...(kind !== undefined && { 'weir.guardrail.kind': kind }),
+          'weir.guardrail.action': action,
+          'weir.phase': subject.side === 'input' ? 'request' : 'response',
+          'weir.scan.lifetime': lifetime,
+        },
+      },
+      context,
+    )
+  }
+}
+
+function endScan({ span, cacheHits, cacheMisses }: OpenScanSpan, outcome: Outcome | undefined): void {
+  if (cacheHits + cacheMisses > 0)
+    span.setAttributes({ 'weir.cache.hits': cacheHits, 'weir.cache.misses': cacheMisses })
+  if (outcome !== undefined) setOutcome(span, outcome)
+  span.end()
+}
+
+function setOutcome(span: Span, outcome: Outcome): void {
+  if (outcome.kind === 'failure') {
+    const { reason, detail } = outcome
+    span.setAttributes({ 'weir.outcome': 'failure', 'weir.reason': reason })
+    if (detail !== undefined) span.setAttribute('weir.detail', detail)
+    // Nobody waited for it any more: that is no error of the guardrail's.
+    if (reason === 'cancelled') return
+    span.setAttribute(ATTR_ERROR_TYPE, reason)
+    span.setStatus({ code: SpanStatusCode.ERROR })
+    return
+  }
+  const { verdict } = outcome
+  span.setAttribute('weir.outcome', verdict.kind)
+  if (verdict.requestId !== undefined)
+    span.setAttribute('weir.guardrail.request_id', verdict.requestId.slice(0, MAX_NAME_LENGTH))
+  if (verdict.kind === 'clean') return
+  const detectors = new Set(verdict.findings.map(({ detector }) => detector.slice(0, MAX_NAME_LENGTH)))
+  span.setAttribute('weir.detectors', [...detectors].slice(0, MAX_DETECTORS))
+  if (verdict.incomplete !== undefined) span.setAttribute('weir.reason', verdict.incomplete)
+}

@@ -1,0 +1,141 @@
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { stringify } from 'yaml'
+import { chatCompletion, chatRequest } from '../support/chat.ts'
+import { type RunningEnvoy, startEnvoy } from '../support/envoy.ts'
+import type { ReceivedMetric } from '../support/otlp-messages.ts'
+import { type OtlpReceiver, startOtlpReceiver } from '../support/otlp-receiver.ts'
+import { type Served, serveConfig } from '../support/served.ts'
+import { startUpstream, type Upstream } from '../support/upstream.ts'
+
+let upstream: Upstream
+let receiver: OtlpReceiver | undefined
+let weir: Served | undefined
+let envoy: RunningEnvoy | undefined
+beforeAll(async () => {
+  upstream = await startUpstream()
+  upstream.respond({ headers: { 'content-type': 'application/json' }, chunks: [chatCompletion('fine')] })
+})
+afterAll(() => upstream?.stop())
+afterEach(async () => {
+  await envoy?.stop()
+  await weir?.stop()
+  await receiver?.close()
+})
+
+/** Behind an Envoy, with this `server.telemetry`. */
+async function serve(telemetry: object, env: Record<string, string> = {}): Promise<Served> {
+  const guardrails = { words: { kind: 'keywords', words: ['forbidden-word'] } }
+  const policies = [{ name: 'chat', guardrails: [{ use: 'words', direction: 'both' }] }]
+  weir = await serveConfig(stringify({ server: { telemetry }, guardrails, policies }), env)
+  envoy = await startEnvoy({
+    mode: 'full-duplex',
+    weirAddress: weir.address,
+    upstreamAddress: upstream.address,
+  })
+  return weir
+}
+
+async function ask(text: string): Promise<string> {
+  const response = await fetch(`${envoy!.address}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: chatRequest(text),
+  })
+  return response.text()
+}
+
+test('metrics go out under the names that /metrics has, and begin when the process did', async () => {
+  const into = await startOtlpReceiver()
+  receiver = into
+  await serve(
+    { traces: { exporter: 'none' }, metrics: { interval_ms: 100 } },
+    { OTEL_EXPORTER_OTLP_ENDPOINT: into.origin },
+  )
+  await ask('a forbidden-word here')
+  const denied = () =>
+    points('weir_decisions_total').find(({ attributes }) => attributes.effective === 'denied')
+  const newest = () => into.metrics.at(-1)?.metrics ?? []
+  const points = (name: string) => newest().find(metric => metric.name === name)?.sum?.dataPoints ?? []
+  await into.until(() => denied()?.asDouble === 1)
+  const first = denied()
+  await ask('a forbidden-word again')
+  await into.until(() => denied()?.asDouble === 2)
+  expect(denied()).toMatchObject({
+    attributes: { policy: 'chat', phase: 'request', effective: 'denied', reason: 'flagged' },
+    startTimeUnixNano: first?.startTimeUnixNano,
+  })
+  expect(into.problems).toEqual([])
+  expect(into.spans).toEqual([])
+  const scraped = [...(await weir!.page('/metrics')).matchAll(/^# TYPE (\S+) (\S+)$/gm)]
+  const kinds = (metric: ReceivedMetric) => (metric.sum ? 'counter' : metric.gauge ? 'gauge' : 'histogram')
+  expect(newest().map(metric => `${metric.name} ${kinds(metric)}`)).toEqual(
+    scraped.map(([, name, kind]) => `${name} ${kind}`),
+  )
+  const [one] = into.metrics
+  expect(one?.resource).toMatchObject({
+    'service.name': 'weir',
+    'service.instance.id': expect.stringMatching(/^[0-9a-f-]{36}$/),
+  })
+})
+
+test.each([
+  ['nobody listens', undefined],
+  ['nobody answers', 'hang'],
+] as const)(
+  '%s: traffic goes on, what is lost is counted, and the process ends in time',
+  async (_name, fault) => {
+    const into = await startOtlpReceiver()
+    receiver = into
+    if (fault === undefined) await into.close()
+    else into.fault = { kind: fault }
+    const traces = { delay_ms: 10, max_queued: 8 }
+    const served = await serve({ otlp: { endpoint: into.origin, timeout_ms: 60_000 }, traces })
+    for (let i = 0; i < 20; i++) expect(await ask('hello')).toContain('fine')
+    await vi.waitUntil(async () => /why="queue-full"\} \d/.test(await served.page('/metrics')), {
+      interval: 20,
+    })
+    await envoy?.stop()
+    served.signal('SIGTERM')
+    expect(await served.ended).toBe(0)
+    const [draining, stopped] = [await served.logged('draining'), await served.logged('stopped')]
+    expect(Date.parse(String(stopped.time)) - Date.parse(String(draining.time))).toBeLessThan(25_000)
+    expect(served.lines.filter(({ msg }) => msg === 'telemetry not exported').length).toBeLessThanOrEqual(2)
+  },
+)
+
+test('what is left goes when the process ends', async () => {
+  const into = await startOtlpReceiver()
+  receiver = into
+  const served = await serve({ otlp: { endpoint: into.origin }, traces: { delay_ms: 60_000 } })
+  await ask('hello')
+  expect(into.spans).toEqual([])
+  await envoy?.stop()
+  served.signal('SIGTERM')
+  expect(await served.ended).toBe(0)
+  expect(into.spans.map(({ name }) => name)).toContain('weir chat')
+  expect(into.metrics).toHaveLength(1)
+})
+
+/** Has a process tell on stderr which of these libraries it loads. The API alone is one that prom-client brings. */
+const TELL_LIBRARIES = `--import data:text/javascript,${encodeURIComponent(`
+import { registerHooks } from 'node:module'
+registerHooks({
+  resolve(name, context, next) {
+    if (/^@opentelemetry\\/(?!api$)/.test(name)) process.stderr.write('loaded ' + name + '\\n')
+    return next(name, context)
+  },
+})
+`)}`
+
+test.each([
+  ['off, no library of it is loaded', false],
+  ['on, they are', true],
+])('%s', async (_name, isOn) => {
+  const into = await startOtlpReceiver()
+  receiver = into
+  const served = await serve(isOn ? { otlp: { endpoint: into.origin } } : {}, {
+    NODE_OPTIONS: TELL_LIBRARIES,
+  })
+  await ask('hello')
+  expect(served.output().includes('loaded @opentelemetry/')).toBe(isOn)
+})
