@@ -7,6 +7,7 @@ import { stringify } from 'yaml'
 import { chatCompletion, chatEvents, chatRequest } from '../support/chat.ts'
 import { type RunningEnvoy, startEnvoy } from '../support/envoy.ts'
 import { GUARD_KINDS, type GuardKind, KEY_CANARY } from '../support/guard-kinds.ts'
+import { type OtlpReceiver, startOtlpReceiver } from '../support/otlp-receiver.ts'
 import { type Served, serveConfig } from '../support/served.ts'
 import { type FrontFault, type ServiceFront, startServiceFront } from '../support/service-front.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
@@ -28,6 +29,7 @@ const ENV = {
   SESSION: 'session-canary-31ff09',
   CACHE: 'redis://weir:cache-canary%2F4d4d@127.0.0.1:1',
   CACHE_KEY: 'canary-that-seals-verdicts',
+  OTLP: 'Bearer otlp-canary-6e6e02',
 }
 const VAULT_TOKEN = 'hvs.token-canary-cc1122'
 
@@ -61,6 +63,7 @@ const FAULTS: readonly (readonly [string, FrontFault | undefined])[] = [
 let folder: string
 let vault: VaultStub
 let planted: readonly Planted[]
+let collector: OtlpReceiver
 let upstream: Upstream
 let weir: Served
 let envoy: RunningEnvoy
@@ -129,7 +132,11 @@ function configOf(all: readonly (Planted & { readonly tlsOrigin: string })[]): s
   })
   // Nobody listens there: each lookup is a miss, and each try to connect is told to the log.
   const cache = { url: '$env://CACHE', key: '$env://CACHE_KEY' }
-  return stringify({ server: { log: { level: 'debug' } }, guardrails, policies, cache })
+  const telemetry = {
+    otlp: { endpoint: collector.origin, headers: { authorization: '$env://OTLP' } },
+    traces: { delay_ms: 10 },
+  }
+  return stringify({ server: { log: { level: 'debug' }, telemetry }, guardrails, policies, cache })
 }
 
 beforeAll(async () => {
@@ -142,6 +149,7 @@ beforeAll(async () => {
   })
   const all = await Promise.all(GUARD_KINDS.map(plant))
   planted = all
+  collector = await startOtlpReceiver()
   upstream = await startUpstream()
   weir = await serveConfig(configOf(all), {
     ...ENV,
@@ -160,6 +168,7 @@ afterAll(async () => {
   await envoy?.stop()
   await weir?.stop()
   await upstream?.stop()
+  await collector?.close()
   await Promise.all((planted ?? []).map(one => one.close()))
   await vault?.close()
   rmSync(folder, { recursive: true })
@@ -205,6 +214,7 @@ async function expectNothingWritten(): Promise<void> {
   expect(await weir.page('/config')).not.toMatch(PLANTED)
   expect(await weir.page('/metrics')).not.toMatch(PLANTED)
   expect(envoy.logs()).not.toMatch(PLANTED)
+  expect(collector.received()).not.toMatch(PLANTED)
 }
 
 describe.each(GUARD_KINDS.map(({ title }, index) => [title, index] as const))('%s', (_title, index) => {
@@ -276,6 +286,24 @@ describe('what else is secret', () => {
     expect(got.head + got.body).not.toMatch(PLANTED)
     await expectNothingWritten()
   })
+})
+
+test('what a collector gets, once all is told', async () => {
+  const decided = weir.lines.filter(({ msg }) => msg === 'decision').map(({ exchangeId }) => exchangeId)
+  const told = () => new Set(collector.spans.map(({ attributes }) => attributes['weir.exchange.id']))
+  await collector.until(() => told().isSupersetOf(new Set(decided)))
+  expect(collector.headers[0]?.authorization).toBe(ENV.OTLP)
+  expect(collector.spans.filter(({ name }) => name.startsWith('scan ')).length).toBeGreaterThan(
+    GUARD_KINDS.length,
+  )
+  expect(collector.problems).toEqual([])
+  await expectNothingWritten()
+  // The metrics, and what a failed export says of itself.
+  collector.fault = { kind: 'status', status: 401 }
+  await ask('signed.example', chatRequest(PROMPT))
+  await weir.logged('telemetry not exported')
+  await expectNothingWritten()
+  collector.fault = undefined
 })
 
 describe('a config that does not hold', () => {

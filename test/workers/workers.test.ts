@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { parseBootstrap } from '../support/bootstrap.ts'
 import { chatCompletion, chatEvents, chatRequest } from '../support/chat.ts'
 import { type RunningEnvoy, startEnvoy } from '../support/envoy.ts'
+import { type OtlpReceiver, startOtlpReceiver } from '../support/otlp-receiver.ts'
 import { type Served, serveConfig } from '../support/served.ts'
 import { gate, startUpstream, type Upstream } from '../support/upstream.ts'
 import { weir as runWeir } from '../unit/cli/command-line.ts'
@@ -24,6 +25,7 @@ let socket: string
 let upstream: Upstream
 let served: Served | undefined
 let envoy: RunningEnvoy | undefined
+let collector: OtlpReceiver | undefined
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'weir-workers-'))
@@ -35,14 +37,15 @@ afterEach(async () => {
   await envoy?.stop()
   await served?.stop()
   await upstream.stop()
+  await collector?.close()
   envoy = undefined
   served = undefined
   rmSync(folder, { recursive: true })
 })
 
 /** Two workers behind an Envoy whose cluster for them is as `weir envoy --workers` prints it. */
-async function start(): Promise<Served> {
-  served = await serveConfig(CONFIG, {}, socket)
+async function start(env: Record<string, string> = {}): Promise<Served> {
+  served = await serveConfig(CONFIG, env, socket)
   const printed = await runWeir(['envoy', '--mode', 'full-duplex', '--workers', '2', '--weir', socket])
   const cluster = printedCluster(printed.out)
   envoy = await startEnvoy({
@@ -99,6 +102,27 @@ test('share the exchanges, and are one process to whoever looks', async () => {
       .map(({ worker }) => worker)
       .sort(),
   ).toEqual([0, 1])
+})
+
+test('export for themselves, each as an instance of its own', async () => {
+  const into = await startOtlpReceiver()
+  collector = into
+  const weir = await start({
+    OTEL_EXPORTER_OTLP_ENDPOINT: into.origin,
+    OTEL_RESOURCE_ATTRIBUTES: 'service.instance.id=pod-7',
+    OTEL_BSP_SCHEDULE_DELAY: '10',
+    OTEL_METRIC_EXPORT_INTERVAL: '200',
+  })
+  await Promise.all(Array.from({ length: MANY }, () => post(chatRequest('hello'))))
+  const both = new Set(['pod-7-0', 'pod-7-1'])
+  const ids = (all: readonly { readonly resource: Record<string, unknown> }[]) =>
+    new Set(all.map(({ resource }) => resource['service.instance.id']))
+  await into.until(() => ids(into.spans).size === 2 && ids(into.metrics).size === 2)
+  expect(ids(into.spans)).toEqual(both)
+  expect(ids(into.metrics)).toEqual(both)
+  await weir.stop()
+  expect(into.spans.filter(({ name }) => name === 'weir chat')).toHaveLength(MANY)
+  expect(into.problems).toEqual([])
 })
 
 test('are started again when they are killed, and nothing passes meanwhile that none has seen', async () => {
