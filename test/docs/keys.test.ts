@@ -54,6 +54,8 @@ describe.each(pages)('%s', path => {
     const known = new Set([
       ...names,
       ...envoyKeys,
+      // Of Envoy's filter; no bootstrap here has it.
+      'observability_mode',
       // Keys of somebody else's config, which the page names on purpose.
       ...(/^<!-- keys of others: (.*) -->$/m.exec(page.prose)?.[1]?.split(', ') ?? []),
       ...page.blocks.filter(({ info }) => info === 'yaml').flatMap(({ text }) => keysIn(text)),

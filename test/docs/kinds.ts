@@ -17,6 +17,8 @@ export async function checkBlock(block: Block): Promise<void> {
       return checkYaml(block)
     case 'json':
       return void JSON.parse(block.text)
+    case 'promql':
+      return checkQueries(block)
     // These are run, or compared with what a command printed, by the reader of the page.
     case 'sh':
     case 'python':
@@ -24,9 +26,18 @@ export async function checkBlock(block: Block): Promise<void> {
       return
     default:
       throw new Error(
-        `${block.at}: a block of kind "${block.info}" is not checked by anything: use sh, yaml, json, python or text, ` +
+        `${block.at}: a block of kind "${block.info}" is not checked by anything: use sh, yaml, json, promql, python or text, ` +
           'or teach test/docs/kinds.ts what it is',
       )
+  }
+}
+
+/** Each query names a metric of ours or of Envoy's; that ours are there, a test of all pages says. */
+function checkQueries({ at, text }: Block): void {
+  for (const query of text.split(/\n\n+/).filter(one => one.trim() !== '')) {
+    const open = query.match(/[({[]/g)?.length ?? 0
+    const closed = query.match(/[)}\]]/g)?.length ?? 0
+    if (open !== closed || !/\b(?:weir|envoy)_\w+/.test(query)) throw new Error(`${at}: no query: ${query}`)
   }
 }
 

@@ -33,6 +33,7 @@ describe('a block is not let through', () => {
       block('yaml', 'processing_mode: { request_body_mode: ALL }\n'),
       /ALL/,
     ],
+    ['as a query without a metric', block('promql', 'sum(rate(x[5m]))\n'), /no query/],
     ['as cases that are no file', block('yaml', 'cases: []\n'), /case file/],
   ])('%s', async (_, given, problem) => {
     await expect(checkBlock(given)).rejects.toThrow(problem)
