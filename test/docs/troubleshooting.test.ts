@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { createMetrics } from '../../src/telemetry/metrics.ts'
 import { CHECKOUT, guidePages, readPage } from './page.ts'
 
 const { text } = readPage('docs/en/troubleshooting.md')
@@ -21,18 +20,12 @@ describe.each(sections.map(section => ({ title: section.split('\n')[0]!, section
   },
 )
 
-test('every metric that a page for users names is there', async () => {
-  const metrics = createMetrics()
-  const known = await metrics.render()
-  metrics.close()
+test('every metric that a page for users names is one of those that metrics.md describes', () => {
+  const known = readPage('docs/en/metrics.md').text
   const pages = guidePages().map(path => readPage(path).text)
-  const named = [
-    ...new Set(
-      pages.flatMap(
-        page => page.match(/\bweir_[a-z_]+_(?:total|seconds|bytes|open|state|connected)\b/g) ?? [],
-      ),
-    ),
-  ]
-  expect(named.length).toBeGreaterThan(10)
-  expect(named.filter(name => !known.includes(`# TYPE ${name} `))).toEqual([])
+  const named = new Set(
+    pages.flatMap(page => page.match(/\bweir_[a-z_]+_(?:total|seconds|bytes|open|state|connected)\b/g) ?? []),
+  )
+  expect(named.size).toBeGreaterThan(10)
+  expect([...named].filter(name => !known.includes(`\`${name}\``))).toEqual([])
 })
