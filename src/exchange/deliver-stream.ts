@@ -1,26 +1,25 @@
-import type { FailureReason, Outcome } from '../guardrail/guardrail.ts'
+import type { FailureReason } from '../guardrail/guardrail.ts'
 import type { Frame, ProviderError } from '../llm/format.ts'
-import { decide, mostTelling, onlyWatches, type RuleOutcome } from '../policy/decide.ts'
+import { decide, onlyWatches } from '../policy/decide.ts'
 import type { Rule } from '../policy/policy.ts'
 import type { Delivery } from './delivery.ts'
 import type { Downstream, GuardedResponse } from './downstream.ts'
 import { heldBody } from './header-mutations.ts'
 import type { HeldFrame } from './held-frames.ts'
 import { judge, judgeFault } from './judge.ts'
-import { type Copied, LiveTap } from './live-tap.ts'
 import { REFUSALS } from './local-reply.ts'
 import type { ExchangeHost } from './pinned.ts'
 import type { Because } from './record.ts'
-import { StreamGate, type StreamGatePort } from './stream-gate.ts'
+import { StreamGate } from './stream-gate.ts'
+import type { StreamGatePort } from './stream-gate-port.ts'
+import { TellingOutcomes } from './telling-outcomes.ts'
 import { isIncremental } from './track.ts'
+import { WatchedCopy } from './watched-copy.ts'
 
 const BOM = [0xef, 0xbb, 0xbf]
 
 /** STREAMED: after `max_duration_ms`, so long may the upstream take to end what Envoy then ends. */
 const LAST_WORDS_MS = 1000
-
-/** An incremental rule that has found nothing. Its cost is spread over the chunks and not measured. */
-const CLEAN: Outcome = { kind: 'verdict', verdict: { kind: 'clean' }, ms: 0 }
 
 /** An event stream that is held until judged: heartbeats meanwhile, then the upstream's exact bytes or a refusal. */
 export class StreamDelivery implements Delivery {
@@ -28,12 +27,10 @@ export class StreamDelivery implements Delivery {
   readonly #downstream: Downstream
   readonly #guarded: GuardedResponse
   readonly #gate: StreamGate
-  /** The most telling outcome of each rule, over all scans. */
-  readonly #outcomes = new Map<Rule, RuleOutcome>()
+  readonly #told: TellingOutcomes
   readonly #windowRules: readonly Rule[]
-  /** Rules that only watch judge a copy at the end. */
-  readonly #watching: readonly Rule[]
-  readonly #tap: LiveTap | undefined
+  /** Undefined where no rule only watches. */
+  readonly #watched: WatchedCopy | undefined
   #didRedact = false
   #state: 'holding' | 'passing' | 'settled' = 'holding'
   /** First bytes of the stream, until it is known whether a byte order mark leads it. */
@@ -46,8 +43,8 @@ export class StreamDelivery implements Delivery {
     this.#host = host
     this.#downstream = downstream
     this.#guarded = guarded
-    this.#watching = policy.outputRules.filter(onlyWatches)
-    this.#tap = this.#watching.length > 0 ? new LiveTap(policy.limits.maxResponseBytes) : undefined
+    const watching = policy.outputRules.filter(onlyWatches)
+    this.#watched = watching.length > 0 ? new WatchedCopy(host, guarded, watching) : undefined
     const rules = policy.outputRules.filter(rule => !onlyWatches(rule))
     this.#windowRules = rules.filter(rule => !isIncremental(rule))
     this.#gate = new StreamGate(this.#port(), format.openStream(), policy.stream, {
@@ -55,9 +52,7 @@ export class StreamDelivery implements Delivery {
       rules,
       restorer,
     })
-    for (const rule of policy.outputRules) {
-      if (isIncremental(rule)) this.#outcomes.set(rule, { rule, outcome: CLEAN })
-    }
+    this.#told = new TellingOutcomes(policy.outputRules)
   }
 
   #port(): StreamGatePort {
@@ -69,16 +64,16 @@ export class StreamDelivery implements Delivery {
         const { conversation } = this.#guarded
         const subject = { side: 'output' as const, conversation, segments, final }
         judge(host.openStage, this.#windowRules, subject, 'call', judged => {
-          this.#note(judged.outcomes)
+          this.#told.note(judged.outcomes)
           done(judged)
         })
       },
       judgeFault: reason => {
         const judged = judgeFault(policy.outputRules, reason)
-        this.#note(judged.outcomes)
+        this.#told.note(judged.outcomes)
         return judged
       },
-      note: outcomes => this.#note(outcomes),
+      note: outcomes => this.#told.note(outcomes),
       release: (frames, skip) => {
         // The first frame took its byte order mark along.
         this.#mayLeadWithBom = false
@@ -135,7 +130,7 @@ export class StreamDelivery implements Delivery {
 
   get keptBytes(): number {
     const held = this.#state === 'holding' ? this.#gate.keptBytes : 0
-    return this.#tap === undefined ? held : held + this.#tap.keptBytes
+    return held + (this.#watched?.keptBytes ?? 0)
   }
 
   /** Whether it stays held is known only when it was taken. */
@@ -152,7 +147,7 @@ export class StreamDelivery implements Delivery {
       this.#sawChunk = true
       this.#mayLeadWithBom = chunk[0] === BOM[0]
     }
-    this.#tap?.push(chunk)
+    this.#watched?.push(chunk)
     if (this.#state === 'passing') this.#downstream.pass(chunk)
     else this.#gate.push(chunk)
   }
@@ -183,7 +178,7 @@ export class StreamDelivery implements Delivery {
     if (this.#state === 'settled') return
     // BUFFERED: what there is no room for is the body that is on its way.
     const isToCome = this.#host.init.responseMode === 'buffered'
-    if (this.#tap !== undefined && this.#tap.keptBytes > 0) this.#tap.drop('over-budget')
+    if (this.#watched !== undefined && this.#watched.keptBytes > 0) this.#watched.drop('over-budget')
     else if (this.#state === 'holding' && (this.#gate.heldBytes > 0 || isToCome)) this.#gate.overBudget()
   }
 
@@ -207,8 +202,8 @@ export class StreamDelivery implements Delivery {
 
   #cut(): void {
     if (this.#state === 'holding' && !this.#gate.isComplete) {
-      this.#note(judgeFault(this.#guarded.policy.outputRules, 'over-limit').outcomes)
-      this.#downstream.record('discarded', 'failed-closed', this.#told, this.#gate.heldBytes)
+      this.#told.note(judgeFault(this.#guarded.policy.outputRules, 'over-limit').outcomes)
+      this.#downstream.record('discarded', 'failed-closed', this.#told.all, this.#gate.heldBytes)
     }
     this.closed()
     this.#host.emit({ kind: 'end', status: 'unavailable', why: 'max_duration_ms' })
@@ -219,7 +214,7 @@ export class StreamDelivery implements Delivery {
     if (this.#state === 'passing' || this.#gate.isComplete) this.#recordReleased()
     else if (this.#state === 'holding') {
       const held = this.#gate.heldBytes
-      this.#whenWatched(() => this.#downstream.record('discarded', 'cancelled', this.#told, held))
+      this.#whenWatched(() => this.#downstream.record('discarded', 'cancelled', this.#told.all, held))
     }
     this.#state = 'settled'
   }
@@ -244,13 +239,6 @@ export class StreamDelivery implements Delivery {
     return true
   }
 
-  #note(outcomes: readonly RuleOutcome[]): void {
-    for (const one of outcomes) {
-      const known = this.#outcomes.get(one.rule)
-      this.#outcomes.set(one.rule, known === undefined ? one : mostTelling(known, one))
-    }
-  }
-
   #releaseHeaders(): void {
     if (this.#downstream.headersOut) return
     this.#downstream.releaseHeaders(heldBody(this.#guarded.policy))
@@ -272,60 +260,28 @@ export class StreamDelivery implements Delivery {
 
   #recordReleased(): void {
     this.#whenWatched(() => {
-      const decision = decide(this.#told)
+      const decision = decide(this.#told.all)
       const because = decision.kind === 'release' ? decision.because : 'flagged'
       const effective = this.#didRedact ? 'redacted' : 'released'
-      this.#downstream.record(effective, this.#unsupported ? 'unsupported' : because, this.#told, 0)
+      this.#downstream.record(effective, this.#unsupported ? 'unsupported' : because, this.#told.all, 0)
     })
   }
 
   /** Calls back, now or later, when the rules that only watch have their outcomes as well. */
   #whenWatched(then: () => void): void {
-    if (this.#tap === undefined) then()
+    if (this.#watched === undefined) then()
     else {
-      this.#judgeCopy(this.#tap, outcomes => {
-        this.#tap?.close()
-        this.#note(outcomes)
+      this.#watched.judge(outcomes => {
+        this.#told.note(outcomes)
         then()
       })
     }
   }
 
-  /** What the rules that only watch say to all that the upstream said, as local rules let it be seen. */
-  #judgeCopy(tap: LiveTap, done: (outcomes: readonly RuleOutcome[]) => void): void {
-    tap.read(this.#host, this.#guarded, copied => this.#judgeCopied(copied, done))
-  }
-
-  #judgeCopied(copied: Copied, done: (outcomes: readonly RuleOutcome[]) => void): void {
-    const { policy } = this.#guarded
-    if (copied.kind === 'fault') {
-      done(judgeFault(this.#watching, copied.reason).outcomes)
-      return
-    }
-    const { segments } = copied
-    const redacting = policy.outputRules.filter(
-      ({ action, guardrail }) => action === 'redact' && guardrail.locality === 'local',
-    )
-    const rules = segments.length > 0 ? [...redacting, ...this.#watching] : []
-    const subject = {
-      side: 'output' as const,
-      conversation: this.#guarded.conversation,
-      segments,
-      final: true,
-    }
-    judge(this.#host.openStage, rules, subject, 'shadow', ({ outcomes }) =>
-      done(outcomes.filter(({ rule }) => this.#watching.includes(rule))),
-    )
-  }
-
-  get #told(): readonly RuleOutcome[] {
-    return [...this.#outcomes.values()]
-  }
-
   #refuse(because: Because, error?: ProviderError): void {
     this.#state = 'settled'
     this.#host.emit({ kind: 'stop-heartbeats' })
-    this.#downstream.deny(because, this.#told, this.#gate.heldBytes, error)
+    this.#downstream.deny(because, this.#told.all, this.#gate.heldBytes, error)
     this.#gate.close()
   }
 }

@@ -1,38 +1,13 @@
-import { assertNever } from '../errors.ts'
 import type { FailureReason } from '../guardrail/guardrail.ts'
-import type { Frame, Part, StreamDecoder } from '../llm/format.ts'
+import type { Frame, StreamDecoder } from '../llm/format.ts'
 import { decide, type RuleOutcome } from '../policy/decide.ts'
-import type { Rule, StreamSettings } from '../policy/policy.ts'
-import type { Restorer } from '../policy/restore.ts'
-import { type HeldFrame, HeldFrames } from './held-frames.ts'
-import type { Judged } from './judge.ts'
+import type { StreamSettings } from '../policy/policy.ts'
+import type { StreamGatePort, StreamTerms } from './stream-gate-port.ts'
+import { StreamIntake } from './stream-intake.ts'
+import { StreamRelease } from './stream-release.ts'
 import { StreamText } from './stream-text.ts'
-import { isIncremental, type TextPlace, type Track } from './track.ts'
-import { WindowScans, type WindowScansPort } from './window-scans.ts'
-
-/** What the gate asks of the side it stands in; `judge` is of the rules that scan by windows. */
-export interface StreamGatePort extends WindowScansPort {
-  /** The fault as one failure of every rule. */
-  judgeFault(reason: FailureReason): Judged
-  /** Outcomes of incremental rules, for the record. */
-  note(outcomes: readonly RuleOutcome[]): void
-  /** `skip`: bytes of the first frame that went out already. */
-  release(frames: readonly HeldFrame[], skip: number): void
-  /** Everything was released and the upstream is at its end. */
-  finish(): void
-  /** Must close the gate. */
-  deny(because: 'flagged' | 'failed-closed'): void
-  /** The policy forgave a fault: from here on everything passes unseen. `rest`: bytes of no whole frame. */
-  passUnseen(rest: readonly Frame[]): void
-  /** A part that no guard can read. */
-  uninspectable(): void
-  /** The stream is over and nothing of it could be read, although there was something: fail_mode decides. */
-  unreadable(): 'release' | 'refused'
-  /** Call `goOn` in another turn: there is more to read than one event may take. */
-  goOnLater(): void
-  pause(): void
-  resume(): void
-}
+import { isIncremental, type Track } from './track.ts'
+import { WindowScans } from './window-scans.ts'
 
 /**
  * Holds the frames of an event stream until every text in them was cleared, and lets them go in order.
@@ -48,45 +23,46 @@ export interface StreamGatePort extends WindowScansPort {
  */
 export class StreamGate {
   readonly #port: StreamGatePort
-  readonly #decoder: StreamDecoder
+  readonly #intake: StreamIntake
   readonly #settings: StreamSettings
   readonly #maxBytes: number
   readonly #text: StreamText
   /** Undefined where every rule judges text as it grows. */
   readonly #scans: WindowScans | undefined
   #delivery: StreamSettings['delivery']
-  readonly #held = new HeldFrames()
+  readonly #held: StreamRelease
   #totalBytes = 0
   #paused = false
   #willGoOn = false
-  #terminatorHeld = false
-  #ended = false
-  #sawUninspectable = false
-  #releasedTerminator = false
-  #releasedText = false
+  /** `limited`: a limit that the policy does not forgive; nothing more is taken. */
+  #upstream: 'growing' | 'ended' | 'limited' = 'growing'
+  #askedUnreadable = false
   /** A fault that the policy forgives: what is held is still judged, the rest passes. */
   #forgiven = false
-  /** A limit that the policy does not forgive: nothing more is taken. */
-  #limited = false
   #closed = false
 
   constructor(
     port: StreamGatePort,
     decoder: StreamDecoder,
     settings: StreamSettings,
-    limits: {
-      readonly maxBytes: number
-      readonly rules: readonly Rule[]
-      readonly restorer: Restorer | undefined
-    },
+    { maxBytes, rules, restorer }: StreamTerms,
   ) {
     this.#port = port
-    this.#decoder = decoder
     this.#settings = settings
-    this.#maxBytes = limits.maxBytes
-    this.#text = new StreamText(limits.rules.filter(isIncremental), limits.restorer, decoder.repeats)
-    const isSeenGrowing = limits.rules.every(isIncremental)
+    this.#maxBytes = maxBytes
+    const incremental = rules.filter(isIncremental)
+    this.#text = new StreamText(incremental, restorer, decoder.repeats, (track, outcomes) =>
+      this.#found(track, outcomes),
+    )
+    const isSeenGrowing = incremental.length === rules.length
     this.#scans = isSeenGrowing ? undefined : new WindowScans(port, this.#text, settings)
+    this.#held = new StreamRelease(this.#scans)
+    const intakePort = {
+      isClosed: () => this.#closed,
+      undecodable: () => this.#raise('undecodable'),
+      uninspectable: () => port.uninspectable(),
+    }
+    this.#intake = new StreamIntake(intakePort, decoder, this.#text, this.#scans, this.#held)
     this.#delivery = settings.delivery
   }
 
@@ -96,7 +72,7 @@ export class StreamGate {
   }
 
   get heldBytes(): number {
-    return this.#held.bytes + this.#decoder.buffered
+    return this.#held.bytes + this.#intake.buffered
   }
 
   /** The same, and what is kept of texts that have gone. */
@@ -106,12 +82,12 @@ export class StreamGate {
 
   /** A verdict is on its way that needs no more of the stream. */
   get canWait(): boolean {
-    return this.judging && !this.#limited
+    return this.judging && this.#upstream !== 'limited'
   }
 
   /** The stream's own end went out and nothing came after it. */
   get isComplete(): boolean {
-    return this.#releasedTerminator && this.heldBytes === 0
+    return this.#held.isComplete && this.#intake.buffered === 0
   }
 
   /** The first whole frame held, whose byte order mark may have to go out before anything of ours. */
@@ -125,21 +101,21 @@ export class StreamGate {
   }
 
   push(chunk: Uint8Array): void {
-    if (this.#closed || this.#limited) return
+    if (this.#closed || this.#upstream === 'limited') return
     this.#text.renewAllowance()
     const room = this.#maxBytes - this.#totalBytes
     this.#totalBytes += chunk.byteLength
     const isOver = chunk.byteLength > room && !this.#forgiven && !this.#isForgivable('over-limit')
-    this.#hold(this.#decoder.push(isOver ? chunk.subarray(0, room) : chunk))
-    if (isOver) this.#limited = true
+    this.#intake.push(isOver ? chunk.subarray(0, room) : chunk)
+    if (isOver) this.#upstream = 'limited'
     this.#advance()
   }
 
   end(): void {
-    if (this.#closed || this.#limited) return
-    this.#ended = true
+    if (this.#closed || this.#upstream === 'limited') return
+    this.#upstream = 'ended'
     this.#text.renewAllowance()
-    this.#hold(this.#decoder.end())
+    this.#intake.end()
     this.#advance()
   }
 
@@ -148,7 +124,7 @@ export class StreamGate {
     this.#willGoOn = false
     if (this.#closed) return
     this.#text.renewAllowance()
-    for (const track of this.#text.tracks) this.#settleLocal(track, track.goOn())
+    this.#text.goOn()
     this.#advance()
   }
 
@@ -159,25 +135,24 @@ export class StreamGate {
 
   /** The stream may take no longer. */
   limit(): void {
-    if (this.#closed || this.#forgiven || this.#ended) return
-    const isWritten = this.#terminatorHeld || this.isComplete
-    if (isWritten || !this.#isForgivable('over-limit')) this.#limited = true
+    if (this.#closed || this.#forgiven || this.#upstream === 'ended') return
+    const isWritten = this.#held.holdsTerminator || this.isComplete
+    if (isWritten || !this.#isForgivable('over-limit')) this.#upstream = 'limited'
     this.#advance()
   }
 
   /** There is no room for what is held: it cannot wait for a verdict. Denies, or lets it pass unseen. */
   overBudget(): void {
     if (this.#closed) return
-    if (this.#limited || !this.#isForgivable('over-budget')) {
+    if (this.#upstream === 'limited' || !this.#isForgivable('over-budget')) {
       this.#port.deny('failed-closed')
       return
     }
-    const frames = this.#held.ready(() => true)
-    const skip = this.#held.drop(frames)
+    const { frames, skip } = this.#held.takeAll()
     this.close()
     this.#port.release(frames, skip)
-    this.#port.passUnseen(this.#ended ? [] : this.#decoder.end())
-    if (this.#ended) this.#port.finish()
+    this.#port.passUnseen(this.#upstream === 'ended' ? [] : this.#intake.rest())
+    if (this.#upstream === 'ended') this.#port.finish()
   }
 
   /** A failure of every rule at once. Denies, or lets the rest pass after what is held was judged. */
@@ -206,55 +181,9 @@ export class StreamGate {
     return this.#forgiven
   }
 
-  #hold(frames: readonly Frame[]): void {
-    for (const frame of frames) {
-      if (this.#closed) return
-      const texts: TextPlace[] = []
-      for (const part of frame.parts) this.#take(part, texts)
-      this.#held.push({ frame, texts })
-    }
-  }
-
-  /** Adds the place of the part's text, if it has one. */
-  #take(part: Part, texts: TextPlace[]): void {
-    switch (part.kind) {
-      case 'text-repeat': {
-        const { place, outcomes } = this.#text.repeat(part)
-        this.#settleLocal(place.track, outcomes)
-        texts.push(place)
-        return
-      }
-      case 'text-delta': {
-        // The start of a tool call has no text yet, and must not go without it.
-        if (part.text === '' && part.textKind !== 'tool-call') return
-        const { place, outcomes } = this.#text.append(part)
-        this.#scans?.grew(part.text)
-        this.#settleLocal(place.track, outcomes)
-        texts.push(place)
-        return
-      }
-      case 'terminator':
-        this.#terminatorHeld = true
-        return
-      case 'uninspectable':
-        this.#sawUninspectable = true
-        this.#port.uninspectable()
-        return
-      case 'undecodable':
-        this.#raise('undecodable')
-        return
-      case 'finish':
-        // A tool call is judged whole, and then it may go; text waits for the stream's end as it always does.
-        for (const track of this.#text.toolCallsOf(part)) this.#settleLocal(track, track.complete())
-        return
-      default:
-        assertNever(part)
-    }
-  }
-
   /** What incremental rules found just now. */
-  #settleLocal(track: Track, outcomes: readonly RuleOutcome[]): void {
-    if (outcomes.length === 0 || this.#closed) return
+  #found(track: Track, outcomes: readonly RuleOutcome[]): void {
+    if (this.#closed) return
     this.#port.note(outcomes)
     const decision = decide(outcomes)
     if (decision.kind === 'deny') this.#port.deny(decision.because)
@@ -266,7 +195,7 @@ export class StreamGate {
 
   /** Nothing is expected that could change what is held. */
   get #isSettled(): boolean {
-    return this.#ended || this.#terminatorHeld || this.#forgiven || this.#limited
+    return this.#upstream !== 'growing' || this.#held.holdsTerminator || this.#forgiven
   }
 
   /** And all of it was read by the incremental rules. */
@@ -278,7 +207,8 @@ export class StreamGate {
   #advance(): void {
     if (this.#closed) return
     if (this.#isSettled) this.#completeTexts()
-    if (!this.#closed && this.#isFull && this.#delivery === 'withhold' && !this.#ended) this.#overflow()
+    if (!this.#closed && this.#isFull && this.#delivery === 'withhold' && this.#upstream !== 'ended')
+      this.#overflow()
     if (this.#closed) return
     if (this.#isUnreadable && this.#port.unreadable() === 'refused') return
     this.#releaseCleared('in-time')
@@ -295,16 +225,15 @@ export class StreamGate {
 
   /** The stream is over, and all that was in it is what no guard can read. Asked once. */
   get #isUnreadable(): boolean {
-    if (!this.#sawUninspectable || !this.#text.isEmpty || !(this.#ended || this.#terminatorHeld)) return false
-    this.#sawUninspectable = false
+    const isOver = this.#upstream === 'ended' || this.#held.holdsTerminator
+    if (this.#askedUnreadable || !isOver || !this.#intake.isUnreadable) return false
+    this.#askedUnreadable = true
     return true
   }
 
   /** No text grows any more. A tool call that a limit cuts stays incomplete: half of one must not go. */
   #completeTexts(): void {
-    for (const track of this.#text.tracks) {
-      if (!this.#limited || track.kind !== 'tool-call') this.#settleLocal(track, track.complete())
-    }
+    this.#text.complete(track => this.#upstream !== 'limited' || track.kind !== 'tool-call')
   }
 
   get #isFull(): boolean {
@@ -318,11 +247,7 @@ export class StreamGate {
 
   #scanWhenDue(): void {
     this.#scans?.scanWhenDue(
-      () => ({
-        isSettled: this.#isRead,
-        isOpen: this.#delivery === 'window',
-        isFull: this.#isFull,
-      }),
+      () => ({ isSettled: this.#isRead, isOpen: this.#delivery === 'window', isFull: this.#isFull }),
       end => {
         if (this.#closed) return
         if (end.kind === 'deny') this.#port.deny(end.because)
@@ -331,54 +256,21 @@ export class StreamGate {
     )
   }
 
-  /** `at-cap`: what was scanned does not wait for more to come, nor what leads the first text for its verdict. */
   #releaseCleared(when: 'in-time' | 'at-cap'): void {
-    if (this.#delivery === 'withhold' && !this.#isWhole) return
-    const frames = this.#held.ready(held => this.#mayGo(held, when))
-    // What leads the first text waits for its verdict: until then the headers can be withheld, and a denial be clean.
-    this.#releasedText ||= frames.some(({ texts }) => texts.length > 0)
-    if (frames.length === 0) return
-    if (when === 'in-time' && !this.#releasedText && !this.#isWhole) return
-    const skip = this.#held.drop(frames)
-    for (const { texts } of frames) for (const { track, to } of texts) track.released(to)
-    if (this.#held.isEmpty) {
-      this.#releasedTerminator ||= this.#terminatorHeld
-      this.#terminatorHeld = false
-    }
-    this.#port.release(frames, skip)
+    const cleared = this.#held.takeCleared({ delivery: this.#delivery, isRead: this.#isRead, when })
+    if (cleared === undefined) return
+    this.#port.release(cleared.frames, cleared.skip)
     this.#resume()
-  }
-
-  /** All of the stream is here, and all of it was scanned. */
-  get #isWhole(): boolean {
-    return this.#isRead && (this.#scans?.isDone ?? true)
-  }
-
-  #mayGo({ texts }: HeldFrame, when: 'in-time' | 'at-cap'): boolean {
-    return texts.every(({ track, to }) => {
-      // Half a tool call is no tool call: it goes when all of it was seen.
-      if (track.kind === 'tool-call' && !this.#isSeenWhole(track)) return false
-      if (to > track.safeTo) return false
-      if (this.#scans === undefined) return true
-      // What is kept back waits for the text that follows to be seen: where none follows, it has waited long enough.
-      const isSeen = track.scannedTo === track.safeTo
-      const isOver = isSeen && (this.#isRead || (track.isComplete && !track.isBehind) || when === 'at-cap')
-      return to <= (isOver ? track.scannedTo : track.clearedTo)
-    })
-  }
-
-  #isSeenWhole({ isComplete, scannedTo, length }: Track): boolean {
-    return isComplete && (this.#scans === undefined || scannedTo === length)
   }
 
   /** Nothing is on its way: the end, or a place where there can be none. */
   #conclude(): void {
-    if (this.#limited && !this.isComplete) this.#port.deny('failed-closed')
+    if (this.#upstream === 'limited' && !this.isComplete) this.#port.deny('failed-closed')
     else if (this.#held.isEmpty && this.#forgiven) {
       this.#closed = true
-      this.#port.passUnseen(this.#ended ? [] : this.#decoder.end())
-      if (this.#ended) this.#port.finish()
-    } else if (this.#held.isEmpty && (this.#ended || this.#limited)) {
+      this.#port.passUnseen(this.#upstream === 'ended' ? [] : this.#intake.rest())
+      if (this.#upstream === 'ended') this.#port.finish()
+    } else if (this.#held.isEmpty && this.#upstream !== 'growing') {
       this.#closed = true
       this.#port.finish()
     } else if (this.#isFull) {

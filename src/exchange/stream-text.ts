@@ -18,10 +18,8 @@ export interface Covered {
 
 type TextDelta = Extract<Part, { kind: 'text-delta' }>
 
-interface Appended {
-  readonly place: TextPlace
-  readonly outcomes: readonly RuleOutcome[]
-}
+/** Hears what incremental rules came to over a track just now; never of nothing. */
+export type OnFound = (track: Track, outcomes: readonly RuleOutcome[]) => void
 
 function keyOf({ choice, textKind, block }: TextPart): string {
   return `${choice}/${textKind}/${block}`
@@ -33,6 +31,7 @@ export class StreamText {
   readonly #restorer: Restorer | undefined
   readonly #keeps: 'what-scans-see' | 'all'
   readonly #allowance = new ReadingAllowance()
+  readonly #onFound: OnFound
   #strayRepeats = 0
   #keptChars = 0
   readonly #tracks = new Map<string, Track>()
@@ -40,14 +39,16 @@ export class StreamText {
   #latest: Track | undefined
 
   /** `repeats`: that of the stream's decoder. */
-  constructor(incrementalRules: readonly Rule[] = [], restorer?: Restorer, repeats?: true) {
+  constructor(
+    incrementalRules: readonly Rule[],
+    restorer: Restorer | undefined,
+    repeats: true | undefined,
+    onFound: OnFound,
+  ) {
     this.#incrementalRules = incrementalRules
+    this.#onFound = onFound
     this.#restorer = restorer
     this.#keeps = repeats ? 'all' : 'what-scans-see'
-  }
-
-  get tracks(): Iterable<Track> {
-    return this.#tracks.values()
   }
 
   /** Characters that are kept until the end, whatever has gone. */
@@ -70,7 +71,7 @@ export class StreamText {
     this.#allowance.renew()
   }
 
-  append(part: TextDelta): Appended {
+  append(part: TextDelta): TextPlace {
     const { choice, textKind, block } = part
     let track = this.#latest
     if (track?.choice !== choice || track.kind !== textKind || track.block !== block) {
@@ -78,17 +79,27 @@ export class StreamText {
       this.#latest = track
     }
     if (this.#keeps === 'all') this.#keptChars += part.text.length
-    return track.append(part)
+    return this.#append(track, part)
+  }
+
+  #append(track: Track, part: TextDelta): TextPlace {
+    const { place, outcomes } = track.append(part)
+    this.#tell(track, outcomes)
+    return place
+  }
+
+  #tell(track: Track, outcomes: readonly RuleOutcome[]): void {
+    if (outcomes.length > 0) this.#onFound(track, outcomes)
   }
 
   /** A text said once more needs no second look; one that differs from what was said is a text of its own. */
-  repeat(part: Extract<Part, { kind: 'text-repeat' }>): Appended {
+  repeat(part: Extract<Part, { kind: 'text-repeat' }>): TextPlace {
     const key = keyOf(part)
     const track = this.#tracks.get(key)
-    if (track?.says(part.text)) return { place: { track, from: 0, to: track.length, part }, outcomes: [] }
+    if (track?.says(part.text)) return { track, from: 0, to: track.length, part }
     this.#strayRepeats += 1
     const stray: TextDelta = { ...part, kind: 'text-delta' }
-    return this.#trackOf(`${key}/${this.#strayRepeats}`, stray).append(stray)
+    return this.#append(this.#trackOf(`${key}/${this.#strayRepeats}`, stray), stray)
   }
 
   #trackOf(key: string, part: TextDelta): Track {
@@ -100,8 +111,14 @@ export class StreamText {
     return track
   }
 
-  toolCallsOf(finish: Extract<Part, { kind: 'finish' }>): readonly Track[] {
-    return [...this.#tracks.values()].filter(track => track.isFinishedBy(finish))
+  /** Has the incremental rules that are behind read on. */
+  goOn(): void {
+    for (const track of this.#tracks.values()) this.#tell(track, track.goOn())
+  }
+
+  /** No text of these grows any more. */
+  complete(which: (track: Track) => boolean): void {
+    for (const track of this.#tracks.values()) if (which(track)) this.#tell(track, track.complete())
   }
 
   /** Text that a scan by windows could see now and has not. */
@@ -145,7 +162,7 @@ export class StreamText {
 
   /** All of it, for a copy that is judged at once. */
   segments(): readonly TextSegment[] {
-    for (const track of this.#tracks.values()) track.complete()
+    this.complete(() => true)
     return this.cover(0).map(({ segment }) => segment)
   }
 }
@@ -153,7 +170,7 @@ export class StreamText {
 /** All texts of an event stream that is there as a whole, be it a copy or a file. */
 export function readEventStream(format: LlmFormat, chunks: readonly Uint8Array[]): Decoded<Completion> {
   const decoder = format.openStream()
-  const text = new StreamText([], undefined, decoder.repeats)
+  const text = new StreamText([], undefined, decoder.repeats, () => {})
   let uninspectable = 0
   const frames = chunks.flatMap(chunk => decoder.push(chunk))
   for (const part of [...frames, ...decoder.end()].flatMap(frame => frame.parts)) {

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { StreamGate, type StreamGatePort } from '../../../../src/exchange/stream-gate.ts'
+import { StreamGate } from '../../../../src/exchange/stream-gate.ts'
+import type { StreamGatePort } from '../../../../src/exchange/stream-gate-port.ts'
 import type { Frame, Part } from '../../../../src/llm/format.ts'
 import { mcp } from '../../../../src/llm/mcp/index.ts'
 import type { StreamSettings } from '../../../../src/policy/policy.ts'
