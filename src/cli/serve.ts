@@ -4,6 +4,7 @@ import type { Snapshot } from '../config/snapshot.ts'
 import { headerValuesIn } from '../config/telemetry-settings.ts'
 import { WeirError } from '../errors.ts'
 import { createServer } from '../server.ts'
+import { type DecisionFile, type DecisionFileDeps, openDecisionFile } from '../telemetry/decision-file.ts'
 import { createLog } from '../telemetry/log.ts'
 import { createMetrics } from '../telemetry/metrics.ts'
 import { createScrubber, type Scrubber } from '../telemetry/scrub.ts'
@@ -34,6 +35,8 @@ port higher (or at the socket with its number behind the path). It has the admin
 
 The config, its secrets and lists are looked at every few seconds, and read again when they have changed; SIGHUP has
 them read at once. Where a new one does not hold the one in use stays. Running exchanges keep theirs.
+
+With server.log.decisions the decision records go to a file, which SIGHUP begins anew where it was moved away.
 
 SIGTERM or SIGINT lets running exchanges finish, for server.drain_ms (25 s) at most, and then ends; a second one ends
 at once.
@@ -73,14 +76,22 @@ ${EXIT_CODES}`,
         return 0
       }
       metrics.snapshot(snapshot.version)
-      const telemetry = createTelemetry(log, metrics, snapshot.server.log.sample_clean)
+      const { level, sample_clean } = snapshot.server.log
+      const decisions = await decisionFile(snapshot, {
+        level,
+        scrubber,
+        worker: io.supervisor?.worker,
+        operations: log,
+        metrics,
+      })
+      const telemetry = createTelemetry(log, metrics, sample_clean, decisions?.log)
       heard.telemetry = telemetry
       const exporting = await openExporting(snapshot, io.env, telemetry, io.supervisor?.worker)
       heard.exporting = exporting
       try {
-        await serveUntilStopped({ opened, times, scrubber, telemetry, exporting }, io)
+        await serveUntilStopped({ opened, times, scrubber, telemetry, exporting, decisions }, io)
       } finally {
-        await exporting.close(EXPORT_DEADLINE_MS)
+        await Promise.all([exporting.close(EXPORT_DEADLINE_MS), decisions?.close()])
       }
       return 0
     } finally {
@@ -96,11 +107,12 @@ interface Serving {
   readonly scrubber: Scrubber
   readonly telemetry: Telemetry
   readonly exporting: Exporting
+  readonly decisions: DecisionFile | undefined
 }
 
 /** Starts, waits for a signal and drains. Rejects when a listener cannot be bound. */
 async function serveUntilStopped(
-  { opened, times, scrubber, telemetry, exporting }: Serving,
+  { opened, times, scrubber, telemetry, exporting, decisions }: Serving,
   io: CommandIo,
 ): Promise<void> {
   const { snapshot } = opened
@@ -110,6 +122,7 @@ async function serveUntilStopped(
   // After a throw that nothing caught no invariant is sure to hold: going on could let traffic pass unscanned.
   const unwatchFaults = io.onFault(error => {
     log.error('fatal', { err: error })
+    decisions?.flushSync()
     io.exit(1)
   })
   try {
@@ -132,7 +145,10 @@ async function serveUntilStopped(
     }
     const renew = configRenewal({ opened, use, scrubber, telemetry })
     const watch = watchConfig(opened.origins, times, renew)
-    const unwatchReload = onReload(watch.renewNow, io)
+    const unwatchReload = onReload(() => {
+      decisions?.reopen()
+      watch.renewNow()
+    }, io)
     const signal = await stop.signal
     unwatchReload()
     const deadlineMs = snapshot.server.drain_ms
@@ -181,6 +197,35 @@ function onReload(reload: () => void, { supervisor, onReloadSignal }: CommandIo)
     if (kind === 'reload') reload()
   })
   return onReloadSignal(reload)
+}
+
+/**
+ * The file of `server.log.decisions`, where there is one.
+ *
+ * @throws WeirError `bad-config` where it cannot be opened
+ */
+async function decisionFile(
+  { server }: Snapshot,
+  deps: Omit<DecisionFileDeps, 'file'>,
+): Promise<DecisionFile | undefined> {
+  const { decisions } = server.log
+  if (decisions === undefined) return undefined
+  const { file: path, rotate_bytes, rotate_ms, keep, compress, mode } = decisions
+  try {
+    const file = {
+      path,
+      mode: Number.parseInt(mode, 8),
+      rotateBytes: rotate_bytes,
+      rotateMs: rotate_ms,
+      keep,
+      compress: compress ? 'gzip' : 'none',
+    } as const
+    return await openDecisionFile({ ...deps, file })
+  } catch (cause) {
+    const why = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown'
+    const problem = { path: 'server.log.decisions.file', message: `cannot open ${path}: ${why}` }
+    throw new WeirError('bad-config', `${problem.path}: ${problem.message}`, { cause, problems: [problem] })
+  }
 }
 
 function listenOf({ worker }: SupervisorLine, configured: string): string {

@@ -33,6 +33,34 @@ const tlsSchema = z.strictObject({
     ),
 })
 
+const decisionFileSchema = z.strictObject({
+  file: z
+    .string()
+    .min(1)
+    .describe(
+      'Path of the file. Its folder is made where there is none. With `workers` above 1 each writes its own: `decisions-worker-0.log` and so on for `decisions.log`.',
+    ),
+  rotate_bytes: z
+    .int()
+    .min(4096)
+    .default(104_857_600)
+    .describe('The file is rotated when it has so many bytes: to `file.1`, and what is there to `file.2` …'),
+  rotate_ms: z
+    .int()
+    .min(60_000)
+    .optional()
+    .describe(
+      'And with the first record after each multiple of so many milliseconds of Unix time: 86400000 is midnight UTC.',
+    ),
+  keep: z.int().min(1).max(1000).default(5).describe('Rotated files that stay; older ones are removed.'),
+  compress: z.boolean().default(false).describe('Rotated files are compressed by gzip: `file.1.gz`.'),
+  mode: z
+    .string()
+    .regex(/^0?[0-7]{3}$/, { error: 'must be three octal digits, in quotes, such as "0640"' })
+    .default('0640')
+    .describe('Rights of new files, as in `chmod`, less what the umask takes.'),
+})
+
 const logSchema = z.strictObject({
   level: z
     .enum(['debug', 'info', 'warn', 'error'])
@@ -45,6 +73,11 @@ const logSchema = z.strictObject({
     .default(1)
     .describe(
       'The share of exchanges, 0 to 1, whose clean decisions are written. All others always are, and metrics count every one.',
+    ),
+  decisions: decisionFileSchema
+    .optional()
+    .describe(
+      'Decision records go to a file of their own, and no more to stdout; all other lines stay there.',
     ),
 })
 

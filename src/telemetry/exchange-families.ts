@@ -1,4 +1,5 @@
 import { every, type Family } from './family.ts'
+import type { LogFileTrouble } from './log-file.ts'
 
 /**
  * How an exchange came to its end: all was done; Envoy closed the call; Envoy's config hides what a policy must see;
@@ -170,6 +171,20 @@ export const EXCHANGE_FAMILIES = {
       result: every<RenewalResult>({ changed: true, unchanged: true, failed: true }),
     },
     watch: '`result="failed"` rises: what you changed is not in force; the log says why.',
+  },
+  logLinesLost: {
+    name: 'weir_log_lines_lost_total',
+    type: 'counter',
+    help: 'Lines for the file of decision records that were dropped, as it could not be written.',
+    labels: {},
+    watch: 'Above 0: the record has gaps. The disk is full, or does not keep up.',
+  },
+  logFileTrouble: {
+    name: 'weir_log_file_errors_total',
+    type: 'counter',
+    help: 'What could not be done with the file of decision records, each time it was tried.',
+    labels: { what: every<LogFileTrouble>({ open: true, write: true, rotate: true, compress: true }) },
+    watch: 'It rises: the log says which file and why. `rotate`: the file grows past its size.',
   },
   lag: {
     name: 'weir_event_loop_lag_seconds',

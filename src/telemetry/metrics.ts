@@ -11,6 +11,7 @@ import {
 } from './exchange-families.ts'
 import { type ExportMetrics, exportMetrics } from './export-metrics.ts'
 import { type Family, labelNamesOf, NONE } from './family.ts'
+import type { LogFileTrouble } from './log-file.ts'
 import { type ServiceMetrics, serviceMetrics } from './service-metrics.ts'
 import { openGauge, Tally } from './tally.ts'
 import { Timings } from './timings.ts'
@@ -62,6 +63,9 @@ export interface Metrics extends ServiceMetrics, ExportMetrics {
   snapshotsOpen(count: number): void
   /** What stands in files or a Vault was read again. */
   renewal(what: RenewedPart, result: RenewalResult): void
+  /** Decision records that no file took. */
+  logLinesLost(lines: number): void
+  logFileTrouble(what: LogFileTrouble): void
   /** How late timers ring: the 99th percentile since the last scrape, in seconds. */
   eventLoopLagSec(): number
   /** All metrics as Prometheus reads them. */
@@ -161,6 +165,8 @@ type ExchangeMetrics = Pick<
   | 'snapshot'
   | 'snapshotsOpen'
   | 'renewal'
+  | 'logLinesLost'
+  | 'logFileTrouble'
 >
 
 function exchangeMetrics(registry: Registry): ExchangeMetrics {
@@ -198,6 +204,8 @@ function exchangeMetrics(registry: Registry): ExchangeMetrics {
     aggregator: 'max',
   })
   openGauge(registry, families.snapshots, () => now.snapshots)
+  const logLinesLost = counter(families.logLinesLost)
+  const logFileTrouble = counter(families.logFileTrouble)
   const renewals = new Tally(registry, families.renewals)
   for (const what of ['config', 'tls'] as const) {
     // So that an alert on the first failure has a zero before it.
@@ -235,6 +243,8 @@ function exchangeMetrics(registry: Registry): ExchangeMetrics {
       now.snapshots = count
     },
     renewal: (what, result) => renewals.add(1, what, result),
+    logLinesLost: lines => logLinesLost.inc(lines),
+    logFileTrouble: what => logFileTrouble.inc({ what }),
   }
 }
 

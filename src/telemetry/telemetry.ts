@@ -42,9 +42,9 @@ const FULL_LOG_MS = 60_000
 
 /**
  * Joins a log and metrics. It owns neither: whoever made them closes them. `sampleClean`: the share, 0 to 1, of
- * exchanges whose clean decisions are logged; all when left out.
+ * exchanges whose clean decisions are logged; all when left out. `decisions`: a log for these alone.
  */
-export function createTelemetry(log: Log, metrics: Metrics, sampleClean = 1): Telemetry {
+export function createTelemetry(log: Log, metrics: Metrics, sampleClean = 1, decisions = log): Telemetry {
   /** Said once a policy: it is true of every exchange. */
   const warned = new Set<string>()
   const isFullSaid = onceIn(FULL_LOG_MS)
@@ -56,7 +56,7 @@ export function createTelemetry(log: Log, metrics: Metrics, sampleClean = 1): Te
     exchangeEnded: metrics.exchangeEnded,
     decision(record, ms) {
       metrics.decision(record, ms)
-      if (isLogged(record, sampleClean)) logDecision(log, record, ms)
+      if (isLogged(record, sampleClean)) logDecision(decisions, record, ms)
     },
     count: metrics.count,
     windowScanned: metrics.windowScanned,

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -44,8 +44,8 @@ afterEach(async () => {
 })
 
 /** Two workers behind an Envoy whose cluster for them is as `weir envoy --workers` prints it. */
-async function start(env: Record<string, string> = {}): Promise<Served> {
-  served = await serveConfig(CONFIG, env, socket)
+async function start(config = CONFIG, env: Record<string, string> = {}): Promise<Served> {
+  served = await serveConfig(config, env, socket)
   const printed = await runWeir(['envoy', '--mode', 'full-duplex', '--workers', '2', '--weir', socket])
   const cluster = printedCluster(printed.out)
   envoy = await startEnvoy({
@@ -107,7 +107,7 @@ test('share the exchanges, and are one process to whoever looks', async () => {
 test('export for themselves, each as an instance of its own', async () => {
   const into = await startOtlpReceiver()
   collector = into
-  const weir = await start({
+  const weir = await start(CONFIG, {
     OTEL_EXPORTER_OTLP_ENDPOINT: into.origin,
     OTEL_RESOURCE_ATTRIBUTES: 'service.instance.id=pod-7',
     OTEL_BSP_SCHEDULE_DELAY: '10',
@@ -211,4 +211,40 @@ test('SIGHUP has every worker read the config again, and the admin listener show
   }
   expect(deciders()).toEqual(new Set([0, 1]))
   expect(JSON.parse(await weir.page('/config')).guardrails.words.words).toEqual(['an answer'])
+})
+
+test('write their decisions to a file each, which SIGHUP begins anew where it was moved away', async () => {
+  const log = join(folder, 'log')
+  const decisions = `log: { decisions: { file: ${log}/decisions.log } }`
+  const weir = await start(CONFIG.replace('workers: 2', `workers: 2, ${decisions}`))
+  const ask = () =>
+    Promise.all(Array.from({ length: MANY }, async () => (await post(chatRequest('hello'))).text()))
+  await ask()
+  const names = ['decisions-worker-0.log', 'decisions-worker-1.log']
+  expect(readdirSync(log).sort()).toEqual(names)
+  for (const name of names) renameSync(join(log, name), join(log, `moved-${name}`))
+  weir.signal('SIGHUP')
+  await weir.logged('config unchanged', 2)
+  await ask()
+  weir.signal('SIGTERM')
+  expect(await weir.ended).toBe(0)
+  const written = new Map(
+    readdirSync(log).map(name => [
+      name,
+      readFileSync(join(log, name), 'utf8')
+        .split('\n')
+        .slice(0, -1)
+        .map(line => JSON.parse(line)),
+    ]),
+  )
+  for (const [index, name] of names.entries()) {
+    for (const of of [name, `moved-${name}`]) {
+      expect(new Set(written.get(of)?.map(({ msg, worker }) => `${msg} ${worker}`))).toEqual(
+        new Set([`decision ${index}`]),
+      )
+    }
+  }
+  // A request and an answer of each.
+  expect([...written.values()].flat()).toHaveLength(MANY * 2 * 2)
+  expect(weir.lines.filter(({ msg }) => msg === 'decision')).toEqual([])
 })

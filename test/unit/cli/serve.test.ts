@@ -39,6 +39,13 @@ policies: [{ name: p, guardrails: [{ use: l, action: alert, direction: both }] }
     expect(page + JSON.stringify(weir.lines) + weir.stderr()).not.toContain('canary-abcdef')
   })
 
+  it('ends with code 2 when the file for its decisions cannot be opened', async () => {
+    const config = fileOf('server: { log: { decisions: { file: /dev/null/x.log } } }\npolicies: []\n')
+    const weir = serve(['--config', config, ...ANY_PORTS])
+    expect(await weir.closed).toBe(2)
+    expect(weir.stderr()).toContain('server.log.decisions.file: cannot open /dev/null/x.log: ')
+  })
+
   it('ends with every problem and code 2 when the config does not hold', async () => {
     const weir = serve(['--config', fileOf('policies: [{ name: p, deny_code: 503 }]\nunmatched: no')])
     expect(await weir.closed).toBe(2)
