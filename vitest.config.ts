@@ -6,5 +6,7 @@ export default defineConfig({
     pool: 'forks',
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // A busy machine needs more than the second that there is by default.
+    expect: { poll: { timeout: 20_000 } },
   },
 })
