@@ -4,6 +4,7 @@ import { type ReadResult, readIfLight } from './body-reading.ts'
 import type { Effect, ExchangeEvent, ScanLifetime, Side } from './events.ts'
 import { HeldResponse, type MessageEvent } from './held-response.ts'
 import type { OpenScan, OpenStage } from './judge.ts'
+import { whyNotShown } from './not-shown.ts'
 import type { ExchangeHost, ExchangeInit, OpenRead } from './pinned.ts'
 import { RequestSide } from './request-side.ts'
 import { ResponseSide } from './response-side.ts'
@@ -155,6 +156,7 @@ export class Exchange {
   }
 
   #takeRequest(event: MessageEvent): void {
+    if (this.#refusesUnseen(event, this.#request.begun)) return
     if (event.kind === 'headers' && this.#request.begun) this.#refuseTwice(event.side)
     else if (event.kind === 'headers') this.#request.onHeaders(event)
     else if (event.kind === 'body') this.#request.onBody(event.body, event.endOfStream)
@@ -162,6 +164,7 @@ export class Exchange {
   }
 
   #takeResponse(event: MessageEvent): void {
+    if (this.#refusesUnseen(event, this.#host.responseOpen)) return
     if (event.kind === 'headers' && this.#host.responseOpen) this.#refuseTwice(event.side)
     else if (event.kind === 'headers') {
       this.#host.responseSeen = true
@@ -170,6 +173,12 @@ export class Exchange {
       this.#response.onHeaders(event, this.#request.pinned)
     } else if (event.kind === 'body') this.#response.onBody(event.body, event.endOfStream)
     else this.#response.onTrailers()
+  }
+
+  #refusesUnseen(event: MessageEvent, begun: boolean): boolean {
+    const why = this.#observed ? undefined : whyNotShown(event, begun)
+    if (why !== undefined) this.#emit({ kind: 'end', status: 'failed-precondition', why })
+    return why !== undefined
   }
 
   /** No Envoy does that: what was judged so far was judged under the first ones. */
