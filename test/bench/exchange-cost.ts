@@ -1,19 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { contentCodings } from '../../src/coding/codings.ts'
-import { readBody } from '../../src/exchange/body-reading.ts'
-import { ByteLedger } from '../../src/extproc/byte-ledger.ts'
 import { Call } from '../../src/extproc/call.ts'
-import type { CallDeps, PolicyPin } from '../../src/extproc/call-deps.ts'
-import { randomIds } from '../../src/extproc/random-id.ts'
-import { ShadowScans } from '../../src/extproc/shadow-scans.ts'
-import type { Rpc } from '../../src/grpc/rpc.ts'
-import { createLog } from '../../src/telemetry/log.ts'
-import { createMetrics } from '../../src/telemetry/metrics.ts'
-import { createScrubber } from '../../src/telemetry/scrub.ts'
-import { createTelemetry } from '../../src/telemetry/telemetry.ts'
-import { snapshotOf } from '../support/config.ts'
+import { openBenchDeps, Peer, play } from './bench-call.ts'
 import { type BenchMode, jsonExchange, streamExchange } from './exchange-messages.ts'
 import { fixed, printTable } from './figures.ts'
 
@@ -23,55 +11,7 @@ import { fixed, printTable } from './figures.ts'
  * bytes allocated. Run by plain node: `node test/bench/exchange-cost.ts [MILLISECONDS [PART OF A NAME]]`. Ratios
  * within one run count.
  */
-const snapshot = snapshotOf(readFileSync(new URL('./keyword.yaml', import.meta.url), 'utf8'))
-const metrics = createMetrics()
-const log = createLog({ level: snapshot.server.log.level, scrubber: createScrubber() })
-const pin: PolicyPin = { policies: snapshot.policySet, release() {} }
-const deps: CallDeps = {
-  telemetry: createTelemetry(log, metrics),
-  pin: () => pin,
-  codings: contentCodings,
-  reader: {
-    read: (job, done) => {
-      done(readBody(job, contentCodings))
-      return () => {}
-    },
-  },
-  shadows: new ShadowScans(1),
-  ledger: new ByteLedger(1_000_000_000, metrics.held),
-  clock: () => performance.now(),
-  unixSeconds: () => Math.floor(Date.now() / 1000),
-  newId: randomIds(),
-}
-
-/** Takes what a call writes, and is never full. */
-class Peer implements Rpc {
-  writes = 0
-  readonly waitingBytes = 0
-  readonly unsentBytes = 0
-
-  metadata(): undefined {
-    return undefined
-  }
-  write(_message: Buffer): 'more' {
-    this.writes += 1
-    return 'more'
-  }
-  pause(): void {}
-  resume(): void {}
-  end(): void {}
-  fail(_code: number, details: string): never {
-    throw new Error(details)
-  }
-}
-
-function play(messages: readonly Buffer[]): void {
-  const peer = new Peer()
-  const call = new Call(peer, deps, () => {})
-  for (const message of messages) call.onMessage(message)
-  call.onHalfClose()
-  if (peer.writes < 4) throw new Error(`${peer.writes} replies to ${messages.length} messages`)
-}
+const { deps, close } = openBenchDeps()
 
 interface Job {
   readonly name: string
@@ -91,7 +31,7 @@ function measure({ messages, units }: Job, forMs: number): readonly string[] {
   while (performance.now() < until) {
     const allocated = getHeapStatistics().total_allocated_bytes
     const [thread, all] = [process.threadCpuUsage(), process.cpuUsage()]
-    for (let time = 0; time < times; time++) play(messages)
+    for (let time = 0; time < times; time++) play(messages, deps)
     threadUs = Math.min(threadUs, perUnit(process.threadCpuUsage(thread)))
     processUs = Math.min(processUs, perUnit(process.cpuUsage(all)))
     bytes = (getHeapStatistics().total_allocated_bytes - allocated) / times / units
@@ -136,5 +76,4 @@ printTable(
   jobs.map(job => [job.name, ...measure(job, Number(forMs))]),
 )
 for (const mode of MODES) console.log(`idle stream, ${mode}: ${(idleBytes(mode) / 1024).toFixed(1)} KiB`)
-metrics.close()
-await snapshot.close()
+await close()
