@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { parse, parseAllDocuments } from 'yaml'
+import { parseAllDocuments } from 'yaml'
 import { z } from 'zod'
 import { findEnvoy } from '../../scripts/envoy-binary.ts'
 import {
@@ -88,31 +88,44 @@ function withoutBodyModes(config: Bootstrap): Bootstrap {
   return config
 }
 
-describe('deploy/istio/envoyfilter.yaml', () => {
-  const patches = z
-    .looseObject({
+describe.each(['gateway', 'sidecar-inbound', 'sidecar-outbound', 'sidecar-uds', 'waypoint'])(
+  'deploy/istio/%s.yaml',
+  name => {
+    const envoyFilter = z.looseObject({
+      kind: z.literal('EnvoyFilter'),
       spec: z.looseObject({
         configPatches: z.array(
           z.looseObject({ applyTo: z.string(), patch: z.looseObject({ value: z.looseObject({}) }) }),
         ),
       }),
     })
-    .parse(parse(read('deploy/istio/envoyfilter.yaml'))).spec.configPatches
+    const patches = parseAllDocuments(read(`deploy/istio/${name}.yaml`))
+      .map(one => envoyFilter.safeParse(one.toJS()))
+      .flatMap(({ data }) => data?.spec.configPatches ?? [])
+    const patchedBy = (applyTo: string) => patches.find(one => one.applyTo === applyTo)?.patch.value
 
-  it('configures the filter as the full-duplex bootstrap does', () => {
-    const filter = patches.find(one => one.applyTo === 'HTTP_FILTER')?.patch.value
-    expect(filter?.typed_config).toEqual(extProcOf(loadBootstrap('full-duplex')))
-  })
+    it('configures the filter as the full-duplex bootstrap does', () => {
+      expect(patchedBy('HTTP_FILTER')?.typed_config).toEqual(extProcOf(loadBootstrap('full-duplex')))
+    })
 
-  it('brings a cluster of the name that the filter calls', () => {
-    const cluster = patches.find(one => one.applyTo === 'CLUSTER')?.patch.value
-    const { circuit_breakers, typed_extension_protocol_options } = clusterOf(
-      loadBootstrap('full-duplex'),
-      'weir',
-    )
-    expect(cluster).toMatchObject({ name: 'weir', circuit_breakers, typed_extension_protocol_options })
-  })
-})
+    it('brings a cluster of the name that the filter calls', () => {
+      const { circuit_breakers, typed_extension_protocol_options } = clusterOf(
+        loadBootstrap('full-duplex'),
+        'weir',
+      )
+      const options = { circuit_breakers, typed_extension_protocol_options }
+      expect(patchedBy('CLUSTER')).toMatchObject({ name: 'weir', ...options })
+    })
+
+    it('reads paths as the bootstrap does, and waits as long', () => {
+      const { stream_idle_timeout, normalize_path, merge_slashes } = connectionManagerOf(
+        loadBootstrap('full-duplex'),
+      )
+      const options = { stream_idle_timeout, normalize_path, merge_slashes }
+      expect(patchedBy('NETWORK_FILTER')?.typed_config).toMatchObject(options)
+    })
+  },
+)
 
 describe('deploy/kubernetes/sidecar.yaml', () => {
   const container = z.looseObject({ name: z.string(), image: z.string() })
