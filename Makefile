@@ -34,10 +34,10 @@ endif
 # One line that says what to install, or nothing: $(call need,command,what to install)
 need = command -v $(1) >/dev/null 2>&1 || { echo 'make: $(1) is missing: install $(2)' >&2; exit 1; }
 
-.PHONY: help setup run test check validate bench bench-compare soak eval fuzz sbom fmt clean
+.PHONY: help setup run test check validate validate-mesh bench bench-compare soak eval fuzz sbom fmt clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(PACKAGES) $(ENVOY) $(CLIENTS) $(REDIS) $(TOXIPROXY) $(FAKETIME) $(OPENBAO) $(HADOLINT) $(VALIDATORS) ## install the packages, Envoy and what the tests need into this checkout
 	@:
@@ -53,6 +53,11 @@ check: setup ## all that CI runs: format, lint, types, doors, dead code, tests
 
 validate: $(PACKAGES) $(ENVOY) $(HADOLINT) $(VALIDATORS) ## ask Envoy, helm, kubeconform, hadolint and promtool whether envoy/ and deploy/ hold
 	@npm exec --no -- vitest run test/deploy test/unit/envoy-config.test.ts
+
+validate-mesh: $(PACKAGES) | $(VENV) ## what Istio, Envoy Gateway and the CRDs say of deploy/; builds their tools once (WRITE=1)
+	@$(call need,go,Go 1.26 or newer)
+	@scripts/fetch-mesh-tools.sh
+	@npm exec --no -- node scripts/validate-mesh.ts $(if $(WRITE),--write)
 
 bench: setup ## run the benchmarks; REPORT='--write --yardstick FILE' makes docs/performance.md of them
 	@npm exec --no -- vitest bench --run
