@@ -142,6 +142,13 @@ module.exports = {
       to: { dependencyTypes: ['core'] },
     },
     {
+      name: 'src-runs-without-what-only-a-checkout-has',
+      comment: 'the image is made with --omit=dev',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'src-does-not-import-tests',
       severity: 'error',
       from: { path: '^src/' },
