@@ -6,7 +6,13 @@ const ENGLISH_ONLY: Readonly<Record<string, string>> = {
   'config.md': 'it is made from the schema, whose descriptions are in English',
   'guardrails.md': 'it is made from the kinds, whose guides are in English',
   'metrics.md': 'it is made from the code, whose descriptions are in English',
+  'alerts.md': 'not translated yet',
+  'attach.md': 'not translated yet',
+  'console.md': 'not translated yet',
+  'decision-file.md': 'not translated yet',
+  'kubernetes.md': 'not translated yet',
   'mcp.md': 'not translated yet',
+  'observability.md': 'not translated yet',
   'policy-tests.md': 'not translated yet',
   'shadow.md': 'not translated yet',
 }
@@ -16,7 +22,8 @@ const namesIn = (folder: string): readonly string[] =>
 
 test('every page is there in Chinese, or has a reason not to be', () => {
   const missing = namesIn('docs/en').filter(name => !namesIn('docs/zh').includes(name))
-  expect(missing.sort()).toEqual(Object.keys(ENGLISH_ONLY).sort())
+  expect(missing.filter(name => ENGLISH_ONLY[name] === undefined)).toEqual([])
+  expect(namesIn('docs/zh').filter(name => ENGLISH_ONLY[name] !== undefined)).toEqual([])
 })
 
 describe.each(namesIn('docs/zh'))('docs/zh/%s', name => {
