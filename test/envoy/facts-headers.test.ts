@@ -45,6 +45,27 @@ describe.each(ENVOY_MODES)('headers in %s', mode => {
     await client.ended
   })
 
+  test('that route are not ours to set: host, method, scheme and x-envoy; the path is', async () => {
+    const count = rig().upstream.requests.length
+    const client = rig().send({ method: 'GET', path: '/asked', headers: { host: 'asked.example' } })
+    const call = await rig().processor.call()
+    await call.next('request_headers')
+    const set = {
+      host: 'ours.example',
+      ':authority': 'ours.example',
+      ':method': 'DELETE',
+      ':scheme': 'https',
+      'x-envoy-upstream-rq-timeout-ms': '1',
+      ':path': '/ours',
+    }
+    call.send(headers('request', { set }))
+    const seen = await rig().upstream.request(count)
+    expect([seen.headers.host, seen.method, seen.path]).toEqual(['asked.example', 'GET', '/ours'])
+    expect(seen.headers).not.toHaveProperty('x-envoy-upstream-rq-timeout-ms')
+    call.end()
+    await client.ended
+  })
+
   const late =
     mode === 'buffered' ? 'set in a body reply count, the status too' : 'set in a body reply are dropped'
   test(late, async () => {
