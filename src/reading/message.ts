@@ -40,8 +40,9 @@ export type ResultMessage =
 
 /** With a copy of the body that may be handed over. */
 export function messageOf(job: ReadJob): JobMessage {
-  // A body may be a piece of larger memory, all of which would go along.
-  const body = job.body.slice()
+  // A body may be a piece of larger memory, all of which would go along. A Buffer's own slice would be no copy: the
+  // body itself would be handed over, and be empty here.
+  const body = new Uint8Array(job.body)
   const format = job.format.name
   if (job.kind === 'rewrite') return { kind: 'rewrite', format, body, edits: JSON.stringify(job.edits) }
   return { ...job, format, body }

@@ -41,6 +41,12 @@ function request(body: string | Uint8Array, given: Given = {}): ReadJob {
     form,
   }
 }
+/** A Buffer that owns all of its memory, as a decompressor gives them. */
+function ofItsOwn(text: string): Buffer {
+  const body = Buffer.from(new ArrayBuffer(Buffer.byteLength(text)))
+  body.write(text)
+  return body
+}
 const read = (by: ThreadReader, job: ReadJob): Promise<ReadResult> => new Promise(done => by.read(job, done))
 
 describe('a thread', () => {
@@ -60,6 +66,7 @@ describe('a thread', () => {
     ['what is no JSON', request('{')],
     ['a form', request(form, { format: formatNamed('openai-audio-transcription')! })],
     ['an answer', { ...response, ...json, body: Buffer.from(chatCompletion('hello')) }],
+    ['an answer in memory of its own', { ...response, ...json, body: ofItsOwn(chatCompletion('hello')) }],
     [
       'an event stream',
       { ...response, ...json, shape: 'event-stream', body: Buffer.from(chatEvents('a', 'b').join('')) },
