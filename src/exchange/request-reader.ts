@@ -63,6 +63,11 @@ export class RequestReader {
         this.#upstream.goOn()
         return undefined
       case 'no-text':
+        if (reading.request === undefined && this.#guarded.format.answersWithoutBody) {
+          // As one whose headers were its end: what answers it is looked at.
+          this.#upstream.goOn()
+          return undefined
+        }
         if (reading.request === undefined) this.#upstream.known.guarded = undefined
         if (this.#upstream.unsupported() === 'passes') this.#upstream.goOn()
         return undefined
