@@ -12,7 +12,14 @@ type Place = 'bootstrap' | 'manager' | 'filter' | 'cluster' | 'route'
 
 const MARKS: Readonly<Record<Place, readonly string[]>> = {
   bootstrap: ['static_resources', 'layered_runtime', 'overload_manager'],
-  manager: ['http_filters', 'local_reply_config', 'access_log', 'stream_idle_timeout', 'route_config'],
+  manager: [
+    'http_filters',
+    'local_reply_config',
+    'access_log',
+    'stream_idle_timeout',
+    'route_config',
+    'tracing',
+  ],
   filter: ['processing_mode', 'grpc_service', 'message_timeout', 'failure_mode_allow'],
   cluster: ['load_assignment', 'circuit_breakers', 'lb_policy', 'transport_socket', 'health_checks'],
   route: ['route', 'typed_per_filter_config', 'direct_response'],

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { stringify } from 'yaml'
 import { chatCompletion, chatRequest } from '../support/chat.ts'
@@ -102,6 +105,28 @@ test.each([
     expect(served.lines.filter(({ msg }) => msg === 'telemetry not exported').length).toBeLessThanOrEqual(2)
   },
 )
+
+test('a key that rotates is sent from then on', async () => {
+  const into = await startOtlpReceiver()
+  receiver = into
+  const folder = mkdtempSync(join(tmpdir(), 'weir-otlp-'))
+  const file = join(folder, 'key')
+  writeFileSync(file, 'key-of-yesterday')
+  const headers = { 'x-key': `$secret://file${file}` }
+  const served = await serve(
+    { otlp: { endpoint: into.origin, headers }, traces: { delay_ms: 10 } },
+    { WEIR_SECRET_POLL_MS: '50' },
+  )
+  await ask('hello')
+  await into.until(() => into.headers.length > 0)
+  expect(into.headers[0]?.['x-key']).toBe('key-of-yesterday')
+  writeFileSync(file, 'key-of-today')
+  await served.logged('secrets rotated')
+  await ask('hello')
+  await into.until(() => into.headers.at(-1)?.['x-key'] === 'key-of-today')
+  expect(served.output()).not.toMatch(/key-of-/)
+  rmSync(folder, { recursive: true })
+})
 
 test('what is left goes when the process ends', async () => {
   const into = await startOtlpReceiver()

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { stringify } from 'yaml'
 import { clusterOf, connectionManagerOf } from '../support/bootstrap.ts'
@@ -80,7 +81,15 @@ afterAll(async () => {
   await lakera?.close()
   await receiver?.close()
 })
+/** Attributes and events of all spans so far. */
+const seen = new Set<string>()
 beforeEach(() => {
+  for (const { attributes, events, resource } of receiver.spans) {
+    if (resource['service.name'] !== 'guards') continue
+    for (const key of Object.keys(attributes)) seen.add(key)
+    for (const event of events)
+      for (const key of [event.name, ...Object.keys(event.attributes)]) seen.add(key)
+  }
   receiver.clear()
   lakera.failAlways(undefined)
   answer('all is well')
@@ -392,4 +401,10 @@ describe('an Envoy that traces', () => {
     const parent = await receiver.span(({ spanId }) => spanId === exchange.parentSpanId)
     expect(parent.resource['service.name']).toBe('envoy')
   })
+})
+
+test('what spans had until here stands on the page', () => {
+  const page = readFileSync(new URL('../../docs/en/observability.md', import.meta.url), 'utf8')
+  expect(seen.size).toBeGreaterThan(25)
+  expect([...seen].filter(key => !page.includes(`\`${key}\``))).toEqual([])
 })
