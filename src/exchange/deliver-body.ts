@@ -42,7 +42,8 @@ export class BodyDelivery implements Delivery {
     this.#downstream = downstream
     this.#guarded = guarded
     this.#gate = new BodyGate(guarded.policy.limits.maxResponseBytes)
-    this.#expectedBytes = expectedBytes
+    // That was the length of the bytes as they came: in another form they reach it anywhere, or never.
+    this.#expectedBytes = guarded.wasDecoded ? undefined : expectedBytes
   }
 
   get over(): boolean {
