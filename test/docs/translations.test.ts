@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { type Page, pagesUnder, readPage } from './page.ts'
+import { translatePage } from '../../scripts/translate-page.ts'
+import { CHECKOUT, type Page, pagesUnder, readPage } from './page.ts'
 
 /** Pages that there are in English only, each with what stands in the way. A new page is translated or stands here. */
 const ENGLISH_ONLY: Readonly<Record<string, string>> = {
-  'config.md': 'it is made from the schema, whose descriptions are in English',
   'guardrails.md': 'it is made from the kinds, whose guides are in English',
   'metrics.md': 'it is made from the code, whose descriptions are in English',
   'alerts.md': 'not translated yet',
@@ -24,6 +25,20 @@ test('every page is there in Chinese, or has a reason not to be', () => {
   const missing = namesIn('docs/en').filter(name => !namesIn('docs/zh').includes(name))
   expect(missing.filter(name => ENGLISH_ONLY[name] === undefined)).toEqual([])
   expect(namesIn('docs/zh').filter(name => ENGLISH_ONLY[name] !== undefined)).toEqual([])
+})
+
+/** Pages that are made of the English ones and of a file of translations. */
+describe.each(['config'])('docs/zh/%s.md', page => {
+  const dictionary = JSON.parse(readFileSync(`${CHECKOUT}docs/zh/${page}.json`, 'utf8'))
+  const { text, missing, stale } = translatePage(readPage(`docs/en/${page}.md`).text, dictionary)
+
+  test('has a translation for all that the English page says, and for nothing else', () => {
+    expect({ missing, stale }).toEqual({ missing: [], stale: [] })
+  })
+
+  test('is what `node scripts/translate-page.ts` makes', () => {
+    expect(readPage(`docs/zh/${page}.md`).text).toBe(text)
+  })
 })
 
 describe.each(namesIn('docs/zh'))('docs/zh/%s', name => {
