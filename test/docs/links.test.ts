@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { allPages, CHECKOUT, readPage } from './page.ts'
+import { allPages, CHECKOUT, pagesUnder, readPage } from './page.ts'
 
 /** Where a relative link leads: a path from the checkout on, and an anchor. */
 interface Link {
@@ -46,5 +46,17 @@ describe.each(allPages())('%s', page => {
       return statSync(`${CHECKOUT}${target}`).isDirectory() || !anchorsOf(target).has(anchor)
     })
     expect(broken.map(({ text }) => text)).toEqual([])
+  })
+})
+
+describe.each(['docs/en/README.md', 'docs/zh/README.md'])('%s', index => {
+  test('leads to every page of the guide, in its own language where there is one', () => {
+    const led = new Set(linksOf(index).map(({ target }) => target))
+    const own = pagesUnder(dirname(index))
+    const wanted = pagesUnder('docs/en').map(page => {
+      const here = page.replace('docs/en/', `${dirname(index)}/`)
+      return own.includes(here) ? here : page
+    })
+    expect(wanted.filter(page => page !== index && !led.has(page))).toEqual([])
   })
 })
