@@ -66,6 +66,11 @@ function translateParagraph(paragraph: string, say: (text: string) => string): s
       .split('\n')
       .map(row => translateRow(row, say))
       .join('\n')
+  if (paragraph.startsWith('- '))
+    return paragraph
+      .split(/\n(?=- )/)
+      .map(item => `- ${translateParagraph(item.slice(2), say)}`)
+      .join('\n')
   const [, marks = '', rest = paragraph] = /^(#+ )?([\s\S]*)$/.exec(paragraph) ?? []
   const end = rest.endsWith('\n') ? '\n' : ''
   return `${marks}${say(rest.trim().replaceAll('\n', ' '))}${end}`
