@@ -16,12 +16,12 @@ const only = (name, comment, to, from) => ({
   to,
 })
 
-/** A folder per member of a family: members share files of the room, never each other's. */
-const strangers = family => ({
+/** A folder per member of a family: members share files of the room, and what is `shared`, never each other's. */
+const strangers = (family, ...shared) => ({
   name: `${family}-members-do-not-know-each-other`,
   severity: 'error',
   from: { path: `^src/${family}/([^/]+)/` },
-  to: { path: `^src/${family}/[^/]+/`, pathNot: `^src/${family}/$1/` },
+  to: { path: `^src/${family}/[^/]+/`, pathNot: [`^src/${family}/$1/`, ...shared] },
 })
 
 const GUARDRAIL_TYPES = '^src/guardrail/guardrail\\.ts$'
@@ -100,7 +100,8 @@ module.exports = {
       '^src/service/service-events\\.ts$',
     ),
     strangers('llm'),
-    strangers('guardrail'),
+    strangers('guardrail', '^src/guardrail/text/'),
+    door('guardrail/text'),
     only('grpc-js-stays-in-its-engine', 'design', { path: 'node_modules/(@grpc/|grpc-health-check)' }, [
       '^src/grpc/grpc-js-engine\\.ts$',
     ]),

@@ -1,7 +1,7 @@
 import type { Finding, IncrementalScan, ScanProgress } from './guardrail.ts'
-import { endsInHalfCharacter } from './incremental.ts'
-import { openOffsetMap } from './offset-map.ts'
-import { hasPlainView, plainView } from './plain-view.ts'
+import { endsInHalfCharacter } from './text/half-character.ts'
+import { openOffsetMap } from './text/offset-map.ts'
+import { PLAIN_VIEW } from './text/plain-view.ts'
 
 /** Whether text may still follow: `open` in a stream, `closed` at its end and for a whole text. */
 export type TextEnd = 'open' | 'closed'
@@ -40,7 +40,9 @@ export interface TextReader {
 /** Everything in a text that is complete: as it came, and what only its plain view shows. */
 export function readWhole(reader: TextReader, text: string, segment: number): Finding[] {
   const found = openTrack(reader).read(text, 'closed').found
-  const unmasked = hasPlainView(text) ? openPlainViewTrack(reader, START).read(text, 'closed').found : []
+  const unmasked = PLAIN_VIEW.changes(text)
+    ? openPlainViewTrack(reader, START).read(text, 'closed').found
+    : []
   return [...found, ...unmasked].map(located => toFinding(located, segment))
 }
 
@@ -55,7 +57,7 @@ export function openReading(reader: TextReader): IncrementalScan {
     const known = half + piece
     half = textEnd === 'open' && endsInHalfCharacter(known) ? known.slice(-1) : ''
     const whole = half === '' ? known : known.slice(0, -1)
-    if (asItReads === undefined && hasPlainView(whole))
+    if (asItReads === undefined && PLAIN_VIEW.changes(whole))
       asItReads = openPlainViewTrack(reader, asItCame.state())
     const first = asItCame.read(whole, textEnd)
     const second = asItReads?.read(whole, textEnd)
@@ -130,7 +132,7 @@ function openPlainViewTrack(reader: TextReader, from: TrackState): Track {
   const track = openTrack(reader, from)
   return {
     read(piece, textEnd) {
-      const view = plainView(piece, length, map, (at, units) => changes.add(viewLength + at, units))
+      const view = PLAIN_VIEW.read(piece, length, map, (at, units) => changes.add(viewLength + at, units))
       length += piece.length
       viewLength += view.length
       const reading = track.read(view, textEnd)

@@ -47,10 +47,9 @@ const MADE: Readonly<Record<string, string>> = {
   'guardrail/keywords/undisguise.ts': 'classes of characters, test/property/normalised-scans.test.ts',
   'guardrail/local-pii/address.ts': 'test/unit/guardrail/local-pii/patterns.test.ts',
   'guardrail/local-pii/coordinates.ts': 'test/unit/guardrail/local-pii/patterns.test.ts',
-  'guardrail/local-pii/disguise.ts': 'a class of characters',
   'guardrail/local-pii/left-reach.ts': 'test/unit/guardrail/local-pii/patterns.test.ts',
   'guardrail/local-pii/phone-plans.ts': 'patterns of libphonenumber over at most 17 digits',
-  'guardrail/plain-view.ts': 'a class of characters',
+  'guardrail/text/character-view.ts': 'a class of characters',
 }
 
 const isAllowed = (file: string, source: string): boolean =>

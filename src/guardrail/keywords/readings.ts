@@ -1,5 +1,5 @@
-import type { OffsetMap } from '../offset-map.ts'
-import { openOffsetMap } from '../offset-map.ts'
+import type { OffsetMap } from '../text/offset-map.ts'
+import { openOffsetMap } from '../text/offset-map.ts'
 import type { Occurrence, OpenSearch, SearchProgress } from './multi-search.ts'
 import { meet } from './multi-search.ts'
 import type { FoldCase, Reading, Undisguiser } from './undisguise.ts'

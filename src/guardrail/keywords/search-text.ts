@@ -1,4 +1,4 @@
-import { isBlank, isPlainAscii } from '../characters.ts'
+import { isBlank, isPlainAscii } from '../text/characters.ts'
 import type { Occurrence, SearchProgress, WordSearch } from './multi-search.ts'
 import { compileWords } from './multi-search.ts'
 import type { SecondReading } from './readings.ts'

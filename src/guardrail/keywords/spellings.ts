@@ -1,4 +1,4 @@
-import { openOffsetMap } from '../offset-map.ts'
+import { openOffsetMap } from '../text/offset-map.ts'
 import type { FoldCase, Reading } from './undisguise.ts'
 import { openUndisguiser } from './undisguise.ts'
 

@@ -1,5 +1,5 @@
-import { asciiOfTag, isBlank, isHidden, isLooseMark } from '../characters.ts'
-import type { OffsetMap } from '../offset-map.ts'
+import { asciiOfTag, isBlank, isHidden, isLooseMark } from '../text/characters.ts'
+import type { OffsetMap } from '../text/offset-map.ts'
 import { LOOK_ALIKES } from './look-alikes.ts'
 
 /**

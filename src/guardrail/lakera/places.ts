@@ -1,5 +1,6 @@
 import type { Span } from '../guardrail.ts'
 import { spansIn } from '../joined.ts'
+import { codePointOffsets } from '../text/code-points.ts'
 import type { SentMessage } from './messages.ts'
 
 /** One match of a detector in one message, as the service tells it. */
@@ -71,16 +72,4 @@ function occurrences(text: string, content: string): readonly Range[] {
     else ranges.push({ start: at, end: at + text.length })
   }
   return ranges
-}
-
-/** The UTF-16 offset of each code point, and of the end. */
-function codePointOffsets(text: string): readonly number[] {
-  const offsets: number[] = []
-  let at = 0
-  for (const character of text) {
-    offsets.push(at)
-    at += character.length
-  }
-  offsets.push(at)
-  return offsets
 }

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { domainToUnicode } from 'node:url'
 import { addressClass } from '../../service/address-class.ts'
-import { normalise } from '../normalise.ts'
+import { normalise } from '../text/normalise.ts'
 
 /** A host as a browser reads it. */
 export interface Host {

@@ -1,4 +1,4 @@
-import { normalise } from '../normalise.ts'
+import { normalise } from '../text/normalise.ts'
 
 /** Below it, too many ordinary names are one letter away, and as a word it says too little. */
 const LEAST_UNITS = 5

@@ -1,7 +1,7 @@
 import type { Finding, IncrementalScan, ScanProgress } from '../guardrail.ts'
-import { endsInHalfCharacter } from '../incremental.ts'
+import { endsInHalfCharacter } from '../text/half-character.ts'
 import type { Candidate, Reader, TextEnd } from './candidate.ts'
-import { isDisguised } from './disguise.ts'
+import { UNDISGUISED } from './disguise.ts'
 import { settleOverlaps } from './overlaps.ts'
 import type { ReadingTrack } from './reading-track.ts'
 import { openPlainTrack, openUndisguisedTrack } from './reading-track.ts'
@@ -12,7 +12,7 @@ import { openPlainTrack, openUndisguisedTrack } from './reading-track.ts'
  */
 export function readWhole(readers: readonly Reader[], text: string, segment: number): Finding[] {
   const plain = openPlainTrack(readers)
-  const undisguised = isDisguised(text) ? openUndisguisedTrack(readers, plain.state()) : undefined
+  const undisguised = UNDISGUISED.changes(text) ? openUndisguisedTrack(readers, plain.state()) : undefined
   const candidates = [...plain.read(text, 'closed').found, ...(undisguised?.read(text, 'closed').found ?? [])]
   return findingsOf(settleOverlaps(candidates, text.length).kept, segment)
 }
@@ -34,7 +34,7 @@ export function openPiiScan(readers: readonly Reader[]): IncrementalScan {
     const known = half === '' ? piece : half + piece
     half = textEnd === 'open' && endsInHalfCharacter(known) ? known.slice(-1) : ''
     const whole = half === '' ? known : known.slice(0, -1)
-    if (undisguised === undefined && isDisguised(whole)) {
+    if (undisguised === undefined && UNDISGUISED.changes(whole)) {
       undisguised = openUndisguisedTrack(readers, plain.state())
     }
     const asItCame = plain.read(whole, textEnd)

@@ -1,7 +1,7 @@
-import { openOffsetMap } from '../offset-map.ts'
+import { openOffsetMap } from '../text/offset-map.ts'
 import type { Candidate, Reader, TextEnd } from './candidate.ts'
 import { CONTEXT_UNITS } from './candidate.ts'
-import { undisguise } from './disguise.ts'
+import { UNDISGUISED } from './disguise.ts'
 
 /** What all readers make of a piece. */
 export interface TrackReading {
@@ -72,7 +72,7 @@ export function openUndisguisedTrack(readers: readonly Reader[], from: TrackStat
   const track = openPlainTrack(readers, from)
   return {
     read(piece, textEnd) {
-      const read = undisguise(piece, length, map)
+      const read = UNDISGUISED.read(piece, length, map)
       length += piece.length
       readLength += read.length
       const reading = track.read(read, textEnd)

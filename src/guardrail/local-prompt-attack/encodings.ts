@@ -1,4 +1,4 @@
-import { openBase64Runs } from '../base64-runs.ts'
+import { openBase64Runs } from '../text/base64-runs.ts'
 
 /** The ways of hiding text that are undone on request. What only looks different, such as full-width letters, is always read. */
 export const ENCODINGS = [

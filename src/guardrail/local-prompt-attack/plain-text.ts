@@ -1,4 +1,4 @@
-import { normalise } from '../normalise.ts'
+import { normalise } from '../text/normalise.ts'
 
 /** A stretch of text as the model reads it: normalised, unit by unit, with the way back. Valid until its reader reads on. */
 export interface ReadText {

@@ -1,4 +1,4 @@
-import { isPlainAscii } from '../characters.ts'
+import { isPlainAscii } from '../text/characters.ts'
 import type { Encoding } from './encodings.ts'
 import type { Channel } from './features.ts'
 

@@ -5,6 +5,7 @@ import { joined, spansIn } from '../joined.ts'
 import { detectorName } from '../names.ts'
 import type { Piece } from '../pieces.ts'
 import { mergedBreakdown } from '../pieces.ts'
+import { codePointOffsets } from '../text/code-points.ts'
 
 /** RecognizerResults. One that lacks any of these makes the answer a fault: something was found, nobody knows what. */
 const answerSchema = z.array(
@@ -30,6 +31,7 @@ export function presidioVerdict(
   const decoded = answerSchema.safeParse(answer)
   if (!decoded.success) throw new GuardrailFailure('bad-response', 'the answer is not a list of results')
   if (decoded.data.length === 0) return { kind: 'clean' }
+  // Presidio counts in Python's characters: code points.
   const offsets = codePointOffsets(joined(batch))
   return {
     kind: 'flagged',
@@ -61,16 +63,4 @@ function findingsOf(
   const to = offsets[end]
   const spans = from === undefined || to === undefined ? [] : spansIn(batch, from, to)
   return spans.length === 0 ? [{ detector, score }] : spans.map(span => ({ detector, score, span }))
-}
-
-/** Presidio counts in Python's characters: code points. The UTF-16 offset of each of them, and of the end. */
-function codePointOffsets(text: string): readonly number[] {
-  const offsets: number[] = []
-  let at = 0
-  for (const character of text) {
-    offsets.push(at)
-    at += character.length
-  }
-  offsets.push(at)
-  return offsets
 }

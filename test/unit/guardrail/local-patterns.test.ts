@@ -28,7 +28,7 @@ function patternsIn(path: string): readonly (readonly [string, string])[] {
 const FILES = ['local-secrets', 'local-links'].flatMap(kind =>
   readdirSync(new URL(kind, ROOT)).map(name => `${kind}/${name}`),
 )
-const PATTERNS = [...FILES, 'plain-view.ts', 'open-reading.ts'].flatMap(path =>
+const PATTERNS = [...FILES, 'text/plain-view.ts', 'open-reading.ts'].flatMap(path =>
   patternsIn(path).map(([source, flags]) => [path, source, flags] as const),
 )
 

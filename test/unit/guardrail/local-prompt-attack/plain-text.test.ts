@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { TextReader } from '../../../../src/guardrail/local-prompt-attack/plain-text.ts'
-import { normalise } from '../../../../src/guardrail/normalise.ts'
+import { normalise } from '../../../../src/guardrail/text/normalise.ts'
 
 const reader = new TextReader()
 

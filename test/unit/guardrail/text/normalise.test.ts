@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { normalise } from '../../../src/guardrail/normalise.ts'
+import { normalise } from '../../../../src/guardrail/text/normalise.ts'
 
 const tags = (ascii: string) =>
   [...ascii].map(character => String.fromCodePoint(0xe0000 + (character.codePointAt(0) ?? 0))).join('')
