@@ -1,3 +1,4 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
@@ -6,14 +7,17 @@ import { readConfigFile } from '../config/files.ts'
 import { closestWord } from '../config/hints.ts'
 import { type ConfigProblem, WeirError } from '../errors.ts'
 import type { PolicySet } from '../policy/policy.ts'
-import type { CasesFile, PolicyCase } from '../rehearsal/case-schema.ts'
+import { type CasesFile, MODES, type Mode, type PolicyCase } from '../rehearsal/case-schema.ts'
 import { loadCases, requestOf, responseOf } from '../rehearsal/cases.ts'
 import { missesOf } from '../rehearsal/expectations.ts'
 import { play } from '../rehearsal/play.ts'
 import { type Services, withRecorded } from '../rehearsal/recorded.ts'
+import { Recording } from '../rehearsal/recording.ts'
+import { createScrubber } from '../telemetry/scrub.ts'
 import { oneOf, readArguments, usage } from './arguments.ts'
 import type { Command, CommandIo } from './command.ts'
 import { openSnapshot } from './open-snapshot.ts'
+import { type CaseResult, createReporter, REPORTERS, type Reporter } from './test-report.ts'
 
 /** `weir test`: whether a config does to given exchanges what is expected of it. */
 export const test: Command = {
@@ -28,31 +32,51 @@ no key and no network is needed; local guardrails judge as always. docs/en/polic
 Options:
   --config FILE   the config; goes before the one that the file names; without either the embedded one
   --only TEXT     only the cases whose name holds this text
-  --services HOW  recorded: a service that a case does not answer for fails the case (the default);
-                  live: it is asked, with the config's keys
+  --mode MODE     full-duplex (the default), streamed, buffered or all: how Envoy is set, in cases that do not say it
+  --services HOW  recorded: a service answers as the case says, or as it was recorded; else the case fails (the default);
+                  record: it is asked, with the config's keys, and its verdicts are written beside the cases;
+                  live: it is asked, and nothing is written
+  --reporter HOW  text (the default), or junit: XML for CI systems
 
 Exit codes:
   0  every case came to what it expects
-  1  at least one did not
+  1  at least one did not, or a service that was to be recorded gave no verdict
   2  the command line, the cases or the config do not hold
 `,
   async run(args, io) {
     const { options, positionals } = readArguments(args, {
-      options: ['config', 'only', 'services'],
+      options: ['config', 'mode', 'only', 'reporter', 'services'],
       fewest: 1,
       most: 1,
     })
     const file = positionals[0]!
-    const services = oneOf('services', options.services ?? 'recorded', ['recorded', 'live'])
+    const services = oneOf('services', options.services ?? 'recorded', ['recorded', 'record', 'live'])
+    const mode = oneOf('mode', options.mode ?? 'full-duplex', [...MODES, 'all'])
+    const reporter = oneOf('reporter', options.reporter ?? 'text', REPORTERS)
     const cases = loadCases(readConfigFile(file))
     const config = options.config ?? (cases.config && resolve(dirname(file), cases.config))
-    const secrets = services === 'live' ? 'resolved' : 'stand-in'
+    const secrets = services === 'recorded' ? 'stand-in' : 'resolved'
     const { snapshot, close } = await openSnapshot({ file: config, env: io.env, secrets })
     try {
       checkNames(cases, new Set(snapshot.guardrails.keys()))
       const chosen = cases.cases.filter(({ name }) => name.includes(options.only ?? ''))
       if (chosen.length === 0) throw usage('--only takes no case')
-      return await playAll({ file, cases, chosen, policySet: snapshot.policySet, services }, io)
+      const recordingFile = `${file.replace(/\.ya?ml$/, '')}.recorded.json`
+      // Anew where all is played: what no case asks any more goes.
+      const isAnew = services === 'record' && chosen.length === cases.cases.length
+      const run: Run = {
+        file,
+        cases,
+        chosen,
+        modes: mode === 'all' ? MODES : [mode],
+        policySet: snapshot.policySet,
+        services,
+        recording: isAnew ? Recording.empty() : readRecording(recordingFile),
+        reporter: createReporter(reporter, file),
+      }
+      const code = await playAll(run, io)
+      if (services === 'record') writeRecording(recordingFile, run.recording, snapshot.secretValues())
+      return code
     } finally {
       await close()
     }
@@ -65,6 +89,10 @@ interface Run {
   readonly chosen: readonly PolicyCase[]
   readonly policySet: PolicySet
   readonly services: Services
+  /** For cases that do not say theirs. */
+  readonly modes: readonly Mode[]
+  readonly recording: Recording
+  readonly reporter: Reporter
 }
 
 /** A name that no guardrail has would make an expectation that always holds. */
@@ -90,25 +118,31 @@ function problemOf(path: string, name: string, known: ReadonlySet<string>): Conf
 }
 
 async function playAll(run: Run, io: CommandIo): Promise<0 | 1> {
-  let failed = 0
+  const results: CaseResult[] = []
   for (const one of run.chosen) {
-    const misses = await playCase(one, run)
-    if (misses.length > 0) failed += 1
-    const mark = misses.length === 0 ? '✓' : '✗'
-    io.stdout([`${mark} ${one.name}`, ...misses.map(miss => `    ${miss}`), ''].join('\n'))
+    const modes = one.modes ?? run.cases.modes ?? run.modes
+    for (const mode of modes) {
+      const startedMs = performance.now()
+      const misses = await playCase(one, mode, run)
+      const name = modes.length === 1 ? one.name : `${one.name} (${mode})`
+      const result = { name, misses, ms: performance.now() - startedMs }
+      results.push(result)
+      io.stdout(run.reporter.add(result))
+    }
   }
-  io.stdout(`\n${run.chosen.length - failed} passed, ${failed} failed\n`)
-  return failed === 0 ? 0 : 1
+  io.stdout(run.reporter.end(results))
+  return results.every(({ misses }) => misses.length === 0) ? 0 : 1
 }
 
 /** What a case missed; one sentence each. */
-async function playCase(one: PolicyCase, run: Run): Promise<readonly string[]> {
-  const { policySet, services, cases, file } = run
+async function playCase(one: PolicyCase, mode: Mode, run: Run): Promise<readonly string[]> {
+  const { policySet, services, cases, file, recording } = run
   const readBody = (path: string): Promise<Uint8Array> => readCaseFile(resolve(dirname(file), path))
-  const recorded = withRecorded(policySet, { ...cases.guardrails, ...one.guardrails }, services)
+  const recorded = withRecorded(policySet, { ...cases.guardrails, ...one.guardrails }, services, recording)
   const request = await requestOf(one, readBody)
   const response = await responseOf(one, Buffer.concat(request.chunks), policySet, readBody)
   const played = await play({
+    mode,
     policySet: recorded.policySet,
     codings: contentCodings,
     policyName: one.request.policy,
@@ -118,7 +152,24 @@ async function playCase(one: PolicyCase, run: Run): Promise<readonly string[]> {
     clock: () => performance.now(),
     unixSeconds: 0,
   })
-  return missesOf(one.expect, played, recorded.asked)
+  return [...(await recording.settled()), ...missesOf(one.expect, played, recorded.asked)]
+}
+
+/** Empty where there is none. */
+function readRecording(path: string): Recording {
+  return existsSync(path) ? Recording.read(readFileSync(path, 'utf8')) : Recording.empty()
+}
+
+/** Names in it come from guard services: none of them may bring a key along. */
+function writeRecording(path: string, recording: Recording, secrets: readonly string[]): void {
+  const scrubber = createScrubber()
+  scrubber.add(secrets)
+  try {
+    writeFileSync(path, scrubber.text(recording.text()))
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'failed'
+    throw usage(`cannot write ${path} (${code})`)
+  }
 }
 
 async function readCaseFile(path: string): Promise<Uint8Array> {

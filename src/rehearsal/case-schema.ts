@@ -2,6 +2,11 @@ import { z } from 'zod'
 
 /** One file of policy tests, as `weir test` reads it: YAML, every key of every case checked. */
 
+/** The processing modes that Envoy is shipped with. */
+export const MODES = ['full-duplex', 'streamed', 'buffered'] as const
+
+export type Mode = (typeof MODES)[number]
+
 const name = z.string().min(1)
 const texts = z.array(z.string().min(1)).min(1)
 
@@ -85,13 +90,22 @@ export type Recorded = z.output<typeof recordedSchema>
 const EFFECTIVE = ['released', 'redacted', 'denied', 'discarded', 'unguarded'] as const
 
 const sideSchema = z.union([
-  z.enum(EFFECTIVE).transform(effective => ({ effective, because: undefined, detectors: undefined })),
+  z.enum(EFFECTIVE).transform(effective => ({
+    effective,
+    because: undefined,
+    detectors: undefined,
+    would: undefined,
+  })),
   z.strictObject({
     effective: z.enum(EFFECTIVE).optional().describe('`unguarded`: no rule looked at it.'),
     because: name
       .optional()
       .describe('As in the decision record: clean, flagged, failed-closed, failed-open …'),
     detectors: z.array(name).optional().describe('Exactly these detectors flagged, in any order.'),
+    would: z
+      .partialRecord(z.enum(['block', 'redact', 'fail_closed']), z.enum(['redacted', 'denied', 'the-same']))
+      .optional()
+      .describe('What would have come of it, had every rule been set so.'),
   }),
 ])
 
@@ -127,8 +141,15 @@ const expectSchema = z
 /** What must have come of a case. */
 export type Expected = z.output<typeof expectSchema>
 
+const modes = z
+  .array(z.enum(MODES))
+  .min(1)
+  .optional()
+  .describe('How Envoy is set, as `weir envoy --mode` has it; played in each.')
+
 const caseSchema = z.strictObject({
   name,
+  modes,
   request: requestSchema,
   response: responseSchema.optional().describe('What the upstream answers. Without, nothing comes back.'),
   guardrails: z
@@ -142,6 +163,7 @@ const caseSchema = z.strictObject({
 export type PolicyCase = z.output<typeof caseSchema>
 
 export const casesSchema = z.strictObject({
+  modes,
   config: name.optional().describe('The config; relative to this file. `--config` goes before it.'),
   guardrails: z
     .record(name, recordedSchema)

@@ -11,7 +11,7 @@ export function missesOf(expected: Expected, played: Played, asked: Asked): read
   return [
     ...[...asked.unanswered].map(
       name =>
-        `${name} was asked, and the case does not say what it answers: add it to guardrails, or use --services live`,
+        `${name} was asked, and nothing says what it answers: add it to guardrails, or record it by --services record`,
     ),
     ...(expected.policy === undefined || expected.policy === policy
       ? []
@@ -46,6 +46,10 @@ function sideMisses(
     misses.push(`${side}: expected because ${expected.because}, was ${told}`)
   if (wanted !== undefined && wanted.join() !== found.join())
     misses.push(`${side}: expected detectors ${listed(wanted)}, found ${listed(found)}`)
+  for (const [setting, word] of Object.entries(expected.would ?? {})) {
+    const would = new Map(Object.entries(record?.would ?? {})).get(setting) ?? 'the-same'
+    if (would !== word) misses.push(`${side}: expected ${word} with ${setting}, would be ${would}`)
+  }
   return misses
 }
 

@@ -1,17 +1,12 @@
 import type { ContentCodings } from '../exchange/content-coding.ts'
-import type {
-  Effect,
-  ExchangeEvent,
-  HeaderMutation,
-  HeaderReader,
-  LocalReply,
-  Reply,
-} from '../exchange/events.ts'
+import type { BodyMode, Effect, ExchangeEvent, HeaderReader, LocalReply, Reply } from '../exchange/events.ts'
 import { Exchange } from '../exchange/exchange.ts'
 import type { DecisionRecord } from '../exchange/record.ts'
 import { runStage } from '../guardrail/run-stage.ts'
 import { isFinal } from '../policy/decide.ts'
 import type { PolicySet } from '../policy/policy.ts'
+import type { Mode } from './case-schema.ts'
+import { Direction, type Headers } from './direction.ts'
 
 /** A message as Envoy gives it to Weir. Header names are lower case. */
 export interface Message {
@@ -20,7 +15,15 @@ export interface Message {
   readonly chunks: readonly Uint8Array[]
 }
 
+/** As the shipped configs of Envoy have it. */
+const BODY_MODES: Readonly<Record<Mode, { readonly request: BodyMode; readonly response: BodyMode }>> = {
+  'full-duplex': { request: 'full-duplex', response: 'full-duplex' },
+  streamed: { request: 'buffered', response: 'streamed' },
+  buffered: { request: 'buffered', response: 'buffered' },
+}
+
 export interface Play {
+  readonly mode: Mode
   readonly policySet: PolicySet
   readonly codings: ContentCodings
   readonly policyName: string | undefined
@@ -46,14 +49,13 @@ export interface Played {
   readonly failed: string | undefined
 }
 
-type Headers = Readonly<Record<string, string>>
 type ScanEffect = Extract<Effect, { kind: 'scan' }>
 
 const EXCHANGE_ID = '0'.repeat(32)
 
 /**
- * Plays Envoy in full duplex towards one exchange: the request, then what the upstream answers, chunk by chunk. Every
- * scan is waited for before the next chunk comes and no time passes, so that a case comes to the same each time.
+ * Plays Envoy towards one exchange: the request, then what the upstream answers, chunk by chunk where the mode has it so.
+ * Every scan is waited for before the next chunk comes and no time passes, so that a case comes to the same each time.
  */
 export async function play(given: Play): Promise<Played> {
   const stage = new Stage(given)
@@ -65,35 +67,33 @@ export async function play(given: Play): Promise<Played> {
   return stage.played()
 }
 
-/** One direction, as the one at its far end sees it. */
-interface Direction {
-  headers: Headers
-  mutation: HeaderMutation | undefined
-  isOpen: boolean
-  isOver: boolean
-  readonly out: Uint8Array[]
-}
-
 class Stage {
   readonly #given: Play
   readonly #exchange: Exchange
   readonly #records: DecisionRecord[] = []
-  readonly #request = direction()
-  readonly #response = direction()
+  readonly #request: Direction
+  readonly #response: Direction
   readonly #stops = new Map<number, AbortController>()
   readonly #running = new Set<Promise<void>>()
   #local: LocalReply | undefined
+  /** By us, in place of the request that Envoy held. */
+  #isAnsweredEarly = false
   #ended: Extract<Effect, { kind: 'end' }> | undefined
+  /** What Envoy would have ended the exchange for. */
+  #broken: string | undefined
 
   constructor(given: Play) {
     this.#given = given
+    const { request, response } = BODY_MODES[given.mode]
+    this.#request = new Direction(request)
+    this.#response = new Direction(response)
     this.#exchange = new Exchange({
       stamp: { id: EXCHANGE_ID, startedAtSec: given.unixSeconds },
       policies: given.policySet,
       codings: given.codings,
       policyName: given.policyName,
-      requestMode: 'full-duplex',
-      responseMode: 'full-duplex',
+      requestMode: request,
+      responseMode: response,
       sendsBodyBeforeHeaderReply: false,
       observed: false,
       roomBytes: () => Number.POSITIVE_INFINITY,
@@ -109,13 +109,20 @@ class Stage {
     { headers, chunks }: Message,
     route: string | undefined,
   ): Promise<void> {
-    this.#side(side).headers = headers
+    const direction = this.#side(side)
+    direction.headers = headers
+    if (this.#hasLeft) return direction.pass(chunks)
     const attributes = readerOf(route === undefined ? {} : { 'xds.route_name': route })
     const bodiless = chunks.length === 0
     await this.step({ kind: 'headers', side, headers: readerOf(headers), attributes, endOfStream: bodiless })
-    for (const [index, body] of chunks.entries()) {
+    const messages = direction.messagesOf(chunks)
+    for (const [index, body] of messages.entries()) {
       if (this.#isOver(side)) return
-      await this.step({ kind: 'body', side, body, endOfStream: index === chunks.length - 1 })
+      if (this.#hasLeft) return direction.pass(messages.slice(index))
+      if (direction.mode !== 'full-duplex' && !direction.isOpen) return this.#break(`${side} headers`)
+      direction.sent(body)
+      await this.step({ kind: 'body', side, body, endOfStream: index === messages.length - 1 })
+      if (direction.isOwed && !this.#isOver(side)) return this.#break(`a ${side} body`)
     }
   }
 
@@ -129,9 +136,9 @@ class Stage {
     const { status, why } = this.#ended ?? { status: 'ok', why: '' }
     return {
       records: this.#records,
-      upstream: this.#request.isOpen ? Buffer.concat(this.#request.out) : undefined,
+      upstream: this.#hasRequestLeft ? this.#request.body : undefined,
       client: this.#client(),
-      failed: status === 'ok' ? undefined : `${status}: ${why}`,
+      failed: this.#broken ?? (status === 'ok' ? undefined : `${status}: ${why}`),
     }
   }
 
@@ -140,14 +147,28 @@ class Stage {
       const { status, headers, body } = this.#local
       return { status, headers, body }
     }
-    const { headers, mutation, isOpen, out } = this.#response
+    const { mutatedHeaders, isOpen, body } = this.#response
     if (!isOpen || this.#hasFailed) return undefined
-    const { ':status': status, ...rest } = mutated(headers, mutation)
-    return { status: Number(status), headers: rest, body: Buffer.concat(out) }
+    const { ':status': status, ...rest } = mutatedHeaders
+    return { status: Number(status), headers: rest, body }
   }
 
   get #hasFailed(): boolean {
-    return this.#ended !== undefined && this.#ended.status !== 'ok'
+    return this.#broken !== undefined || (this.#ended !== undefined && this.#ended.status !== 'ok')
+  }
+
+  /** Weir has nothing left to look at. */
+  get #hasLeft(): boolean {
+    return this.#ended?.status === 'ok' && this.#local === undefined
+  }
+
+  /** Envoy keeps the headers of a body that it holds until that is answered. */
+  get #hasRequestLeft(): boolean {
+    return this.#request.isOpen && !(this.#local !== undefined && this.#isAnsweredEarly)
+  }
+
+  #break(unanswered: string): void {
+    this.#broken = `${unanswered}: Envoy got no reply, and would have waited in vain`
   }
 
   #isOver(side: 'request' | 'response'): boolean {
@@ -171,18 +192,11 @@ class Stage {
   }
 
   #reply(reply: Reply): void {
-    if (reply.kind === 'local') {
+    if (reply.kind !== 'local') this.#side(reply.side).take(reply)
+    else if (this.#response.canBeReplaced) {
       this.#local = reply
-      return
-    }
-    const side = this.#side(reply.side)
-    if (reply.kind === 'headers') {
-      side.isOpen = true
-      side.mutation = reply.mutation
-    } else if (reply.kind === 'streamed-body') {
-      side.out.push(reply.body)
-      side.isOver ||= reply.endOfStream
-    }
+      this.#isAnsweredEarly = this.#request.isOwed
+    } else this.#broken = 'a whole answer behind headers that have left: Envoy would have reset the client'
   }
 
   #scan({ scan, stage, rules, subject, lifetime }: ScanEffect): void {
@@ -204,15 +218,6 @@ class Stage {
   }
 }
 
-function direction(): Direction {
-  return { headers: {}, mutation: undefined, isOpen: false, isOver: false, out: [] }
-}
-
 function readerOf(values: Headers): HeaderReader {
   return { get: name => (Object.hasOwn(values, name) ? values[name] : undefined) }
-}
-
-function mutated(headers: Headers, { set = {}, remove = [] }: HeaderMutation = {}): Headers {
-  const kept = Object.entries(headers).filter(([name]) => !remove.includes(name))
-  return { ...Object.fromEntries(kept), ...set }
 }

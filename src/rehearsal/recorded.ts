@@ -2,21 +2,26 @@ import {
   type Finding,
   type Guardrail,
   GuardrailFailure,
+  type RemoteGuardrail,
   type ScanSubject,
   type Verdict,
 } from '../guardrail/guardrail.ts'
 import type { PolicySet, Rule } from '../policy/policy.ts'
 import type { Recorded } from './case-schema.ts'
+import { type Recording, unrecorded } from './recording.ts'
 
 /** Who was asked while a case was played. */
 export interface Asked {
   readonly guardrails: ReadonlySet<string>
-  /** Services that no case answers for. They were not asked: each of their scans failed. */
+  /** Services that neither the case nor a recording answers for. They were not asked: each of their scans failed. */
   readonly unanswered: ReadonlySet<string>
 }
 
-/** Whether guard services that a case does not answer for are asked for real. */
-export type Services = 'recorded' | 'live'
+/**
+ * Who answers for guard services that a case says nothing of: the recording beside the cases; they themselves, and
+ * that is kept in the recording; or they themselves.
+ */
+export type Services = 'recorded' | 'record' | 'live'
 
 /**
  * The policies with what their guardrails say in a case. A guardrail keeps its locality, so that it is asked when it
@@ -26,6 +31,7 @@ export function withRecorded(
   policySet: PolicySet,
   recorded: Readonly<Record<string, Recorded>>,
   services: Services,
+  recording: Recording,
 ): { readonly policySet: PolicySet; readonly asked: Asked } {
   const guardrails = new Set<string>()
   const unanswered = new Set<string>()
@@ -34,10 +40,8 @@ export function withRecorded(
     const ask = (): void => void guardrails.add(guardrail.name)
     if (said !== undefined) return speaking(guardrail, said, ask)
     if (guardrail.locality === 'local' || services === 'live') return noted(guardrail, ask)
-    return silent(guardrail, () => {
-      ask()
-      unanswered.add(guardrail.name)
-    })
+    if (services === 'record') return kept(guardrail, recording, ask)
+    return remembered(guardrail, recording, ask, () => void unanswered.add(guardrail.name))
   }
   const ruled = (rules: readonly Rule[]): readonly Rule[] =>
     rules.map(rule => ({ ...rule, guardrail: standIn(rule.guardrail) }))
@@ -107,14 +111,31 @@ function noted(guardrail: Guardrail, ask: () => void): Guardrail {
   }
 }
 
-function silent({ name }: Guardrail, ask: () => void): Guardrail {
+function kept(guardrail: RemoteGuardrail, recording: Recording, ask: () => void): Guardrail {
   return {
-    name,
-    locality: 'remote',
-    timeoutMs: STAND_IN_TIMEOUT_MS,
-    async scan() {
+    ...guardrail,
+    scan(subject: ScanSubject) {
       ask()
-      throw new GuardrailFailure('unreachable', 'the case does not say what this guardrail answers')
+      return recording.ask(guardrail, subject)
+    },
+  }
+}
+
+function remembered(
+  guardrail: RemoteGuardrail,
+  recording: Recording,
+  ask: () => void,
+  miss: () => void,
+): Guardrail {
+  return {
+    ...guardrail,
+    timeoutMs: STAND_IN_TIMEOUT_MS,
+    async scan(subject: ScanSubject) {
+      ask()
+      const verdict = recording.verdictOf(guardrail.name, subject)
+      if (verdict !== undefined) return verdict
+      miss()
+      throw unrecorded()
     },
   }
 }

@@ -159,7 +159,7 @@ describe('a case fails, and says why', () => {
       'a service that nobody answers for, although the request is denied as expected',
       `${REQUEST}, expect: { request: denied }`,
       [
-        'lakera was asked, and the case does not say what it answers: add it to guardrails, or use --services live',
+        'lakera was asked, and nothing says what it answers: add it to guardrails, or record it by --services record',
       ],
     ],
   ])('%s', async (_, text, misses) => {
