@@ -4,10 +4,10 @@ import { placeOf } from '../llm/detect.ts'
 import type { RequestPlace } from '../llm/format.ts'
 import type { PolicySet } from '../policy/policy.ts'
 import { selectPolicy } from '../policy/select.ts'
+import { type ScanReport, scanBody } from '../rehearsal/scan-body.ts'
 import { oneOf, readArguments, usage } from './arguments.ts'
 import type { Command, CommandIo } from './command.ts'
 import { openSnapshot } from './open-snapshot.ts'
-import { type ScanReport, scanBody } from './scan-body.ts'
 
 const DEFAULT_PATH = '/v1/chat/completions'
 
@@ -83,7 +83,7 @@ async function judgeFile(
       // One byte past the limit tells that the body is over it.
       const mostBytes = 1 + (facts.side === 'input' ? maxRequestBytes : maxResponseBytes)
       const body = file === '-' ? await io.readStdin(mostBytes) : await readBody(file, mostBytes)
-      return scanBody({ ...facts, policy, body })
+      return scanBody({ ...facts, policy, body, formats: policySet.formats })
     }
   }
 }

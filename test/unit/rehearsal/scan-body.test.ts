@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { scanBody } from '../../../src/cli/scan-body.ts'
 import type { RemoteGuardrail, Verdict } from '../../../src/guardrail/guardrail.ts'
 import { placeOf } from '../../../src/llm/detect.ts'
 import type { Rule } from '../../../src/policy/policy.ts'
+import { scanBody } from '../../../src/rehearsal/scan-body.ts'
 import { CHAT_HEADERS, chatRequest } from '../../support/chat.ts'
 import { policy, rule } from '../../support/policies.ts'
 

@@ -2,14 +2,13 @@ import { performance } from 'node:perf_hooks'
 import { type Judged, judge, judgeFault, type OpenStage } from '../exchange/judge.ts'
 import { type Because, type DecisionRecord, judgedRules } from '../exchange/record.ts'
 import { readEventStream } from '../exchange/stream-text.ts'
-import type { FailureReason } from '../guardrail/guardrail.ts'
 import { runStage } from '../guardrail/run-stage.ts'
 import { detectFormat, detectResponseFormat } from '../llm/detect.ts'
-import type { Decoded, LlmFormat, RequestPlace, TextSegment } from '../llm/format.ts'
+import type { Completion, Decoded, LlmFormat, LlmRequest, RequestPlace, TextSegment } from '../llm/format.ts'
 import { isFinal } from '../policy/decide.ts'
-import type { Policy, Rule } from '../policy/policy.ts'
+import type { Policy, PolicySet, Rule } from '../policy/policy.ts'
 
-/** One body from disk, and what its headers would have said. */
+/** One body, and what its headers would have said. */
 export interface ScanTask {
   readonly side: 'input' | 'output'
   readonly policy: Policy
@@ -17,6 +16,8 @@ export interface ScanTask {
   /** Undefined for a response whose request is not known. */
   readonly place: RequestPlace | undefined
   readonly contentType: string | undefined
+  /** Paths of the operator's own; none when absent. */
+  readonly formats?: PolicySet['formats']
 }
 
 /** What serving would decide about a body. Categories and places, never text. */
@@ -36,68 +37,108 @@ export interface ScanReport {
   readonly uninspectable: number
 }
 
-/** A body with what a guardrail sees of it. */
-interface Texts {
+/** What came of judging a body, with its texts: for whoever gave them, and nobody else. */
+export interface Examination {
+  readonly report: ScanReport
+  /** Undefined where none takes the body. */
+  readonly format: LlmFormat | undefined
+  readonly shape: 'json' | 'event-stream'
+  /** Undefined for a response, and for what could not be read. */
+  readonly request: LlmRequest | undefined
+  /** What guardrails saw. */
   readonly segments: readonly TextSegment[]
-  readonly uninspectable: number
+  /** Undefined where no rule was asked. */
+  readonly judged: Judged | undefined
+  /** Why the body could not be judged by its texts. */
+  readonly fault: 'over-limit' | 'undecodable' | undefined
 }
 
 /** Judges a body as serving it would: the same formats, rules and truth table. */
 export async function scanBody(task: ScanTask): Promise<ScanReport> {
+  return (await examineBody(task)).report
+}
+
+/** The same, with what was read and what each rule came to. */
+export async function examineBody(task: ScanTask): Promise<Examination> {
   const { side, policy, body } = task
   const rules = side === 'input' ? [...policy.inputRules, ...policy.parallelRules] : policy.outputRules
   const { maxRequestBytes, maxResponseBytes } = policy.limits
   const read = readerFor(task)
-  const format = read === 'undecodable' ? undefined : read?.format.name
-  const report = (decision: ScanReport['decision'], because: Because, rest: Partial<ScanReport> = {}) => ({
-    decision,
-    because,
-    side,
-    policy: policy.name,
-    format,
-    rules: [],
-    redactions: [],
-    uninspectable: 0,
-    ...rest,
+  const reader = read === 'undecodable' ? undefined : read
+  const examined = (
+    decision: ScanReport['decision'],
+    because: Because,
+    rest: Partial<ScanReport> = {},
+    more: Partial<Examination> = {},
+  ): Examination => ({
+    report: {
+      decision,
+      because,
+      side,
+      policy: policy.name,
+      format: reader?.format.name,
+      rules: [],
+      redactions: [],
+      uninspectable: 0,
+      ...rest,
+    },
+    format: reader?.format,
+    shape: reader?.shape ?? 'json',
+    request: undefined,
+    segments: [],
+    judged: undefined,
+    fault: undefined,
+    ...more,
   })
-  const byFailMode = (rest: Partial<ScanReport>) =>
-    report(policy.failMode === 'error' ? 'deny' : 'release', 'unsupported', rest)
-  const fault = (reason: FailureReason) => {
+  const byFailMode = (rest: Partial<ScanReport>, more?: Partial<Examination>) =>
+    examined(policy.failMode === 'error' ? 'deny' : 'release', 'unsupported', rest, more)
+  const fault = (reason: 'over-limit' | 'undecodable') => {
     const judged = judgeFault(rules, reason)
-    return report(judged.decision.kind, becauseOf(judged), reportedRules(judged))
+    return examined(judged.decision.kind, becauseOf(judged), reportedRules(judged), { judged, fault: reason })
   }
 
-  if (rules.length === 0) return report('release', 'clean')
+  if (rules.length === 0) return examined('release', 'clean')
   if (body.byteLength > (side === 'input' ? maxRequestBytes : maxResponseBytes)) return fault('over-limit')
   if (read === undefined) return byFailMode({})
   if (read === 'undecodable') return fault('undecodable')
   const decoded = read.decode()
   if (decoded.kind === 'undecodable') return fault('undecodable')
   const { segments, uninspectable } = decoded.value
+  const request = 'streams' in decoded.value ? decoded.value : undefined
   if (uninspectable > 0 && policy.uninspectable === 'deny') {
-    return report('deny', 'uninspectable', { uninspectable })
+    return examined('deny', 'uninspectable', { uninspectable }, { request, segments })
   }
   // An answer may be empty; a request without any text has nothing that was looked at.
-  if (segments.length === 0 && side === 'output' && uninspectable === 0) return report('release', 'clean')
-  if (segments.length === 0) return byFailMode({ uninspectable })
+  if (segments.length === 0 && side === 'output' && uninspectable === 0) return examined('release', 'clean')
+  if (segments.length === 0) return byFailMode({ uninspectable }, { request })
   const judged = await judgeTexts(side, rules, segments)
-  return report(judged.decision.kind, becauseOf(judged), {
+  const report = {
     ...reportedRules(judged),
     redactions: redactionsOf(judged, segments),
     uninspectable,
-  })
+  }
+  return examined(judged.decision.kind, becauseOf(judged), report, { request, segments, judged })
 }
 
 interface Reader {
   readonly format: LlmFormat
-  decode(): Decoded<Texts>
+  readonly shape: 'json' | 'event-stream'
+  decode(): Decoded<LlmRequest | Completion>
 }
 
 /** How the body is read; undefined when no format takes it. */
-function readerFor({ side, place, contentType, body }: ScanTask): Reader | 'undecodable' | undefined {
-  const claimed = place === undefined ? undefined : detectFormat(place)
+function readerFor({
+  side,
+  place,
+  contentType,
+  body,
+  formats = [],
+}: ScanTask): Reader | 'undecodable' | undefined {
+  const claimed = place === undefined ? undefined : detectFormat(place, formats)
   if (side === 'input') {
-    return claimed && place && { format: claimed, decode: () => claimed.decodeRequest(body, place) }
+    return (
+      claimed && place && { format: claimed, shape: 'json', decode: () => claimed.decodeRequest(body, place) }
+    )
   }
   if (claimed !== undefined) {
     const shape = claimed.shapeOf(contentType, body)
@@ -118,6 +159,7 @@ function responseReader(
 ): Reader {
   return {
     format,
+    shape,
     decode: () =>
       shape === 'json' ? format.decodeResponse(body, contentType) : readEventStream(format, [body]),
   }
