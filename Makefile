@@ -4,7 +4,8 @@
 # (3.11 or newer, for the Python clients in the tests), Go (1.26 or newer, for toxiproxy, helm and kubeconform in the
 # tests), and make. A Redis, a libfaketime and a promtool for the tests are those that are installed, else Debian's,
 # unpacked. What is set up stays inside the checkout: node_modules/ and .venv/. Go alone keeps what it built elsewhere, so
-# that helm takes its minutes once.
+# that helm takes its minutes once. And a Chromium for the tests does not fit in: where none is installed, root installs
+# Debian's.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -20,6 +21,7 @@ CLIENTS := .venv/.clients
 REDIS := .venv/.redis
 TOXIPROXY := .venv/.toxiproxy
 FAKETIME := .venv/.faketime
+CHROMIUM := .venv/.chromium
 OPENBAO_VERSION := 2.7.2
 OPENBAO := .venv/.openbao-$(OPENBAO_VERSION)
 HADOLINT_VERSION := 2.15.1
@@ -39,7 +41,7 @@ need = command -v $(1) >/dev/null 2>&1 || { echo 'make: $(1) is missing: install
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-setup: $(PACKAGES) $(ENVOY) $(CLIENTS) $(REDIS) $(TOXIPROXY) $(FAKETIME) $(OPENBAO) $(HADOLINT) $(VALIDATORS) ## install the packages, Envoy and what the tests need into this checkout
+setup: $(PACKAGES) $(ENVOY) $(CLIENTS) $(REDIS) $(TOXIPROXY) $(FAKETIME) $(OPENBAO) $(HADOLINT) $(VALIDATORS) $(CHROMIUM) ## install the packages, Envoy and what the tests need into this checkout
 	@:
 
 run: $(PACKAGES) $(ENVOY) ## Envoy, Weir and a small sample LLM in one terminal, with requests to try (CONFIG=FILE)
@@ -120,6 +122,10 @@ $(TOXIPROXY): scripts/fetch-toxiproxy.sh | $(VENV)
 
 $(FAKETIME): scripts/fetch-faketime.sh | $(VENV)
 	scripts/fetch-faketime.sh
+	@touch $@
+
+$(CHROMIUM): scripts/fetch-chromium.sh | $(VENV)
+	scripts/fetch-chromium.sh
 	@touch $@
 
 $(OPENBAO): | $(VENV)
