@@ -92,6 +92,15 @@ module.exports = {
       '^src/llm/formats?\\.ts$',
       GUARDRAIL_TYPES,
     ),
+    door(
+      'console',
+      '^src/telemetry/(admin|decision-log|log|metrics|page)\\.ts$',
+      '^src/exchange/(events|judge|local-reply|record)\\.ts$',
+      '^src/rehearsal/scan-body\\.ts$',
+      '^src/policy/(decide|policy|redact|redaction|select)\\.ts$',
+      '^src/llm/(detect|format)\\.ts$',
+      GUARDRAIL_TYPES,
+    ),
     door('coding', '^src/exchange/content-coding\\.ts$'),
     door(
       'telemetry',

@@ -7,6 +7,7 @@ export type WeirErrorCode =
   | 'bad-usage' // the command line does not hold
   | 'missing-secret' // a secret reference points at nothing, or at an empty value
   | 'address-in-use' // a listener's address is taken
+  | 'unreachable' // a running Weir that a command asks does not answer
   | 'worker-failed' // a worker process ended before it served
   | 'unsupported-runtime' // this Node cannot run Weir safely
   | 'bad-message' // bytes from Envoy that are not a ProcessingRequest

@@ -2,6 +2,10 @@ import { contentCodings } from './coding/codings.ts'
 import { parseListenAddress } from './config/address.ts'
 import type { ConfigWatch } from './config/config-watch.ts'
 import type { Snapshot } from './config/snapshot.ts'
+import { Bench, type BenchResponse } from './console/bench.ts'
+import { createConsole } from './console/console.ts'
+import type { DecisionRing } from './console/decision-ring.ts'
+import { SnapshotHistory } from './console/snapshot-history.ts'
 import { defaultBudget } from './default-budget.ts'
 import { WeirError } from './errors.ts'
 import { ByteLedger } from './extproc/byte-ledger.ts'
@@ -37,6 +41,8 @@ export interface WeirServer {
    * Resolves when all is over and the listeners are closed.
    */
   drain(deadlineMs: number): Promise<void>
+  /** What the bench of the console says to a question, for a supervisor that has the console. Never rejects. */
+  judge(question: string): Promise<BenchResponse>
 }
 
 export interface ServerDeps {
@@ -47,6 +53,10 @@ export interface ServerDeps {
   readonly worker?: { readonly listen: string } | undefined
   /** Milliseconds between two looks at the files of `server.tls`. */
   readonly tlsPollMs?: number | undefined
+  /** What the console shows of decisions; without it there is no console. */
+  readonly decisions?: DecisionRing | undefined
+  /** Takes known secrets out of a line of JSON. */
+  readonly scrub?: ((line: string) => string) | undefined
 }
 
 /**
@@ -55,7 +65,14 @@ export interface ServerDeps {
  * @throws WeirError `bad-config` when the files of `server.tls` cannot be used
  */
 export function createServer(snapshot: Snapshot, deps: ServerDeps): WeirServer {
-  const { telemetry, tracing, worker, tlsPollMs = DEFAULT_TLS_POLL_MS } = deps
+  const {
+    telemetry,
+    tracing,
+    worker,
+    tlsPollMs = DEFAULT_TLS_POLL_MS,
+    decisions,
+    scrub = line => line,
+  } = deps
   const { tls: tlsConfig, socket_mode: socketMode, workers } = snapshot.server
   const maxBytes = snapshot.server.max_bytes ?? defaultBudget(workers)
   telemetry.metrics.budget(maxBytes)
@@ -85,7 +102,7 @@ export function createServer(snapshot: Snapshot, deps: ServerDeps): WeirServer {
       shadows,
       ledger,
       clock: () => performance.now(),
-      unixSeconds: () => Math.floor(Date.now() / 1000),
+      unixSeconds,
       newId: randomIds(),
     },
     {
@@ -97,11 +114,33 @@ export function createServer(snapshot: Snapshot, deps: ServerDeps): WeirServer {
       onTlsRefused: tls?.refused,
     },
   )
+  const readiness = (): Readiness => (state === 'serving' ? { ready: true } : { ready: false, why: state })
+  const bench = new Bench({
+    pin: () => snapshots.pin(),
+    unixSeconds,
+    scrub,
+    fault: error => telemetry.log.error('bench failed', { err: error }),
+  })
+  const history = new SnapshotHistory(snapshot.version, snapshot.masked)
+  const { access, hosts } = snapshot.server.console
+  const hasConsole = access !== 'none' && decisions !== undefined && worker === undefined
   const admin = createAdminServer({
-    readiness: (): Readiness => (state === 'serving' ? { ready: true } : { ready: false, why: state }),
+    readiness,
     metrics: telemetry.metrics,
     maskedConfig: () => snapshots.inForce.masked,
     log: telemetry.log,
+    more: hasConsole
+      ? createConsole({
+          access,
+          hosts,
+          ring: decisions,
+          readiness,
+          look: telemetry.metrics.look,
+          snapshots: history,
+          judge: question => bench.judge(question),
+          log: telemetry.log,
+        })
+      : undefined,
   })
   return {
     async start() {
@@ -121,6 +160,7 @@ export function createServer(snapshot: Snapshot, deps: ServerDeps): WeirServer {
         telemetry.log.warn('config warning', { warning: LARGER_BODIES })
       telemetry.metrics.snapshot(next.version)
       snapshots.use(next)
+      history.use(next.version, next.masked)
     },
     async drain(deadlineMs) {
       state = 'draining'
@@ -128,8 +168,11 @@ export function createServer(snapshot: Snapshot, deps: ServerDeps): WeirServer {
       await reader.close()
       await admin.close()
     },
+    judge: question => bench.judge(question),
   }
 }
+
+const unixSeconds = (): number => Math.floor(Date.now() / 1000)
 
 const LARGER_BODIES =
   'limits are larger than at the start: Envoy in BUFFERED sends a body as one message, and the larger ones are refused until the next start'

@@ -2,6 +2,7 @@ import { formatListenAddress, parseListenAddress } from '../config/address.ts'
 import { type WatchTimes, watchConfig, watchTimes } from '../config/config-watch.ts'
 import type { Snapshot } from '../config/snapshot.ts'
 import { headerValuesIn } from '../config/telemetry-settings.ts'
+import { DecisionRing } from '../console/decision-ring.ts'
 import { WeirError } from '../errors.ts'
 import { createServer } from '../server.ts'
 import { type DecisionFile, type DecisionFileDeps, openDecisionFile } from '../telemetry/decision-file.ts'
@@ -11,6 +12,7 @@ import { createScrubber, type Scrubber } from '../telemetry/scrub.ts'
 import { createTelemetry, type Telemetry } from '../telemetry/telemetry.ts'
 import type { SupervisorLine } from '../workers/supervisor-line.ts'
 import { workerAddress } from '../workers/worker-address.ts'
+import { answerSupervisor } from './answer-supervisor.ts'
 import { readArguments } from './arguments.ts'
 import { type Command, type CommandIo, EXIT_CODES } from './command.ts'
 import { type Exporting, openExporting } from './exporting.ts'
@@ -44,7 +46,7 @@ at once.
 Options:
   --config FILE     the config
   --listen ADDRESS  where Envoy connects; wins over server.listen
-  --admin ADDRESS   health, metrics and masked config; wins over server.admin
+  --admin ADDRESS   health, metrics, masked config and the console; wins over server.admin
 ${EXIT_CODES}`,
   async run(args, io) {
     const { options } = readArguments(args, { options: ['config', 'listen', 'admin'], fewest: 0, most: 0 })
@@ -72,7 +74,7 @@ ${EXIT_CODES}`,
       if (snapshot.server.workers > 1 && io.supervisor === undefined) {
         // Only to know that it holds, and to show it: each worker opens its own.
         await opened.close()
-        await supervise({ snapshot, log, args }, io)
+        await supervise({ snapshot, log, args, scrub: scrubber.jsonLine }, io)
         return 0
       }
       metrics.snapshot(snapshot.version)
@@ -84,12 +86,16 @@ ${EXIT_CODES}`,
         operations: log,
         metrics,
       })
-      const telemetry = createTelemetry(log, metrics, sample_clean, decisions?.log)
+      const ring =
+        snapshot.server.console.access === 'none'
+          ? undefined
+          : new DecisionRing({ scrub: scrubber.jsonLine, worker: io.supervisor?.worker })
+      const telemetry = createTelemetry(log, metrics, sample_clean, decisions?.log, ring?.add)
       heard.telemetry = telemetry
       const exporting = await openExporting(snapshot, io.env, telemetry, io.supervisor?.worker)
       heard.exporting = exporting
       try {
-        await serveUntilStopped({ opened, times, scrubber, telemetry, exporting, decisions }, io)
+        await serveUntilStopped({ opened, times, scrubber, telemetry, exporting, decisions, ring }, io)
       } finally {
         await Promise.all([exporting.close(EXPORT_DEADLINE_MS), decisions?.close()])
       }
@@ -108,17 +114,19 @@ interface Serving {
   readonly telemetry: Telemetry
   readonly exporting: Exporting
   readonly decisions: DecisionFile | undefined
+  /** What the console shows of decisions, where there is one. */
+  readonly ring: DecisionRing | undefined
 }
 
 /** Starts, waits for a signal and drains. Rejects when a listener cannot be bound. */
 async function serveUntilStopped(
-  { opened, times, scrubber, telemetry, exporting, decisions }: Serving,
+  { opened, times, scrubber, telemetry, exporting, decisions, ring }: Serving,
   io: CommandIo,
 ): Promise<void> {
   const { snapshot } = opened
   const { log } = telemetry
   const { supervisor } = io
-  const stop = stopOf(telemetry, io)
+  const stop = stopOf(io)
   // After a throw that nothing caught no invariant is sure to hold: going on could let traffic pass unscanned.
   const unwatchFaults = io.onFault(error => {
     log.error('fatal', { err: error })
@@ -132,7 +140,11 @@ async function serveUntilStopped(
       tracing: exporting.tracing,
       worker,
       tlsPollMs: times.pollMs,
+      decisions: ring,
+      scrub: scrubber.jsonLine,
     })
+    if (supervisor)
+      answerSupervisor(supervisor, { metrics: telemetry.metrics, decisions: ring, judge: server.judge })
     const { listen, admin } = await server.start()
     supervisor?.send({ kind: 'serving', listen })
     for (const warning of snapshot.warnings) log.warn('config warning', { warning })
@@ -141,7 +153,7 @@ async function serveUntilStopped(
     const use = (next: Snapshot): void => {
       server.use(next)
       exporting.use(next)
-      supervisor?.send({ kind: 'config', masked: next.masked })
+      supervisor?.send({ kind: 'config', version: next.version, masked: next.masked })
     }
     const renew = configRenewal({ opened, use, scrubber, telemetry })
     const watch = watchConfig(opened.origins, times, renew)
@@ -170,7 +182,7 @@ interface Stop {
 }
 
 /** A worker is stopped by its supervisor alone: a terminal's signal reaches both, and one of them is to answer it. */
-function stopOf({ metrics }: Telemetry, { supervisor, onStopSignal, exit }: CommandIo): Stop {
+function stopOf({ supervisor, onStopSignal, exit }: CommandIo): Stop {
   const { promise, resolve } = Promise.withResolvers<string>()
   if (supervisor === undefined) {
     let signals = 0
@@ -181,12 +193,8 @@ function stopOf({ metrics }: Telemetry, { supervisor, onStopSignal, exit }: Comm
     })
     return { signal: promise, unwatch }
   }
-  supervisor.onMessage(message => {
-    if (message.kind === 'stop') resolve('supervisor')
-    else if (message.kind === 'give-metrics')
-      metrics
-        .asObjects()
-        .then(objects => supervisor.send({ kind: 'metrics', request: message.request, metrics: objects }))
+  supervisor.onMessage(({ kind }) => {
+    if (kind === 'stop') resolve('supervisor')
   })
   return { signal: promise, unwatch: onStopSignal(() => {}) }
 }

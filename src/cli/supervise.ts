@@ -1,5 +1,6 @@
 import { parseListenAddress } from '../config/address.ts'
 import type { Snapshot } from '../config/snapshot.ts'
+import { SnapshotHistory } from '../console/snapshot-history.ts'
 import { WeirError } from '../errors.ts'
 import { createAdminServer, type Readiness } from '../telemetry/admin.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -7,6 +8,7 @@ import { WORKER_BACKOFF } from '../workers/backoff.ts'
 import { supervisorMetrics } from '../workers/supervisor-metrics.ts'
 import { WorkerPool } from '../workers/worker-pool.ts'
 import type { CommandIo } from './command.ts'
+import { poolConsole } from './pool-console.ts'
 
 /** A scrape takes no longer for a worker that does not answer. */
 const METRICS_TIMEOUT_MS = 2000
@@ -17,15 +19,19 @@ export interface Supervision {
   readonly log: Log
   /** The command line of `serve`, for the workers. */
   readonly args: readonly string[]
+  /** Takes known secrets out of a line of JSON. */
+  readonly scrub: (line: string) => string
 }
 
 /**
  * Runs `server.workers` processes that serve, and the one admin listener for all of them, until a signal comes; then
  * they drain. A worker that ends by itself is started again. Rejects when one cannot be started at first.
  */
-export async function supervise({ snapshot, log, args }: Supervision, io: CommandIo): Promise<void> {
+export async function supervise(supervision: Supervision, io: CommandIo): Promise<void> {
+  const { snapshot, log, args } = supervision
   const { workers, admin: adminText } = snapshot.server
   let maskedConfig = snapshot.masked
+  const history = new SnapshotHistory(snapshot.version, snapshot.masked)
   const pool = new WorkerPool({
     workers,
     fork: worker => io.fork(['serve', ...args], worker),
@@ -33,19 +39,22 @@ export async function supervise({ snapshot, log, args }: Supervision, io: Comman
     clock: () => performance.now(),
     metricsTimeoutMs: METRICS_TIMEOUT_MS,
     report: end => log.error('worker ended', { ...end }),
-    reportConfig: masked => {
+    reportConfig: (version, masked) => {
       maskedConfig = masked
+      history.use(version, masked)
     },
   })
   let state: 'starting' | 'serving' | 'draining' = 'starting'
+  const readiness = (): Readiness => {
+    if (state !== 'serving') return { ready: false, why: state }
+    return pool.serving > 0 ? { ready: true } : { ready: false, why: 'no worker serves' }
+  }
   const admin = createAdminServer({
-    readiness: (): Readiness => {
-      if (state !== 'serving') return { ready: false, why: state }
-      return pool.serving > 0 ? { ready: true } : { ready: false, why: 'no worker serves' }
-    },
+    readiness,
     metrics: supervisorMetrics(pool),
     maskedConfig: () => maskedConfig,
     log,
+    more: poolConsole(pool, history, readiness, supervision),
   })
   const stop = Promise.withResolvers<string>()
   let signals = 0

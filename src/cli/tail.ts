@@ -1,39 +1,47 @@
 import { type DecisionLine, DecisionTotals, readLogLine, showLogLine } from '../telemetry/decision-view.ts'
 import { oneOf, readArguments } from './arguments.ts'
 import type { Command } from './command.ts'
+import { feedLines } from './feed-lines.ts'
 
 const CHOICES = ['all', 'denied', 'flagged', 'failed', 'shadow'] as const
 
-/** `weir tail`: the log on stdin, as people read it. */
+/** `weir tail`: the log on stdin, or the feed of a running Weir, as people read it. */
 export const tail: Command = {
   name: 'tail',
-  summary: 'show the decisions of a log on stdin, as they come',
+  summary: 'show the decisions of a log on stdin or of a running Weir, as they come',
   help: `Usage: … | weir tail [options]
+       weir tail --url URL [options]
 
 Reads Weir's log on stdin and shows one line per decision: what reached the client, or the upstream, and why; warnings
-beside it; and a sum at the end. Never content: there is none in the log.
+beside it; and a sum at the end. Never content: there is none in the log. With --url it reads the feed of a running Weir
+whose config has server.console.access read_only or full: every decision, also those that the log leaves out.
 
   kubectl logs -f deploy/weir | weir tail
+  kubectl port-forward deploy/weir 9090 & weir tail --url http://127.0.0.1:9090
   tail -F /var/log/weir.log | weir tail --only denied
 
 Options:
+  --url URL      the admin address of a running Weir
   --policy NAME  only decisions of this policy
   --only WHAT    all (the default), denied, flagged: some guardrail flagged, whatever it led to,
                  failed: some guardrail failed,
                  or shadow: something stricter would have come of it, had a rule been set otherwise
 
 Exit codes:
-  0  stdin has ended, or a signal came
-  2  the command line does not hold
+  0  stdin or the feed has ended, or a signal came
+  1  nothing answers at the URL, or the feed broke off
+  2  the command line does not hold, or there is no feed at the URL
 `,
   async run(args, io) {
-    const { options } = readArguments(args, { options: ['policy', 'only'], fewest: 0, most: 0 })
+    const { options } = readArguments(args, { options: ['url', 'policy', 'only'], fewest: 0, most: 0 })
     const only = oneOf('only', options.only ?? 'all', CHOICES)
     const totals = new DecisionTotals()
     const stop = new AbortController()
     const unwatch = io.onStopSignal(() => stop.abort())
     try {
-      for await (const text of io.stdinLines(stop.signal)) {
+      const lines =
+        options.url === undefined ? io.stdinLines(stop.signal) : feedLines(options.url, stop.signal)
+      for await (const text of lines) {
         const line = readLogLine(text)
         if (line === undefined) continue
         if (line.kind === 'decision') {

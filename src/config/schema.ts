@@ -81,6 +81,21 @@ const logSchema = z.strictObject({
     ),
 })
 
+const consoleSchema = z.strictObject({
+  access: z
+    .enum(['none', 'read_only', 'full'])
+    .default('none')
+    .describe(
+      '`read_only`: the page at `/console/` and the feed `/decisions` on the admin listener; `full`: the bench as well, which runs guardrails, paid ones too, on what is pasted. The admin listener has no login: whoever reaches it sees this.',
+    ),
+  hosts: z
+    .array(z.string().regex(/^[a-z0-9.-]+$/, { error: 'must be a host name in lower case, without port' }))
+    .default([])
+    .describe(
+      'Host names by which the console may be asked, beside IP addresses and localhost: any other could be one that a foreign page has led here.',
+    ),
+})
+
 const serverSchema = z.strictObject({
   listen: listenSchema
     .default('0.0.0.0:9002')
@@ -134,6 +149,9 @@ const serverSchema = z.strictObject({
   telemetry: telemetrySchema
     .prefault({})
     .describe('Traces and metrics by OTLP. Off unless an endpoint is named, here or by a variable.'),
+  console: consoleSchema
+    .prefault({})
+    .describe('A page that shows what Weir does. [console.md](console.md) has more.'),
 })
 
 const formatPathSchema = z.strictObject({

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { assertNever, WeirError } from '../errors.ts'
 import type { Log } from './log.ts'
+import { failure, json, type Page, send, text, wrongMethod } from './page.ts'
 
 /** Where to listen. */
 export type AdminAddress =
@@ -17,6 +18,16 @@ export interface AdminDeps {
   /** The config in force, secrets masked, as plain data. */
   readonly maskedConfig: () => unknown
   readonly log: Log
+  /** None when absent. */
+  readonly more?: MorePages | undefined
+}
+
+/** Pages beside the admin listener's own. */
+export interface MorePages {
+  /** Answers a request for one of its pages, now or later, and says whether it was one. */
+  answer(request: IncomingMessage, response: ServerResponse): boolean
+  /** Ends what it keeps open. */
+  close(): void
 }
 
 export interface AdminServer {
@@ -30,20 +41,17 @@ export interface AdminServer {
   close(): Promise<void>
 }
 
-interface Page {
-  readonly status: number
-  readonly contentType: string
-  readonly body: string
-  readonly headers?: Readonly<Record<string, string>>
-}
-
 /** Probes, scrapers and a few people: one more connection than this is dropped. */
 const MAX_CONNECTIONS = 256
 const REQUEST_TIMEOUT_MS = 10_000
 
-/** The admin listener: /healthz, /readyz, /metrics and /config. It reads no request body and shows no content. */
+/**
+ * The admin listener: /healthz, /readyz, /metrics and /config, which read no request body and show no content, and what
+ * `more` has.
+ */
 export function createAdminServer(deps: AdminDeps): AdminServer {
   const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
+    if (deps.more?.answer(request, response)) return
     answer(request, deps).then(
       page => send(response, page),
       (error: unknown) => {
@@ -57,6 +65,7 @@ export function createAdminServer(deps: AdminDeps): AdminServer {
     listen: address => listen(server, address),
     close: () =>
       new Promise(resolve => {
+        deps.more?.close()
         server.close(() => resolve())
         server.closeAllConnections()
       }),
@@ -68,7 +77,7 @@ async function answer(request: IncomingMessage, deps: AdminDeps): Promise<Page> 
   if (!['/healthz', '/readyz', '/metrics', '/config'].includes(path ?? ''))
     return failure(404, 'no such page')
   if (request.method !== 'GET' && request.method !== 'HEAD') {
-    return { ...failure(405, 'only GET and HEAD'), headers: { allow: 'GET, HEAD' } }
+    return wrongMethod('GET, HEAD')
   }
   switch (path) {
     case '/readyz':
@@ -84,34 +93,6 @@ async function answer(request: IncomingMessage, deps: AdminDeps): Promise<Page> 
 
 function readiness(state: Readiness): Page {
   return state.ready ? text(200, 'ok') : text(503, state.why)
-}
-
-function text(status: number, body: string): Page {
-  return { status, contentType: 'text/plain; charset=utf-8', body }
-}
-
-function json(status: number, value: unknown): Page {
-  return {
-    status,
-    contentType: 'application/json; charset=utf-8',
-    body: `${JSON.stringify(value, undefined, 2)}\n`,
-  }
-}
-
-function failure(status: number, message: string): Page {
-  return json(status, { error: message })
-}
-
-function send(response: ServerResponse, page: Page): void {
-  const headers = {
-    'content-type': page.contentType,
-    'content-length': Buffer.byteLength(page.body),
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    ...page.headers,
-  }
-  // Node leaves the body out by itself when the request was a HEAD.
-  response.writeHead(page.status, headers).end(page.body)
 }
 
 function listen(server: Server, address: AdminAddress): Promise<string> {

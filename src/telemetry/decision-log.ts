@@ -1,31 +1,55 @@
 import type { DecisionRecord, RuleRecord } from '../exchange/record.ts'
+import type { DetectorResult } from '../guardrail/guardrail.ts'
 import type { Log, LogFields } from './log.ts'
 
 /** Detectors are named by guard services: past these bounds a line shows how many were left out. */
 const MAX_DETECTORS = 32
-const MAX_DETECTOR_LENGTH = 128
+export const MAX_NAME_LENGTH = 128
 
 /**
  * Writes one decision as one line, `msg` always `decision`, and one line, `msg` always `flagged`, for each guardrail
  * that flagged what was decided on, with what its detectors came to. `ms` is the time the decision took.
  */
 export function logDecision(log: Log, record: DecisionRecord, ms: number): void {
-  const level = isRemarkable(record) ? 'warn' : 'info'
+  const level = levelOf(record)
   if (!log.writes(level)) return
-  const fields = { ...record, rules: record.rules.map(ruleFields), ms: round(ms) }
-  log[level]('decision', fields)
+  log[level]('decision', decisionFields(record, ms))
   for (const rule of record.rules) {
     if (rule.outcome === 'flagged') log[level]('flagged', flaggedFields(record, rule))
   }
 }
 
+/** What the line of a decision says beside its level, its time and `msg`. */
+export function decisionFields(record: DecisionRecord, ms: number) {
+  return { ...record, rules: record.rules.map(ruleFields), ms: round(ms) }
+}
+
+/** What each detector of a rule came to, as much of it as a line shows. */
+export function shownBreakdown({ breakdown = [] }: RuleRecord): readonly DetectorResult[] {
+  return breakdown.slice(0, MAX_DETECTORS).map(result => ({
+    ...result,
+    detector: result.detector.slice(0, MAX_NAME_LENGTH),
+    ...(result.level !== undefined && { level: result.level.slice(0, MAX_NAME_LENGTH) }),
+  }))
+}
+
+/** Whether a line shows all of a record: nothing in it is past the bounds for what guard services name. */
+export function isShownWhole({ rules }: DecisionRecord): boolean {
+  const isShort = (text = ''): boolean => text.length <= MAX_NAME_LENGTH
+  return rules.every(
+    ({ detectors, breakdown = [], guardRequestId }) =>
+      detectors.length <= MAX_DETECTORS &&
+      breakdown.length <= MAX_DETECTORS &&
+      detectors.every(isShort) &&
+      breakdown.every(({ detector, level }) => isShort(detector) && isShort(level)) &&
+      isShort(guardRequestId),
+  )
+}
+
 function flaggedFields(record: DecisionRecord, rule: RuleRecord): LogFields {
   const { exchangeId, policy, phase, format, effective, because } = record
   const { guardrail, action, guardRequestId, reason, would, breakdown = [] } = rule
-  const shown = breakdown.slice(0, MAX_DETECTORS).map(result => ({
-    ...result,
-    detector: result.detector.slice(0, MAX_DETECTOR_LENGTH),
-  }))
+  const shown = shownBreakdown(rule)
   const leftOut = breakdown.length - shown.length
   return {
     exchangeId,
@@ -46,15 +70,15 @@ function flaggedFields(record: DecisionRecord, rule: RuleRecord): LogFields {
   }
 }
 
-/** Whether an operator should look: something was kept from the client, or passed that no verdict cleared. */
-function isRemarkable({ effective, because }: DecisionRecord): boolean {
-  return (
+/** `warn` where an operator should look: something was kept from the client, or passed that no verdict cleared. */
+export function levelOf({ effective, because }: DecisionRecord): 'info' | 'warn' {
+  const isRemarkable =
     effective === 'denied' || because === 'failed-open' || because === 'alerted' || because === 'unsupported'
-  )
+  return isRemarkable ? 'warn' : 'info'
 }
 
-function ruleFields({ detectors, breakdown: _, ms, ...facts }: RuleRecord): LogFields {
-  const shown = detectors.slice(0, MAX_DETECTORS).map(detector => detector.slice(0, MAX_DETECTOR_LENGTH))
+function ruleFields({ detectors, breakdown: _, ms, ...facts }: RuleRecord) {
+  const shown = detectors.slice(0, MAX_DETECTORS).map(detector => detector.slice(0, MAX_NAME_LENGTH))
   const leftOut = detectors.length - shown.length
   return { ...facts, detectors: shown, ...(leftOut > 0 ? { detectorsLeftOut: leftOut } : {}), ms: round(ms) }
 }

@@ -72,6 +72,8 @@ export interface Metrics extends ServiceMetrics, ExportMetrics {
   render(): Promise<string>
   /** The same as prom-client's plain objects, for whoever joins those of several processes. */
   asObjects(): Promise<MetricObject[]>
+  /** The families of these names, as they are now. No scrape: what is told since the last one stays as it is. */
+  look(names: readonly string[]): Promise<MetricObject[]>
   readonly contentType: string
   /** Stops what runs in the background. */
   close(): void
@@ -105,6 +107,12 @@ export function createMetrics(): Metrics {
     eventLoopLagSec: lag.read,
     render: () => registry.metrics(),
     asObjects: async () => (await registry.getMetricsAsJSON()).map(family => ({ ...family })),
+    async look(names) {
+      const found = names.flatMap(name => registry.getSingleMetric(name) ?? [])
+      return Promise.all(
+        found.map(async metric => ({ ...(metric === lag.gauge ? lag.look() : await metric.get()) })),
+      )
+    },
     contentType: registry.contentType,
     close() {
       lag.close()
@@ -250,7 +258,7 @@ function exchangeMetrics(registry: Registry): ExchangeMetrics {
 
 const LAG_RESOLUTION_MS = 20
 
-function eventLoopLag(registry: Registry): { read(): number; close(): void } {
+function eventLoopLag(registry: Registry) {
   const delay = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS })
   delay.enable()
   const read = () => {
@@ -258,15 +266,24 @@ function eventLoopLag(registry: Registry): { read(): number; close(): void } {
     const lagMs = delay.percentile(99) / 1e6 - LAG_RESOLUTION_MS
     return Math.max(0, Number.isFinite(lagMs) ? lagMs / 1000 : 0)
   }
-  new Gauge({
+  const config = {
     name: EXCHANGE_FAMILIES.lag.name,
     help: EXCHANGE_FAMILIES.lag.help,
-    registers: [registry],
     aggregator: 'max',
+  } as const
+  const gauge = new Gauge({
+    ...config,
+    registers: [registry],
     collect() {
       this.set(read())
       delay.reset()
     },
   })
-  return { read, close: () => delay.disable() }
+  return {
+    gauge,
+    read,
+    /** What a scrape would say, without being one. */
+    look: () => ({ ...config, type: 'gauge', values: [{ labels: {}, value: read() }] }),
+    close: () => delay.disable(),
+  }
 }

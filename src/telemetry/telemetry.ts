@@ -42,9 +42,16 @@ const FULL_LOG_MS = 60_000
 
 /**
  * Joins a log and metrics. It owns neither: whoever made them closes them. `sampleClean`: the share, 0 to 1, of
- * exchanges whose clean decisions are logged; all when left out. `decisions`: a log for these alone.
+ * exchanges whose clean decisions are logged; all when left out. `decisions`: a log for these alone. `onDecision` hears
+ * of every one.
  */
-export function createTelemetry(log: Log, metrics: Metrics, sampleClean = 1, decisions = log): Telemetry {
+export function createTelemetry(
+  log: Log,
+  metrics: Metrics,
+  sampleClean = 1,
+  decisions = log,
+  onDecision?: (record: DecisionRecord, ms: number) => void,
+): Telemetry {
   /** Said once a policy: it is true of every exchange. */
   const warned = new Set<string>()
   const isFullSaid = onceIn(FULL_LOG_MS)
@@ -56,6 +63,7 @@ export function createTelemetry(log: Log, metrics: Metrics, sampleClean = 1, dec
     exchangeEnded: metrics.exchangeEnded,
     decision(record, ms) {
       metrics.decision(record, ms)
+      onDecision?.(record, ms)
       if (isLogged(record, sampleClean)) logDecision(decisions, record, ms)
     },
     count: metrics.count,

@@ -31,6 +31,13 @@ export class JoinedMetrics {
   render(): Promise<string> {
     return joined([this.#past, ...this.#latest.values()]).metrics()
   }
+
+  /** What each worker has just said of some families, with what ended ones had counted. */
+  async with(answers: readonly WorkerMetrics[]): Promise<WorkerMetrics> {
+    const names = new Set(answers.flat().map(({ name }) => name))
+    const past = this.#past.filter(({ name }) => names.has(name))
+    return asMetrics(await joined([past, ...answers]).getMetricsAsJSON())
+  }
 }
 
 function joined(all: readonly WorkerMetrics[]) {

@@ -2,7 +2,8 @@ import type { ChildProcess } from 'node:child_process'
 import { WeirError } from '../errors.ts'
 import { Backoff, type BackoffOptions } from './backoff.ts'
 import { JoinedMetrics } from './joined-metrics.ts'
-import { readFromWorker, type ToWorker } from './messages.ts'
+import { readFromWorker, type ToWorker, type WorkerMetrics } from './messages.ts'
+import { type Answer, type Asked, Questions } from './questions.ts'
 
 export interface PoolOptions {
   readonly workers: number
@@ -11,11 +12,11 @@ export interface PoolOptions {
   readonly backoff: BackoffOptions
   /** Milliseconds, monotonic. */
   readonly clock: () => number
-  /** How long a worker may take to give its metrics before it is left out of a scrape. */
+  /** How long a worker may take to give its metrics or decisions before it is left out. */
   readonly metricsTimeoutMs: number
   readonly report: (end: WorkerEnd) => void
   /** Hears of another config in force, secrets masked, from each worker that has it. */
-  readonly reportConfig: (masked: unknown) => void
+  readonly reportConfig: (version: string, masked: unknown) => void
 }
 
 /** A worker ended by itself: with an exit code or by a signal, and starts again after `restartMs`. */
@@ -33,6 +34,16 @@ interface Worker {
   startedAt: number
   isServing: boolean
   restart: NodeJS.Timeout | undefined
+  /** The place among its decisions up to which they were read. */
+  decisionsRead: number
+}
+
+/** What workers decided since they were last asked. */
+export interface WorkerDecisions {
+  /** Each worker's in their order. */
+  readonly lines: readonly string[]
+  /** How many more there were that nobody kept. */
+  readonly missed: number
 }
 
 /** Processes that each serve exchanges, and are started again when they end without having been told to. */
@@ -40,10 +51,9 @@ export class WorkerPool {
   readonly #options: PoolOptions
   readonly #workers: Worker[] = []
   readonly #metrics = new JoinedMetrics()
-  readonly #waiting = new Map<number, { readonly asked: Set<number>; readonly done: () => void }>()
+  readonly #questions = new Questions()
   readonly #allEnded = Promise.withResolvers<void>()
   #state: 'starting' | 'running' | 'stopping' = 'starting'
-  #requests = 0
   restarts = 0
 
   constructor(options: PoolOptions) {
@@ -75,9 +85,50 @@ export class WorkerPool {
 
   /** The metrics of all workers that answer in time, and what those that ended had counted. */
   async render(): Promise<string> {
-    const asked = this.#workers.filter(({ isServing }) => isServing)
-    if (asked.length > 0) await this.#ask(asked)
+    await this.#askMetrics(undefined, (worker, metrics) => this.#metrics.tell(worker, metrics))
     return this.#metrics.render()
+  }
+
+  /** Some families of metrics as they are now; no scrape. */
+  async look(names: readonly string[]): Promise<WorkerMetrics> {
+    const answers: WorkerMetrics[] = []
+    await this.#askMetrics(names, (_, metrics) => answers.push(metrics))
+    return this.#metrics.with(answers)
+  }
+
+  /** What the workers that answer in time have decided since this was last called. */
+  async decisions(): Promise<WorkerDecisions> {
+    const lines: string[] = []
+    let missed = 0
+    const take = (index: number, answer: Answer): void => {
+      const worker = this.#workers[index]
+      if (answer.kind !== 'decisions' || worker === undefined) return
+      worker.decisionsRead = answer.last
+      lines.push(...answer.lines)
+      missed += answer.missed
+    }
+    await this.#questions.ask(
+      this.#askable(),
+      (request, index) => ({ kind: 'give-decisions', request, after: this.#workers[index]!.decisionsRead }),
+      take,
+      this.#options.metricsTimeoutMs,
+    )
+    return { lines, missed }
+  }
+
+  /** Has one worker judge what is on the bench of the console; undefined where none answers in time. */
+  async judge(
+    question: string,
+    timeoutMs: number,
+  ): Promise<{ readonly status: number; readonly body: string } | undefined> {
+    let found: { readonly status: number; readonly body: string } | undefined
+    const take = (_: number, answer: Answer): void => {
+      if (answer.kind === 'answer') found = answer
+    }
+    const [first] = this.#askable()
+    const asked = first === undefined ? [] : [first]
+    await this.#questions.ask(asked, request => ({ kind: 'judge', request, question }), take, timeoutMs)
+    return found
   }
 
   /** Has all read the config again. */
@@ -110,6 +161,7 @@ export class WorkerPool {
       startedAt: this.#options.clock(),
       isServing: false,
       restart: undefined,
+      decisionsRead: 0,
     }
     this.#workers.push(worker)
     this.#watch(worker, resolve)
@@ -131,10 +183,8 @@ export class WorkerPool {
       if (message?.kind === 'serving') {
         worker.isServing = true
         onServing(message.listen)
-      } else if (message?.kind === 'metrics') {
-        this.#metrics.tell(index, message.metrics)
-        this.#answered(message.request, index)
-      } else if (message?.kind === 'config') this.#options.reportConfig(message.masked)
+      } else if (message?.kind === 'config') this.#options.reportConfig(message.version, message.masked)
+      else if (message !== undefined) this.#questions.answered(index, message)
     })
     // A worker that cannot be started, or told something, ends: that event says it.
     child.on('error', () => {})
@@ -143,7 +193,7 @@ export class WorkerPool {
 
   async #ended(worker: Worker, code: number | null, signal: string | null): Promise<void> {
     worker.isServing = false
-    for (const request of this.#waiting.keys()) this.#answered(request, worker.index)
+    this.#questions.ended(worker.index)
     if (this.#state === 'running') this.#restart(worker, code, signal)
     this.#lookWhetherAllEnded()
     await this.#metrics.ended(worker.index)
@@ -156,6 +206,7 @@ export class WorkerPool {
     worker.restart = setTimeout(() => {
       worker.child = this.#options.fork(worker.index)
       worker.startedAt = this.#options.clock()
+      worker.decisionsRead = 0
       this.#watch(worker, () => {})
     }, restartMs)
   }
@@ -166,26 +217,23 @@ export class WorkerPool {
     if (this.#state === 'stopping' && this.#workers.every(isOver)) this.#allEnded.resolve()
   }
 
-  #ask(asked: readonly Worker[]): Promise<void> {
-    this.#requests += 1
-    const request = this.#requests
-    return new Promise(resolve => {
-      const done = (): void => {
-        clearTimeout(timer)
-        this.#waiting.delete(request)
-        resolve()
-      }
-      const timer = setTimeout(done, this.#options.metricsTimeoutMs)
-      this.#waiting.set(request, { asked: new Set(asked.map(({ index }) => index)), done })
-      for (const { child } of asked) send(child, { kind: 'give-metrics', request })
-    })
+  #askMetrics(
+    only: readonly string[] | undefined,
+    take: (worker: number, metrics: WorkerMetrics) => void,
+  ): Promise<void> {
+    return this.#questions.ask(
+      this.#askable(),
+      request => ({ kind: 'give-metrics', request, ...(only !== undefined && { only }) }),
+      (worker, answer) => {
+        if (answer.kind === 'metrics') take(worker, answer.metrics)
+      },
+      this.#options.metricsTimeoutMs,
+    )
   }
 
-  #answered(request: number, worker: number): void {
-    const waiting = this.#waiting.get(request)
-    if (waiting === undefined) return
-    waiting.asked.delete(worker)
-    if (waiting.asked.size === 0) waiting.done()
+  #askable(): readonly Asked[] {
+    const serving = this.#workers.filter(({ isServing }) => isServing)
+    return serving.map(({ index, child }) => ({ index, send: message => send(child, message) }))
   }
 }
 

@@ -5,6 +5,7 @@ import type { DecisionRecord, RuleRecord } from '../../../src/exchange/record.ts
 import { logDecision } from '../../../src/telemetry/decision-log.ts'
 import { createLog } from '../../../src/telemetry/log.ts'
 import { createScrubber } from '../../../src/telemetry/scrub.ts'
+import { startConsole } from '../console/running.ts'
 import { weir } from './command-line.ts'
 
 const rule = (fields: Partial<RuleRecord>): RuleRecord => ({
@@ -154,5 +155,47 @@ describe('weir tail', () => {
     const [code] = await once(program, 'exit')
     await until('1 decision: 1 denied')
     expect(code).toBe(0)
+  })
+})
+
+describe('weir tail --url', () => {
+  it('shows what a running Weir decides, until it ends', async () => {
+    let looks = 0
+    const refresh = async () => {
+      looks += 1
+    }
+    const { url, ring, close } = await startConsole({ refresh })
+    ring.add(DENIED, 4.56)
+    ring.add(CLEAN, 1)
+    const ran = weir(['tail', '--url', url, '--only', 'denied'])
+    // The second look is for a follower that has begun.
+    await expect.poll(() => looks).toBeGreaterThan(1)
+    await close()
+    const { code, out } = await ran
+    expect(code).toBe(0)
+    expect(out.trimEnd().split('\n')).toEqual([
+      expect.stringMatching(/denied {4}request {2}chat .* prompt_attack, jailbreak in 12 ms/),
+      '2 decisions: 1 denied, 1 released',
+    ])
+  })
+
+  it('says where there is no feed', async () => {
+    const { url } = await startConsole()
+    for (const path of ['/nothing', '/healthz', '/console/']) {
+      const { code, err } = await weir(['tail', '--url', url + path])
+      expect([path, code, err]).toEqual([path, 2, expect.stringContaining('has no feed there')])
+    }
+    expect((await weir(['tail', '--url', `${url}/nothing`])).err).toContain('server.console.access')
+  })
+
+  it.each(['nothing', 'ftp://127.0.0.1/', '/decisions'])('refuses the URL %s', async url => {
+    expect((await weir(['tail', '--url', url])).code).toBe(2)
+  })
+
+  it('says that nothing answers', async () => {
+    const { url, close } = await startConsole()
+    await close()
+    const { code, err } = await weir(['tail', '--url', url])
+    expect([code, err]).toEqual([1, expect.stringContaining('nothing answers at 127.0.0.1:')])
   })
 })

@@ -24,6 +24,7 @@ describe('a config that holds', () => {
         drain_ms: 25_000,
         log: { level: 'info', sample_clean: 1 },
         telemetry: { resource: {}, otlp: {}, traces: {}, metrics: {} },
+        console: { access: 'none', hosts: [] },
       },
       unmatched: 'pass',
       policy: {
