@@ -42,6 +42,7 @@ function benchOf(policies: PolicySet, given: Partial<ConstructorParameters<typeo
 async function served(policies: PolicySet, body: string) {
   const played = await play({
     policySet: policies,
+    mode: 'full-duplex',
     codings: contentCodings,
     policyName: undefined,
     route: undefined,
