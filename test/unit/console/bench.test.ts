@@ -118,12 +118,14 @@ describe('the bench', () => {
         return { kind: 'flagged', findings: [{ detector: 'x', span: { segment: 0, start, end: start + 6 } }] }
       },
     }
-    const policies = policySet(policy({ inputRules: [REDACT, rule(remote)] }))
-    const answer = await benchOf(policies).ask({ body: chatRequest('a secret attack') })
+    // Longer than what takes its place, so that what follows moves.
+    const local = rule(flagWord('very long secret'), 'redact')
+    const policies = policySet(policy({ inputRules: [local, rule(remote)] }))
+    const answer = await benchOf(policies).ask({ body: chatRequest('a very long secret attack') })
     expect(answer.decision).toBe('deny')
     const { text, findings } = answer.texts[0]
     expect(findings.map(({ start, end }: { start: number; end: number }) => text.slice(start, end))).toEqual([
-      'secret',
+      'very long secret',
       'attack',
     ])
   })
