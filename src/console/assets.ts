@@ -1,24 +1,22 @@
 import { readFileSync } from 'node:fs'
 import type { Page } from '../telemetry/page.ts'
 
-const TYPES = {
-  html: 'text/html; charset=utf-8',
-  css: 'text/css; charset=utf-8',
-  js: 'text/javascript; charset=utf-8',
-  svg: 'image/svg+xml',
-} as const
+const HTML = 'text/html; charset=utf-8'
+const CSS = 'text/css; charset=utf-8'
+const SCRIPT = 'text/javascript; charset=utf-8'
+const SVG = 'image/svg+xml'
 
 /** All that the page is made of, by its path below `/console/`: nothing else is read from the disk. */
-const FILES = {
-  '': 'index.html',
-  'page.css': 'page.css',
-  'icon.svg': 'icon.svg',
-  'main.js': 'main.js',
-  'dom.js': 'dom.js',
-  'decisions.js': 'decisions.js',
-  'status.js': 'status.js',
-  'bench.js': 'bench.js',
-} as const
+const FILES = [
+  ['', 'index.html', HTML],
+  ['page.css', 'page.css', CSS],
+  ['icon.svg', 'icon.svg', SVG],
+  ['main.js', 'main.js', SCRIPT],
+  ['dom.js', 'dom.js', SCRIPT],
+  ['decisions.js', 'decisions.js', SCRIPT],
+  ['status.js', 'status.js', SCRIPT],
+  ['bench.js', 'bench.js', SCRIPT],
+] as const
 
 /**
  * The page may load its own files and ask its own server, and that is all: no inline script or style, no frame, no form,
@@ -49,13 +47,9 @@ export const CONSOLE_HEADERS = {
 /** The page's files, read once. */
 export function readAssets(): ReadonlyMap<string, Page> {
   return new Map(
-    Object.entries(FILES).map(([path, file]) => [
+    FILES.map(([path, file, contentType]) => [
       path,
-      {
-        status: 200,
-        contentType: TYPES[file.slice(file.lastIndexOf('.') + 1) as keyof typeof TYPES],
-        body: readFileSync(new URL(`./page/${file}`, import.meta.url), 'utf8'),
-      },
+      { status: 200, contentType, body: readFileSync(new URL(`./page/${file}`, import.meta.url), 'utf8') },
     ]),
   )
 }

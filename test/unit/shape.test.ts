@@ -15,11 +15,14 @@ const LONG_FILES: Readonly<Record<string, string>> = {
 /** By file and name, and why. */
 const LONG_FUNCTIONS: Readonly<Record<string, string>> = {
   'src/cli/open-snapshot.ts openSnapshot': 'opens and closes in one place what belongs together',
+  'src/cli/serve.ts run': 'one life of one process, told in order',
+  'src/cli/serve.ts serveUntilStopped': 'one life of one process, told in order',
   'src/cli/supervise.ts supervise': 'one life of one process, told in order',
   'src/config/config-watch.ts watchConfig': 'a closure over the state of one watch',
   'src/guardrail/keywords/search-text.ts openTextSearch': 'a closure over the state of one reading',
   'src/guardrail/local-secrets/reader.ts openSieve': 'a closure over the state of one pass',
   'src/guardrail/text/base64-runs.ts openBase64Runs': 'a closure over the state of one pass',
+  'src/rehearsal/scan-body.ts examineBody': 'one question after the other, and each may be the last',
   'src/server.ts createServer': 'joins the rooms, a line each',
   'src/service/bulkhead.ts withBulkhead': 'a closure over the state of one queue',
   'src/service/service-config.ts serviceKeys': 'a table of keys',
@@ -30,6 +33,8 @@ const LONG_FUNCTIONS: Readonly<Record<string, string>> = {
 
 /** By file and name: each is a fact that its caller has as a boolean, and no choice between two ways to do it. */
 const BOOLEANS = new Set([
+  'src/exchange/exchange.ts begun',
+  'src/exchange/not-shown.ts begun',
   'src/exchange/outlet.ts endOfStream',
   'src/exchange/record.ts observed',
   'src/exchange/request-side.ts endOfStream',

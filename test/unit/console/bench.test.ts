@@ -41,6 +41,7 @@ function benchOf(policies: PolicySet, given: Partial<ConstructorParameters<typeo
 /** What the client or the upstream gets of the same in serving. */
 async function served(policies: PolicySet, body: string) {
   const played = await play({
+    mode: 'full-duplex',
     policySet: policies,
     mode: 'full-duplex',
     codings: contentCodings,
