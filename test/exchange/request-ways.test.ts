@@ -162,3 +162,22 @@ describe('a heavy request that goes on at once', () => {
     expect(envoy.ended?.status).toBe('ok')
   })
 })
+
+test('a copy that a parallel rule waits for is never dropped for want of room: the request is refused', () => {
+  const envoy = exchange('full-duplex', parallel)
+  envoy.headers('request', CHAT_HEADERS)
+  envoy.body('request', chatRequest('a secret').slice(0, 20))
+  envoy.step({ kind: 'over-budget' })
+  expect(envoy.localReply?.status).toBe(503)
+  expect(envoy.records).toMatchObject([{ effective: 'denied', because: 'failed-closed' }])
+})
+
+test.each([
+  ['full-duplex', true],
+  ['streamed', false],
+  ['buffered', false],
+] as const)('a verdict that is awaited lets Envoy wait only where it has no timer (%s)', (mode, canWait) => {
+  const held = asked(mode, { inputRules: [rule(remoteGuardrail())] }, chatRequest('hello'))
+  const going = asked(mode, parallel, chatRequest('hello'))
+  expect([held.canWait, going.canWait]).toEqual([canWait, canWait])
+})
