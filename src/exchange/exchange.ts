@@ -176,7 +176,7 @@ export class Exchange {
   }
 
   #refusesUnseen(event: MessageEvent, begun: boolean): boolean {
-    const why = this.#observed ? undefined : whyNotShown(event, begun)
+    const why = this.#observed ? undefined : whyNotShown(event, begun, this.#host.init)
     if (why !== undefined) this.#emit({ kind: 'end', status: 'failed-precondition', why })
     return why !== undefined
   }

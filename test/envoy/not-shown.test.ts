@@ -4,9 +4,9 @@ import { chatCompletion, chatRequest } from '../support/chat.ts'
 import { flagWord, policy, policySet, rule } from '../support/policies.ts'
 import { type Stack, startStack } from '../support/stack.ts'
 
-const GUARDED = policySet(
-  policy({ inputRules: [rule(flagWord('attack'))], outputRules: [rule(flagWord('secret'))] }),
-)
+const RULES = { inputRules: [rule(flagWord('attack'))], outputRules: [rule(flagWord('secret'))] }
+const GUARDED = policySet(policy(RULES))
+const BY_HOST = policySet(policy({ ...RULES, match: { hosts: ['127.0.0.1'] } }))
 
 let stack: Stack | undefined
 afterEach(async () => {
@@ -20,7 +20,7 @@ const withheld = (name: string) => ({
 })
 
 /** Asks something clean of an LLM that answers what is flagged, through an Envoy that keeps something from Weir. */
-async function asked(mode: EnvoyMode, change: Record<string, Record<string, unknown>>) {
+async function asked(mode: EnvoyMode, change: Record<string, Record<string, unknown>>, policies = GUARDED) {
   stack = await startStack(mode, {
     overrides: bootstrap => {
       const filter = extProcOf(bootstrap)
@@ -29,7 +29,7 @@ async function asked(mode: EnvoyMode, change: Record<string, Record<string, unkn
       }
     },
   })
-  stack.use(GUARDED)
+  stack.use(policies)
   const headers = { 'content-type': 'application/json' }
   stack.upstream.respond({ headers, chunks: [chatCompletion('a secret')] })
   // Where headers were out already, Envoy cuts the connection.
@@ -63,6 +63,13 @@ describe.each(ENVOY_MODES)('Envoy in %s', mode => {
     const { body, refusals, reached } = await asked(mode, withheld(':path'))
     expect(body).not.toContain('secret')
     expect(refusals).toEqual([expect.stringContaining('without :path')])
+    expect(reached).toBe(0)
+  })
+
+  test('forward_rules keep a host back, and the request is refused where a policy asks for it', async () => {
+    const { body, refusals, reached } = await asked(mode, withheld(':authority'), BY_HOST)
+    expect(body).not.toContain('secret')
+    expect(refusals).toEqual([expect.stringContaining('without :authority')])
     expect(reached).toBe(0)
   })
 })

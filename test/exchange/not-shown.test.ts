@@ -32,6 +32,18 @@ describe.each(MODES)('Envoy in %s', mode => {
     expect(envoy.request.headersOut).toBe(false)
   })
 
+  test('a request without its host, where a policy asks for it', () => {
+    const withHost = policy({ match: { hosts: ['api.example.com'] }, inputRules: [rule(flagWord('attack'))] })
+    for (const [policies, status] of [
+      [policySet(withHost), 'failed-precondition'],
+      [GUARDED, undefined],
+    ] as const) {
+      const envoy = new EnvoyModel(policies, { mode })
+      envoy.headers('request', without(CHAT_HEADERS, ':authority'))
+      expect(envoy.ended?.status).toBe(status)
+    }
+  })
+
   test('a tunnel has none', () => {
     const envoy = new EnvoyModel(GUARDED, { mode })
     envoy.headers('request', { ':method': 'CONNECT', ':authority': 'api.example.com' })
