@@ -1,4 +1,12 @@
-import { type Context, type Span, SpanKind, SpanStatusCode, type Tracer, trace } from '@opentelemetry/api'
+import {
+  type Context,
+  type HrTime,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api'
 import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions'
 import type { Effect } from '../../exchange/events.ts'
 import type { DecisionRecord } from '../../exchange/record.ts'
@@ -6,6 +14,7 @@ import type { Outcome } from '../../guardrail/guardrail.ts'
 import type { ExchangeEnd } from '../exchange-families.ts'
 import { genAiOf, modelName } from './gen-ai.ts'
 import type { ScanSpans } from './scan-spans.ts'
+import type { SpanClock } from './span-clock.ts'
 
 type ScanEffect = Extract<Effect, { kind: 'scan' }>
 
@@ -20,19 +29,22 @@ export class ExchangeTrace {
   readonly #span: Span
   readonly #context: Context
   readonly #scans: ScanSpans
+  readonly #clock: SpanClock
   #format: string | undefined
-  #endedAtMs: number | undefined
+  #endedAt: HrTime | undefined
 
   /** `span`: one that is recorded; `context`: the one that it was begun in. */
-  constructor(span: Span, context: Context, scans: ScanSpans) {
+  constructor(span: Span, context: Context, scans: ScanSpans, clock: SpanClock) {
     this.#span = span
     this.#context = trace.setSpan(context, span)
     this.#scans = scans
+    this.#clock = clock
   }
 
   /** For the scans of a stage, those that outlive the call as well. */
   around(effect: ScanEffect): AroundScan {
-    return (index, scan) => this.#scans.run(this.#context, effect, index, scan)
+    return (index, scan) =>
+      this.#scans.run({ context: this.#context, clock: this.#clock, effect, index }, scan)
   }
 
   decided(record: DecisionRecord): void {
@@ -60,17 +72,14 @@ export class ExchangeTrace {
     ] as const) {
       if (guardrails.length > 0) span.setAttribute(`weir.${phase}.${key}`, guardrails)
     }
-    span.addEvent('weir.decision', {
-      'weir.phase': phase,
-      'weir.effective': effective,
-      'weir.because': because,
-    })
+    const decision = { 'weir.phase': phase, 'weir.effective': effective, 'weir.because': because }
+    span.addEvent('weir.decision', decision, this.#clock.now())
     if (because === 'failed-closed') this.#failed(because)
   }
 
   /** The call is over. What outlives it may still be told. */
   closed(how: ExchangeEnd): void {
-    this.#endedAtMs = performance.now()
+    this.#endedAt = this.#clock.now()
     this.#span.setAttribute('weir.exchange.end', how)
     if (FAILED_ENDS.has(how)) this.#failed(how)
   }
@@ -86,7 +95,7 @@ export class ExchangeTrace {
     }
     if (provider !== undefined) this.#span.setAttribute('gen_ai.provider.name', provider)
     if (asked !== undefined) this.#span.setAttribute('gen_ai.request.model', asked)
-    this.#span.end(this.#endedAtMs)
+    this.#span.end(this.#endedAt ?? this.#clock.now())
   }
 
   #failed(why: string): void {
@@ -95,11 +104,11 @@ export class ExchangeTrace {
   }
 }
 
-/** Begins the span of an exchange. `startedAtMs`: as `performance.now()` has it. */
-export function startExchangeSpan(tracer: Tracer, id: string, startedAtMs: number, context: Context): Span {
+/** Begins the span of an exchange. */
+export function startExchangeSpan(tracer: Tracer, id: string, startTime: HrTime, context: Context): Span {
   return tracer.startSpan(
     'weir',
-    { kind: SpanKind.SERVER, startTime: startedAtMs, attributes: { 'weir.exchange.id': id } },
+    { kind: SpanKind.SERVER, startTime, attributes: { 'weir.exchange.id': id } },
     context,
   )
 }

@@ -5,8 +5,17 @@ import { assertNever } from '../../errors.ts'
 import type { Effect } from '../../exchange/events.ts'
 import type { Outcome } from '../../guardrail/guardrail.ts'
 import type { ServiceEvent } from '../../service/service-events.ts'
+import type { SpanClock } from './span-clock.ts'
 
 type ScanEffect = Extract<Effect, { kind: 'scan' }>
+
+/** One scan of a stage, and the span that it stands below. */
+export interface ScanPlace {
+  readonly context: Context
+  readonly clock: SpanClock
+  readonly effect: ScanEffect
+  readonly index: number
+}
 
 /** Guard services name their detectors and checks: past these bounds they are cut. */
 const MAX_DETECTORS = 32
@@ -15,6 +24,7 @@ const MAX_NAME_LENGTH = 128
 /** What is gathered while a scan runs. */
 interface OpenScanSpan {
   readonly span: Span
+  readonly clock: SpanClock
   cacheHits: number
   cacheMisses: number
 }
@@ -32,13 +42,8 @@ export class ScanSpans {
     this.#kindOf = kindOf
   }
 
-  run<T extends Outcome | Promise<Outcome>>(
-    context: Context,
-    effect: ScanEffect,
-    index: number,
-    scan: () => T,
-  ): T {
-    const open = { span: this.#start(context, effect, index), cacheHits: 0, cacheMisses: 0 }
+  run<T extends Outcome | Promise<Outcome>>(place: ScanPlace, scan: () => T): T {
+    const open = { span: this.#start(place), clock: place.clock, cacheHits: 0, cacheMisses: 0 }
     const result = this.#running.run(open, scan)
     if (result instanceof Promise) {
       // Of a scan that breaks the exchange is told; its span ends all the same.
@@ -63,7 +68,7 @@ export class ScanSpans {
       case 'retry':
       case 'hedge':
       case 'queue-full':
-        open.span.addEvent(event)
+        open.span.addEvent(event, open.clock.now())
         return
       // Of a pause the outcome tells; a second request that was not sent changed nothing; a circuit is no one scan's.
       case 'paused':
@@ -77,7 +82,8 @@ export class ScanSpans {
     }
   }
 
-  #start(context: Context, { rules, subject, lifetime }: ScanEffect, index: number): Span {
+  #start({ context, clock, effect, index }: ScanPlace): Span {
+    const { rules, subject, lifetime } = effect
     const { guardrail, action } = rules[index]!
     const { name, locality } = guardrail
     const kind = this.#kindOf(name)
@@ -85,6 +91,7 @@ export class ScanSpans {
       `scan ${name}`,
       {
         kind: locality === 'remote' ? SpanKind.CLIENT : SpanKind.INTERNAL,
+        startTime: clock.now(),
         attributes: {
           'weir.guardrail.name': name,
           ...(kind !== undefined && { 'weir.guardrail.kind': kind }),
@@ -98,11 +105,11 @@ export class ScanSpans {
   }
 }
 
-function endScan({ span, cacheHits, cacheMisses }: OpenScanSpan, outcome: Outcome | undefined): void {
+function endScan({ span, clock, cacheHits, cacheMisses }: OpenScanSpan, outcome: Outcome | undefined): void {
   if (cacheHits + cacheMisses > 0)
     span.setAttributes({ 'weir.cache.hits': cacheHits, 'weir.cache.misses': cacheMisses })
   if (outcome !== undefined) setOutcome(span, outcome)
-  span.end()
+  span.end(clock.now())
 }
 
 function setOutcome(span: Span, outcome: Outcome): void {

@@ -3,6 +3,7 @@ import { parseTraceParent, TraceState } from '@opentelemetry/core'
 import type { ServiceEvent } from '../../service/service-events.ts'
 import { ExchangeTrace, startExchangeSpan } from './exchange-trace.ts'
 import { ScanSpans } from './scan-spans.ts'
+import { SpanClock } from './span-clock.ts'
 
 /** What an exchange begins with. */
 export interface ExchangeStart {
@@ -47,8 +48,9 @@ export class Tracing {
       parent === null
         ? ROOT_CONTEXT
         : trace.setSpanContext(ROOT_CONTEXT, { ...parent, isRemote: true, ...stateOf(tracestate) })
-    const span = startExchangeSpan(this.#tracer, id, startedAtMs, context)
-    return span.isRecording() ? new ExchangeTrace(span, context, this.#scans) : undefined
+    const clock = new SpanClock()
+    const span = startExchangeSpan(this.#tracer, id, clock.at(startedAtMs), context)
+    return span.isRecording() ? new ExchangeTrace(span, context, this.#scans, clock) : undefined
   }
 
   /** Something happened to a request of the scan that is running. */

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Effect } from '../../../../src/exchange/events.ts'
 import { reportExports } from '../../../../src/telemetry/export-report.ts'
 import { createMetrics, type Metrics } from '../../../../src/telemetry/metrics.ts'
 import {
@@ -8,6 +9,7 @@ import {
 } from '../../../../src/telemetry/otel/open-export.ts'
 import { partialSuccess } from '../../../support/otlp-messages.ts'
 import { type OtlpReceiver, startOtlpReceiver } from '../../../support/otlp-receiver.ts'
+import { flagWord, rule } from '../../../support/policies.ts'
 import { captureLog } from '../lines.ts'
 
 let receiver: OtlpReceiver
@@ -25,19 +27,19 @@ afterEach(async () => {
 
 const MAX_QUEUED = 4
 
+const TO = { headers: () => ({}), timeoutMs: 60_000, compression: 'none' } as const
+
+function traces(): NonNullable<ExportOptions['traces']> {
+  const url = `${receiver.origin}/v1/traces`
+  return { ...TO, url, sampling: { by: 'parent', ratio: 1 }, maxQueued: MAX_QUEUED, delayMs: 10 }
+}
+
 function start(options: Partial<ExportOptions> = {}): OpenExport {
-  const to = { headers: () => ({}), timeoutMs: 60_000, compression: 'none' } as const
   open = openExport({
     resource: { 'service.name': 'weir' },
     version: '1.2.3',
-    traces: {
-      ...to,
-      url: `${receiver.origin}/v1/traces`,
-      sampling: { by: 'parent', ratio: 1 },
-      maxQueued: MAX_QUEUED,
-      delayMs: 10,
-    },
-    metrics: { ...to, url: `${receiver.origin}/v1/metrics`, intervalMs: 3_600_000 },
+    traces: traces(),
+    metrics: { ...TO, url: `${receiver.origin}/v1/metrics`, intervalMs: 3_600_000 },
     families: metrics.asObjects,
     kindOf: () => undefined,
     report: reportExports(captureLog().log, metrics, () => performance.now()),
@@ -45,6 +47,16 @@ function start(options: Partial<ExportOptions> = {}): OpenExport {
   })
   return open
 }
+
+/** A scan of one local guardrail. */
+const SCAN = {
+  kind: 'scan',
+  scan: 1,
+  stage: 1,
+  rules: [rule(flagWord('nightfall'))],
+  subject: { side: 'input', segments: [] },
+  lifetime: 'call',
+} as const satisfies Effect
 
 function exchange({ tracing }: OpenExport, traceparent?: string): 'sampled' | 'not sampled' {
   const trace = tracing?.begin({
@@ -114,6 +126,30 @@ test('times stay those of the clock, however long the exchange', async () => {
   expect(Math.abs(Number(BigInt(endTimeUnixNano) / 1_000_000n) - before)).toBeLessThan(5000)
 })
 
+test('a scan lies within its exchange, to the microsecond', async () => {
+  const one = start({ metrics: undefined, traces: { ...traces(), maxQueued: 1000 } })
+  for (let i = 0; i < 200; i++) {
+    const trace = one.tracing?.begin({
+      id: String(i),
+      startedAtMs: performance.now(),
+      traceparent: undefined,
+      tracestate: undefined,
+    })
+    trace?.around(SCAN)(0, () => ({ kind: 'verdict', verdict: { kind: 'clean' }, ms: 0 }))
+    trace?.closed('done')
+    trace?.end(undefined)
+  }
+  await one.close(10_000)
+  const bySpan = new Map(receiver.spans.map(span => [span.spanId, span]))
+  const scans = receiver.spans.filter(({ parentSpanId }) => parentSpanId !== undefined)
+  expect(scans).toHaveLength(200)
+  for (const scan of scans) {
+    const exchange = bySpan.get(scan.parentSpanId ?? '')!
+    expect(BigInt(scan.startTimeUnixNano)).toBeGreaterThanOrEqual(BigInt(exchange.startTimeUnixNano))
+    expect(BigInt(scan.endTimeUnixNano)).toBeLessThanOrEqual(BigInt(exchange.endTimeUnixNano))
+  }
+})
+
 const PARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331'
 
 test.each([
@@ -124,19 +160,7 @@ test.each([
   ['ratio', 0, `${PARENT}-01`, 'not sampled'],
   ['ratio', 1, `${PARENT}-00`, 'sampled'],
 ] as const)('sampled by %s with ratio %s, parent %s: %s', (by, ratio, traceparent, sampled) => {
-  const url = `${receiver.origin}/v1/traces`
-  const one = start({
-    metrics: undefined,
-    traces: {
-      url,
-      headers: () => ({}),
-      timeoutMs: 100,
-      compression: 'none',
-      sampling: { by, ratio },
-      maxQueued: 10,
-      delayMs: 10,
-    },
-  })
+  const one = start({ metrics: undefined, traces: { ...traces(), sampling: { by, ratio } } })
   expect(exchange(one, traceparent)).toBe(sampled)
 })
 
