@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { z } from 'zod'
+import { render, the } from '../support/validators.ts'
 
 const DEPLOY = new URL('../../deploy/', import.meta.url)
 const PLANES = ['agentgateway', 'envoy-gateway', 'gke', 'istio', 'kgateway']
@@ -53,6 +54,37 @@ describe('what attaches Weir', () => {
     ['gke/weir.yaml', 'GCPTrafficExtension'],
   ])('%s says so, whatever the default is', (file, kind) => {
     expect(valuesOf('failOpen', specOf(file, kind))).toEqual([false])
+  })
+})
+
+describe('the Service that they count on', () => {
+  test('is the one that the chart makes, release and namespace being weir', async () => {
+    const service = the(await render(), 'Service')
+    expect(service).toMatchObject({
+      metadata: { name: 'weir', namespace: 'weir' },
+      // Each address is an endpoint, and the port says that it speaks HTTP/2.
+      spec: {
+        clusterIP: 'None',
+        ports: expect.arrayContaining([
+          expect.objectContaining({ port: 9002, appProtocol: 'kubernetes.io/h2c' }),
+        ]),
+      },
+    })
+    const reference = { name: 'weir', namespace: 'weir', port: 9002 }
+    const byPlane = [
+      specOf('envoy-gateway/weir.yaml', 'EnvoyExtensionPolicy'),
+      specOf('kgateway/weir.yaml', 'GatewayExtension'),
+      specOf('agentgateway/weir.yaml', 'AgentgatewayPolicy'),
+    ]
+    for (const spec of byPlane) {
+      const found = [...valuesOf('backendRef', spec), ...valuesOf('backendRefs', spec).flat()]
+      expect(found).toEqual([reference])
+    }
+    const address = { socket_address: { address: 'weir.weir.svc.cluster.local', port_value: 9002 } }
+    for (const name of ['gateway', 'sidecar-inbound', 'sidecar-outbound', 'waypoint']) {
+      const filters = objectsOf(`istio/${name}.yaml`).filter(one => one.kind === 'EnvoyFilter')
+      expect(valuesOf('address', filters)).toContainEqual(address)
+    }
   })
 })
 
