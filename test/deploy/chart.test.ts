@@ -185,6 +185,20 @@ describe('the shared form with everything', () => {
   })
 })
 
+test('is where the manifests for the control planes look for it, by the name that is in its certificate', async () => {
+  const manifests = await render(values('everything'))
+  const { metadata, spec } = body(the(manifests, 'Service'))
+  const host = `${metadata.name}.${metadata.namespace}.svc.cluster.local`
+  const { port } = spec.ports[0]
+  expect(read('deploy/istio/gateway.yaml')).toContain(`{ address: ${host}, port_value: ${port} }`)
+  for (const plane of ['envoy-gateway', 'kgateway', 'agentgateway'])
+    expect(read(`deploy/${plane}/weir.yaml`)).toContain(
+      `{ name: ${metadata.name}, namespace: ${metadata.namespace}, port: ${port} }`,
+    )
+  expect(read('deploy/envoy-gateway/mtls.yaml')).toContain(`hostname: ${host}\n`)
+  expect(body(the(manifests, 'Certificate', 'weir')).spec.dnsNames).toContain(host)
+})
+
 test('with the least, what is said stands: three replicas, a digest, the drain and the certificate', async () => {
   const manifests = await render(values('least'))
   expect(manifests.map(({ kind }) => kind).sort()).toEqual(['ConfigMap', 'Deployment', 'Service'])

@@ -20,6 +20,9 @@ export async function fullScrape(): Promise<string> {
       recordOf({ phase: 'response', because: 'failed-open', would: { fail_closed: 'denied' } }),
       1,
     )
+    metrics.decision(recordOf({ phase: 'response', bodyFault: 'undecodable' }), 1)
+    metrics.windowScanned(80)
+    metrics.spansDropped('queue-full', 1)
     for (const end of ['done', 'closed-by-envoy', 'refused', 'failed', 'drained'] as const) {
       metrics.exchangeOpened()
       metrics.exchangeEnded(end)
