@@ -21,7 +21,7 @@ export interface Translated {
 /** What the type of a key is made of, the longer before what they hold. */
 const TYPE_WORDS: readonly (readonly [RegExp, string])[] = [
   [/\blist of mappings\b/g, '映射的列表'],
-  [/\blist of /g, '列表，元素为 '],
+  [/\blist of /g, '列表：'],
   [/, or /g, '，或 '],
   [/\bwhole number\b/g, '整数'],
   [/\bnumber\b/g, '数'],
@@ -41,7 +41,7 @@ export function translatePage(english: string, dictionary: Dictionary): Translat
   const missing = new Set<string>()
   const used = new Set<string>()
   const say = (text: string): string => {
-    if (!/[A-Za-z]/.test(text.replace(/`[^`]*`/g, ''))) return text
+    if (!/[A-Za-z]/.test(text.replace(/`[^`]*`|\]\([^)]*\)/g, ''))) return text
     const found = dictionary[text]
     if (found === undefined) missing.add(text)
     else used.add(text)
