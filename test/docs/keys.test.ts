@@ -47,7 +47,8 @@ describe.each(pages)('%s', path => {
 
   test('names no key that the config does not have, by its path', () => {
     const dotted = code.filter(
-      text => /^[a-z_]+(\.[a-z_]+)+$/.test(text) && !/\.log$/.test(text) && roots.has(text.split('.')[0]!),
+      text =>
+        /^[a-z_]+(\.[a-z_]+)+$/.test(text) && !/\.(?:log|json)$/.test(text) && roots.has(text.split('.')[0]!),
     )
     expect(dotted.filter(text => !paths.some(known => known.endsWith(`.${text}`)))).toEqual([])
   })
