@@ -53,16 +53,18 @@ export async function openExporting(
     kindOf: guardrail => snapshot.kindOf(guardrail),
     report: reportExports(log, metrics, () => performance.now()),
   })
-  log.info('exporting telemetry', {
-    traces: traces?.url,
-    metrics: metricExport?.url,
-  })
+  log.info('exporting telemetry', { traces: originOf(traces), metrics: originOf(metricExport) })
   return {
     ...open,
     use(next) {
       snapshot = next
     },
   }
+}
+
+/** Without its path and query: a variable may have a key in either. */
+function originOf(signal: SignalExport | undefined): string | undefined {
+  return signal && new URL(signal.url).origin
 }
 
 const INSTANCE = 'service.instance.id'

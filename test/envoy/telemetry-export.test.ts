@@ -52,7 +52,7 @@ test('metrics go out under the names that /metrics has, and begin when the proce
   receiver = into
   await serve(
     { traces: { exporter: 'none' }, metrics: { interval_ms: 100 } },
-    { OTEL_EXPORTER_OTLP_ENDPOINT: into.origin },
+    { OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: `${into.origin}/v1/metrics?key=key-in-a-query` },
   )
   await ask('a forbidden-word here')
   const denied = () =>
@@ -74,6 +74,8 @@ test('metrics go out under the names that /metrics has, and begin when the proce
   expect(newest().map(metric => `${metric.name} ${kinds(metric)}`)).toEqual(
     scraped.map(([, name, kind]) => `${name} ${kind}`),
   )
+  expect(weir?.output()).toContain('exporting telemetry')
+  expect(weir?.output()).not.toContain('key-in-a-query')
   const [one] = into.metrics
   expect(one?.resource).toMatchObject({
     'service.name': 'weir',

@@ -60,7 +60,7 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
       else {
         try {
           if (request.method !== 'POST') throw new Error(`method ${request.method}`)
-          take(request.url ?? '', request.headers, Buffer.concat(chunks))
+          take(request.url?.split('?')[0] ?? '', request.headers, Buffer.concat(chunks))
         } catch (error) {
           problems.push(String(error))
           status = 400
