@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { fileOf, type Ran, weir } from '../unit/cli/command-line.ts'
 
@@ -234,11 +233,4 @@ it('shows nothing of a body', async () => {
   const { out } = await play(text)
   expect(out).toContain('upstream: contains "hello"')
   expect(out).not.toContain('Bob')
-})
-
-it('plays the example of docs/en/policy-tests.md', async () => {
-  const page = readFileSync('docs/en/policy-tests.md', 'utf8')
-  const [, cases = '', printed = ''] = /```yaml\n(.*?)```\n\n```\n(.*?)```/s.exec(page) ?? []
-  const { code, out, err } = await weir(['test', fileOf(cases), '--config', fileOf(CONFIG)])
-  expect({ code, out, err }).toEqual({ code: 0, out: printed, err: '' })
 })
