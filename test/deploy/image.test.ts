@@ -1,6 +1,16 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -84,10 +94,13 @@ describe('deploy/Dockerfile', () => {
 })
 
 describe('its steps, taken by hand', () => {
+  let home: string
   let app: string
   let cache: string
   beforeAll(async () => {
-    app = mkdtempSync(join(tmpdir(), 'weir-image-'))
+    home = mkdtempSync(join(tmpdir(), 'weir-image-'))
+    app = join(home, 'app')
+    mkdirSync(app)
     cache = join(app, 'compile-cache')
     const given = read('deploy/Dockerfile.dockerignore').matchAll(/^!(.*)$/gm)
     for (const [, path] of given) cpSync(join(ROOT, path!), join(app, path!), { recursive: true })
@@ -97,7 +110,7 @@ describe('its steps, taken by hand', () => {
     expect(install).toBe('install -d -o 65532 -g 65532 compile-cache')
     for (const command of fill) await sh(command)
   }, 300_000)
-  afterAll(() => rmSync(app, { recursive: true, force: true }))
+  afterAll(() => rmSync(home, { recursive: true, force: true }))
 
   /** A RUN of the Dockerfile; one that names an absolute path is none that may be run here. */
   async function sh(command: string): Promise<void> {
@@ -129,23 +142,24 @@ describe('its steps, taken by hand', () => {
       word.replace(/^0\.0\.0\.0:\d+$/, '127.0.0.1:0'),
     )
     const env = { ...process.env, NODE_COMPILE_CACHE: cache, NODE_DEBUG_NATIVE: 'COMPILE_CACHE' }
-    const weir = spawn(process.execPath, ['src/main.ts', ...command], { cwd: app, env })
-    const ended = once(weir, 'exit')
-    let said = ''
-    weir.stderr.setEncoding('utf8').on('data', text => {
-      said += text
+    // A file: Node writes these lines past its streams, and a pipe that is full would lose some.
+    const lines = join(home, 'stderr')
+    const stderr = openSync(lines, 'w')
+    const weir = spawn(process.execPath, ['src/main.ts', ...command], {
+      cwd: app,
+      env,
+      stdio: ['ignore', 'pipe', stderr],
     })
-    for await (const line of createInterface({ input: weir.stdout })) {
-      if (!line.startsWith('{')) {
-        said += `${line}\n`
-        continue
-      }
+    closeSync(stderr)
+    const ended = once(weir, 'close')
+    for await (const line of createInterface({ input: weir.stdout! })) {
       const { msg, admin } = JSON.parse(line)
       if (msg !== 'serving') continue
       expect(await (await fetch(`http://${admin}/readyz`)).text()).toBe('ok')
       weir.kill('SIGTERM')
     }
     expect(await ended).toEqual([0, null])
+    const said = readFileSync(lines, 'utf8')
     const kept = (file: string) => new RegExp(`${file} was accepted`)
     for (const file of ['src/main.ts', 'src/exchange/exchange.ts', 'undici/lib/api/index.js'])
       expect(said).toMatch(kept(file))
