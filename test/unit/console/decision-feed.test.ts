@@ -121,7 +121,7 @@ describe('/decisions', () => {
     let bytes = 0
     const told = new Promise<void>(resolve =>
       deaf.on('data', chunk => {
-        bytes += chunk.byteLength
+        bytes += Buffer.byteLength(chunk)
         if (chunk.includes('decisions left out')) resolve()
       }),
     )
