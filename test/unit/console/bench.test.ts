@@ -43,7 +43,6 @@ async function served(policies: PolicySet, body: string) {
   const played = await play({
     mode: 'full-duplex',
     policySet: policies,
-    mode: 'full-duplex',
     codings: contentCodings,
     policyName: undefined,
     route: undefined,
