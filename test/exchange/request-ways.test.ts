@@ -54,6 +54,11 @@ describe.each(MODES)('a request (%s)', mode => {
     expect(envoy.records).toMatchObject([{ effective: 'denied', because: 'unsupported' }])
   })
 
+  test('that is denied gets the deny_code that its policy names', () => {
+    const envoy = asked(mode, { ...blocking, denyCode: 451 }, chatRequest('a secret'))
+    expect([envoy.localReply?.status, envoy.request.bytes.length]).toEqual([451, 0])
+  })
+
   test('with parts that no guard can read obeys uninspectable: deny, whatever its text says', () => {
     const envoy = asked(mode, { ...blocking, uninspectable: 'deny' }, image('hello'))
     expect([envoy.request.bytes.length, envoy.localReply?.status]).toEqual([0, 200])
@@ -111,6 +116,14 @@ test('no rules at all never end a full-duplex call early: what Envoy has sent wo
   expect(envoy.ended).toBeUndefined()
   envoy.body('request', 'as it came', 'end')
   expect([envoy.request.bytes.toString(), envoy.ended]).toEqual(['as it came', undefined])
+})
+
+test('nor does a full-duplex request whose answer could be left to Envoy', () => {
+  const envoy = new EnvoyModel(policySet(policy({})), { mode: 'full-duplex', responseMode: 'buffered' })
+  envoy.headers('request', CHAT_HEADERS)
+  expect(envoy.ended).toBeUndefined()
+  envoy.body('request', 'as it came', 'end')
+  expect([envoy.request.bytes.toString(), envoy.ended?.status]).toEqual(['as it came', 'ok'])
 })
 
 test('a BUFFERED request is judged with its one message, although trailers follow', () => {
