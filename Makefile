@@ -137,5 +137,5 @@ $(HADOLINT): | $(VENV)
 	@rm -f .venv/.hadolint-* && touch $@
 
 $(VALIDATORS): scripts/fetch-validators.sh scripts/kube-schemas.ts | $(PACKAGES) $(VENV)
-	@npm exec --no -- scripts/fetch-validators.sh
+	PATH="$(CURDIR)/node_modules/.bin:$$PATH" scripts/fetch-validators.sh
 	@touch $@

@@ -64,14 +64,14 @@ it('knows every family that it asks for, and is no scrape', async () => {
   const names = (await metrics.look(SHOWN_FAMILIES)).map(({ name }) => name)
   expect(new Set(names)).toEqual(new Set(SHOWN_FAMILIES))
   const standStill = (): number => {
-    const end = performance.now() + 60
+    const end = performance.now() + 400
     while (performance.now() < end);
     return metrics.eventLoopLagSec()
   }
-  await expect.poll(standStill).toBeGreaterThan(0.03)
+  await expect.poll(standStill).toBeGreaterThan(0.3)
   const lagMs = async () => summaryOf(await metrics.look(SHOWN_FAMILIES)).lagMs
-  expect(await lagMs()).toBeGreaterThan(30)
-  expect(await lagMs()).toBeGreaterThan(30)
+  expect(await lagMs()).toBeGreaterThan(300)
+  expect(await lagMs()).toBeGreaterThan(300)
   await metrics.render()
-  expect(await lagMs()).toBeLessThan(30)
+  expect(await lagMs()).toBeLessThan(150)
 })
