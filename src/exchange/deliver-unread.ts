@@ -91,7 +91,9 @@ export class UnreadDelivery implements Delivery {
 
   closed(): void {
     if (this.#state !== 'holding') return
-    this.#downstream.record('discarded', 'cancelled', this.#drop())
+    // It has reached the client, as far as it went.
+    if (this.#host.init.observed) this.end()
+    else this.#downstream.record('discarded', 'cancelled', this.#drop())
   }
 
   windowDue(): void {}
@@ -155,7 +157,7 @@ export class UnreadDelivery implements Delivery {
       return delivery
     }
     const { decision, outcomes } = judgeFault(policy.outputRules, reason)
-    if (decision.kind === 'deny') {
+    if (decision.kind === 'deny' && !this.#host.init.observed) {
       this.#refuse('failed-closed', outcomes)
     } else {
       this.#downstream.record('released', 'failed-open', this.heldBytes, outcomes)

@@ -132,7 +132,8 @@ export class ResponseSide {
   onTrailers(): void {
     this.#outlet.receivedTrailers()
     const isLeft = (this.#delivery?.heldBytes ?? 0) > 0 || this.#outlet.pendingBytes > 0
-    if (isLeft && !this.#outlet.canSpeakUnasked && !this.#outlet.hasPlace) {
+    const { observed } = this.#host.init
+    if (isLeft && !observed && !this.#outlet.canSpeakUnasked && !this.#outlet.hasPlace) {
       // STREAMED leaves no place for what has not left yet once trailers came; a cut is all that is left.
       this.#cut('trailers ended a STREAMED body that is held')
       return
@@ -155,6 +156,8 @@ export class ResponseSide {
 
   #cut(why: string): void {
     this.onClosed()
+    // What Envoy only shows goes on whatever becomes of the call.
+    if (this.#host.init.observed) return
     this.#host.emit({ kind: 'end', status: 'unavailable', why })
   }
 

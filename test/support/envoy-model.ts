@@ -132,7 +132,7 @@ export class EnvoyModel {
     if (this.#isOver() || (side === 'response' && this.response.endOut)) return
     const bytes = typeof body === 'string' ? Buffer.from(body) : body
     this[side].started = true
-    if (this.#modeOf(side) !== 'full-duplex') {
+    if (this.#modeOf(side) !== 'full-duplex' && !this.#init.observed) {
       if (this[side].owed.includes('headers')) throw new Error(`${side} headers were never answered`)
       this[side].owed.push('body')
       this[side].chunks.push(bytes)
