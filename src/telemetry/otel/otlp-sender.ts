@@ -27,6 +27,8 @@ const MAX_ANSWER_BYTES = 65_536
 const RETRIED = new Set([429, 502, 503, 504])
 const FIRST_BACKOFF_MS = 1000
 const LONGEST_BACKOFF_MS = 5000
+/** A collector that says "at once" again and again would be asked as fast as it answers. */
+const SHORTEST_PAUSE_MS = 200
 
 /**
  * Posts OTLP requests. Never throws, follows no redirect, and ends at the deadline or when it is closed, whatever the
@@ -117,7 +119,7 @@ async function readAnswer({ body }: Response): Promise<Uint8Array | undefined> {
 function retryAfterMs(header: string | null): number | undefined {
   if (header === null) return undefined
   const sec = Number(header)
-  if (Number.isFinite(sec)) return Math.max(0, sec * 1000)
+  if (Number.isFinite(sec)) return Math.max(SHORTEST_PAUSE_MS, sec * 1000)
   const at = Date.parse(header)
-  return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now())
+  return Number.isNaN(at) ? undefined : Math.max(SHORTEST_PAUSE_MS, at - Date.now())
 }

@@ -49,6 +49,15 @@ describe('what came of it', () => {
     expect(await sender().send(NOTHING)).toEqual({ result: 'refused', status: 503 })
   })
 
+  test.each(['0', '-1', 'Thu, 01 Jan 1970 00:00:00 GMT'])(
+    '"%s" is no leave to ask again without a pause',
+    async retryAfter => {
+      receiver.fault = { kind: 'status', status: 503, headers: { 'retry-after': retryAfter } }
+      expect(await sender({ timeoutMs: 100 }).send(NOTHING)).toEqual({ result: 'refused', status: 503 })
+      expect(receiver.headers).toHaveLength(1)
+    },
+  )
+
   test('nobody there', async () => {
     await receiver.close()
     expect(await sender({ timeoutMs: 100 }).send(NOTHING)).toEqual({ result: 'unreachable' })
