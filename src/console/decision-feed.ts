@@ -68,8 +68,9 @@ export class DecisionFeed {
     if (last === undefined) return send(response, failure(400, BAD_LAST))
     const form = wantsEvents ? this.#eventStream() : LINES
     if (request.method === 'HEAD') return void begin(response, form).end()
-    if (follows && this.#readers.size >= MAX_READERS) return send(response, failure(503, TOO_MANY))
     await this.#refresh()
+    // Not before: many may wait for the same refresh.
+    if (follows && this.#readers.size >= MAX_READERS) return send(response, failure(503, TOO_MANY))
     const { ring } = this.#deps
     const at = this.#resumedAt(request.headers['last-event-id']) ?? Math.max(0, ring.last - last)
     if (!follows) return void begin(response, form).end(textOf(ring.after(at, KEPT_DECISIONS), form))

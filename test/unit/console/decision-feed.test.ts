@@ -143,6 +143,21 @@ describe('/decisions', () => {
     await expect.poll(async () => (await fetch(`${url}/decisions`, EVENTS)).status).toBe(200)
   })
 
+  it('counts those that came together too', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    let asked = 0
+    const refresh = (): Promise<void> => {
+      asked += 1
+      if (asked > MAX_READERS) resolve()
+      return promise
+    }
+    const { url } = await startConsole({ refresh })
+    const answers = await Promise.all(
+      Array.from({ length: MAX_READERS + 1 }, () => fetch(`${url}/decisions`, EVENTS)),
+    )
+    expect(answers.filter(({ status }) => status === 503)).toHaveLength(1)
+  })
+
   it('ends with the listener, and says so', async () => {
     const { url, close } = await startConsole()
     const answer = await fetch(`${url}/decisions`, EVENTS)
