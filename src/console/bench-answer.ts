@@ -72,7 +72,9 @@ export function benchAnswer(
   const { redactions: _, ...report } = examination.report
   const { segments, judged } = examination
   const all = judged === undefined ? [] : placedFindings(judged, segments)
-  const shown = all.slice(0, MAX_FINDINGS)
+  const shown = Map.groupBy(all.slice(0, MAX_FINDINGS), ({ segment }) => segment)
+  const findingsAt = (segment: number | undefined): readonly ShownFinding[] =>
+    shown.get(segment)?.map(({ finding }) => finding) ?? []
   const reply = replyOf(examination, policy, body, stampOf(unixSeconds))
   return {
     ...report,
@@ -81,10 +83,10 @@ export function benchAnswer(
       kind,
       path: path.join('.'),
       text,
-      findings: shown.flatMap(({ segment, finding }) => (segment === index ? [finding] : [])),
+      findings: findingsAt(index),
     })),
-    elsewhere: shown.flatMap(({ segment, finding }) => (segment === undefined ? [finding] : [])),
-    findingsLeftOut: all.length - shown.length,
+    elsewhere: findingsAt(undefined),
+    findingsLeftOut: Math.max(0, all.length - MAX_FINDINGS),
     ...(reply !== undefined && { reply }),
   }
 }
