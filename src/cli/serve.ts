@@ -92,7 +92,12 @@ ${EXIT_CODES}`,
           : new DecisionRing({ scrub: scrubber.jsonLine, worker: io.supervisor?.worker })
       const telemetry = createTelemetry(log, metrics, sample_clean, decisions?.log, ring?.add)
       heard.telemetry = telemetry
-      const exporting = await openExporting(snapshot, io.env, telemetry, io.supervisor?.worker)
+      const exporting = await openExporting(snapshot, {
+        env: io.env,
+        telemetry,
+        worker: io.supervisor?.worker,
+        scrubber,
+      })
       heard.exporting = exporting
       try {
         await serveUntilStopped({ opened, times, scrubber, telemetry, exporting, decisions, ring }, io)

@@ -15,6 +15,7 @@ import { BoundedSpans } from './bounded-spans.ts'
 import { metricData } from './metric-bridge.ts'
 import { OtlpExporter } from './otlp-exporter.ts'
 import { OtlpSender } from './otlp-sender.ts'
+import type { ScanNames } from './scan-spans.ts'
 import { Tracing } from './tracing.ts'
 
 /** How one signal is exported. */
@@ -26,7 +27,7 @@ export interface SignalExport {
   readonly compression: 'gzip' | 'none'
 }
 
-export interface ExportOptions {
+export interface ExportOptions extends ScanNames {
   readonly resource: Readonly<Record<string, string>>
   readonly version: string
   readonly traces:
@@ -38,7 +39,6 @@ export interface ExportOptions {
     | undefined
   readonly metrics: (SignalExport & { readonly intervalMs: number }) | undefined
   readonly families: () => Promise<readonly MetricObject[]>
-  readonly kindOf: (guardrail: string) => string | undefined
   readonly report: ReportExport
 }
 
@@ -96,7 +96,7 @@ export function openExport(options: ExportOptions): OpenExport {
 function openTraces(
   traces: NonNullable<ExportOptions['traces']>,
   resource: Resource,
-  { version, kindOf, report }: ExportOptions,
+  { version, kindOf, scrub, report }: ExportOptions,
 ): OpenSignal & { readonly tracing: Tracing } {
   const { sampling, maxQueued, delayMs, timeoutMs } = traces
   const sender = new OtlpSender(traces)
@@ -129,7 +129,7 @@ function openTraces(
   })
   const tracer = provider.getTracer('weir', version)
   return {
-    tracing: new Tracing({ tracer, sampling: sampling.by, kindOf }),
+    tracing: new Tracing({ tracer, sampling: sampling.by, kindOf, scrub }),
     sender,
     flush: () => provider.shutdown(),
   }

@@ -21,6 +21,14 @@ export interface ScanPlace {
 const MAX_DETECTORS = 32
 const MAX_NAME_LENGTH = 128
 
+/** What is said of guardrails and by guard services. */
+export interface ScanNames {
+  /** The kind of a guardrail, by its name. */
+  readonly kindOf: (guardrail: string) => string | undefined
+  /** Takes known secrets out of a text: a guard service may name a detector after one. */
+  readonly scrub: (text: string) => string
+}
+
 /** What is gathered while a scan runs. */
 interface OpenScanSpan {
   readonly span: Span
@@ -32,14 +40,13 @@ interface OpenScanSpan {
 /** One span a scan: begun before it, ended with its outcome, whatever became of its exchange meanwhile. */
 export class ScanSpans {
   readonly #tracer: Tracer
-  readonly #kindOf: (guardrail: string) => string | undefined
+  readonly #names: ScanNames
   /** Which scan it is that something happens in: the events of a service do not say. */
   readonly #running = new AsyncLocalStorage<OpenScanSpan>()
 
-  /** `kindOf`: the kind of a guardrail, by its name. */
-  constructor(tracer: Tracer, kindOf: (guardrail: string) => string | undefined) {
+  constructor(tracer: Tracer, names: ScanNames) {
     this.#tracer = tracer
-    this.#kindOf = kindOf
+    this.#names = names
   }
 
   run<T extends Outcome | Promise<Outcome>>(place: ScanPlace, scan: () => T): T {
@@ -47,9 +54,9 @@ export class ScanSpans {
     const result = this.#running.run(open, scan)
     if (result instanceof Promise) {
       // Of a scan that breaks the exchange is told; its span ends all the same.
-      const end = (outcome?: Outcome) => endScan(open, outcome)
+      const end = (outcome?: Outcome) => this.#end(open, outcome)
       result.then(end, () => end())
-    } else endScan(open, result)
+    } else this.#end(open, result)
     return result
   }
 
@@ -86,7 +93,7 @@ export class ScanSpans {
     const { rules, subject, lifetime } = effect
     const { guardrail, action } = rules[index]!
     const { name, locality } = guardrail
-    const kind = this.#kindOf(name)
+    const kind = this.#names.kindOf(name)
     return this.#tracer.startSpan(
       `scan ${name}`,
       {
@@ -103,16 +110,16 @@ export class ScanSpans {
       context,
     )
   }
+
+  #end({ span, clock, cacheHits, cacheMisses }: OpenScanSpan, outcome: Outcome | undefined): void {
+    if (cacheHits + cacheMisses > 0)
+      span.setAttributes({ 'weir.cache.hits': cacheHits, 'weir.cache.misses': cacheMisses })
+    if (outcome !== undefined) setOutcome(span, outcome, this.#names.scrub)
+    span.end(clock.now())
+  }
 }
 
-function endScan({ span, clock, cacheHits, cacheMisses }: OpenScanSpan, outcome: Outcome | undefined): void {
-  if (cacheHits + cacheMisses > 0)
-    span.setAttributes({ 'weir.cache.hits': cacheHits, 'weir.cache.misses': cacheMisses })
-  if (outcome !== undefined) setOutcome(span, outcome)
-  span.end(clock.now())
-}
-
-function setOutcome(span: Span, outcome: Outcome): void {
+function setOutcome(span: Span, outcome: Outcome, scrub: ScanNames['scrub']): void {
   if (outcome.kind === 'failure') {
     const { reason, detail } = outcome
     span.setAttributes({ 'weir.outcome': 'failure', 'weir.reason': reason })
@@ -125,10 +132,12 @@ function setOutcome(span: Span, outcome: Outcome): void {
   }
   const { verdict } = outcome
   span.setAttribute('weir.outcome', verdict.kind)
+  // Before it is cut, since half a secret is none that is known.
+  const shown = (text: string) => scrub(text).slice(0, MAX_NAME_LENGTH)
   if (verdict.requestId !== undefined)
-    span.setAttribute('weir.guardrail.request_id', verdict.requestId.slice(0, MAX_NAME_LENGTH))
+    span.setAttribute('weir.guardrail.request_id', shown(verdict.requestId))
   if (verdict.kind === 'clean') return
-  const detectors = new Set(verdict.findings.map(({ detector }) => detector.slice(0, MAX_NAME_LENGTH)))
-  span.setAttribute('weir.detectors', [...detectors].slice(0, MAX_DETECTORS))
+  const detectors = new Set(verdict.findings.map(({ detector }) => detector))
+  span.setAttribute('weir.detectors', [...detectors].slice(0, MAX_DETECTORS).map(shown))
   if (verdict.incomplete !== undefined) span.setAttribute('weir.reason', verdict.incomplete)
 }

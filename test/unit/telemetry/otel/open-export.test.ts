@@ -42,6 +42,7 @@ function start(options: Partial<ExportOptions> = {}): OpenExport {
     metrics: { ...TO, url: `${receiver.origin}/v1/metrics`, intervalMs: 3_600_000 },
     families: metrics.asObjects,
     kindOf: () => undefined,
+    scrub: text => text.replaceAll('a-known-secret', '***'),
     report: reportExports(captureLog().log, metrics, () => performance.now()),
     ...options,
   })
@@ -148,6 +149,26 @@ test('a scan lies within its exchange, to the microsecond', async () => {
     expect(BigInt(scan.startTimeUnixNano)).toBeGreaterThanOrEqual(BigInt(exchange.startTimeUnixNano))
     expect(BigInt(scan.endTimeUnixNano)).toBeLessThanOrEqual(BigInt(exchange.endTimeUnixNano))
   }
+})
+
+test('what guard services name is cut, and holds no secret that is known', async () => {
+  const one = start({ metrics: undefined })
+  const trace = one.tracing?.begin({
+    id: 'one',
+    startedAtMs: performance.now(),
+    traceparent: undefined,
+    tracestate: undefined,
+  })
+  const detector = `${'d'.repeat(120)}a-known-secret${'d'.repeat(200)}`
+  const requestId = 'of a-known-secret'
+  const verdict = { kind: 'flagged', findings: [{ detector }], requestId } as const
+  trace?.around(SCAN)(0, () => ({ kind: 'verdict', verdict, ms: 0 }))
+  trace?.end(undefined)
+  await one.close(10_000)
+  expect(receiver.spans[0]?.attributes).toMatchObject({
+    'weir.detectors': [`${'d'.repeat(120)}***${'d'.repeat(5)}`],
+    'weir.guardrail.request_id': 'of ***',
+  })
 })
 
 const PARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331'
