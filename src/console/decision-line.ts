@@ -1,5 +1,5 @@
-import type { DecisionRecord, RuleRecord } from '../exchange/record.ts'
-import { decisionFields, levelOf, MAX_NAME_LENGTH, shownBreakdown } from '../telemetry/decision-log.ts'
+import { type DecisionRecord, MAX_NAME_LENGTH, type RuleRecord } from '../exchange/record.ts'
+import { decisionFields, levelOf, shownBreakdown } from '../telemetry/decision-log.ts'
 
 /**
  * One decision as one line of JSON, its line end included: what the log writes of it, and for each guardrail that

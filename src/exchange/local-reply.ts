@@ -3,7 +3,7 @@ import type { LlmFormat, LlmRequest, ProviderError, Refusal, ReplyBody } from '.
 import type { RuleOutcome } from '../policy/decide.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { LocalReply } from './events.ts'
-import type { Because } from './record.ts'
+import { type Because, MAX_DETECTORS, MAX_NAME_LENGTH } from './record.ts'
 
 /** Identity and time of an exchange; both come from outside so that the same events give the same bytes. */
 export interface ExchangeStamp {
@@ -130,8 +130,9 @@ function detectorsHeader(findings: readonly Finding[]): string {
     if (!best.has(detector) || (score !== undefined && score > (known ?? -1))) best.set(detector, score)
   }
   return [...best]
+    .slice(0, MAX_DETECTORS)
     .map(([name, score]) => {
-      const safe = name.replace(/[^\w/.-]/g, '_')
+      const safe = name.slice(0, MAX_NAME_LENGTH).replace(/[^\w/.-]/g, '_')
       return score === undefined ? safe : `${safe};score=${score.toFixed(2)}`
     })
     .join(', ')

@@ -2,6 +2,15 @@ import type { DetectorResult, FailureDetail, FailureReason, Verdict } from '../g
 import { type RuleOutcome, type Shadow, shadowOfAll, shadowsOf } from '../policy/decide.ts'
 import type { Action } from '../policy/policy.ts'
 
+/** Guard services name their detectors and checks: wherever these are shown, so many are, each cut to so many characters. */
+export const MAX_DETECTORS = 32
+export const MAX_NAME_LENGTH = 128
+
+/** Each name once, within those bounds. */
+export function shownNames(names: Iterable<string>): readonly string[] {
+  return [...new Set(names)].slice(0, MAX_DETECTORS).map(name => name.slice(0, MAX_NAME_LENGTH))
+}
+
 /** What one rule's guardrail came to, without content. */
 export interface RuleRecord {
   readonly guardrail: string

@@ -1,5 +1,5 @@
 import type { Effect } from '../exchange/events.ts'
-import type { DecisionRecord } from '../exchange/record.ts'
+import { type DecisionRecord, shownNames } from '../exchange/record.ts'
 import { bytesField, stringField } from './wire.ts'
 
 /** What was decided in one step, to stand behind the reply at `at`: field 8 of a ProcessingResponse. */
@@ -78,7 +78,7 @@ function common(record: DecisionRecord): Buffer {
 }
 
 function fieldsOf({ policy, format, effective, because, rules, would }: DecisionRecord): readonly Buffer[] {
-  const detectors = [...new Set(rules.flatMap(rule => rule.detectors))]
+  const detectors = shownNames(rules.flatMap(rule => rule.detectors))
   const failures = [...new Set(rules.flatMap(({ reason }) => (reason === undefined ? [] : [reason])))]
   const words = Object.entries({ policy, format, effective, because })
   return [

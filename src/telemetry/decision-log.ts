@@ -1,10 +1,12 @@
-import type { DecisionRecord, RuleRecord } from '../exchange/record.ts'
+import {
+  type DecisionRecord,
+  MAX_DETECTORS,
+  MAX_NAME_LENGTH,
+  type RuleRecord,
+  shownNames,
+} from '../exchange/record.ts'
 import type { DetectorResult } from '../guardrail/guardrail.ts'
 import type { Log, LogFields } from './log.ts'
-
-/** Detectors are named by guard services: past these bounds a line shows how many were left out. */
-const MAX_DETECTORS = 32
-export const MAX_NAME_LENGTH = 128
 
 /**
  * Writes one decision as one line, `msg` always `decision`, and one line, `msg` always `flagged`, for each guardrail
@@ -78,7 +80,7 @@ export function levelOf({ effective, because }: DecisionRecord): 'info' | 'warn'
 }
 
 function ruleFields({ detectors, breakdown: _, ms, ...facts }: RuleRecord) {
-  const shown = detectors.slice(0, MAX_DETECTORS).map(detector => detector.slice(0, MAX_NAME_LENGTH))
+  const shown = shownNames(detectors)
   const leftOut = detectors.length - shown.length
   return { ...facts, detectors: shown, ...(leftOut > 0 ? { detectorsLeftOut: leftOut } : {}), ms: round(ms) }
 }

@@ -3,6 +3,7 @@ import { type Context, type Span, SpanKind, SpanStatusCode, type Tracer } from '
 import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions'
 import { assertNever } from '../../errors.ts'
 import type { Effect } from '../../exchange/events.ts'
+import { MAX_DETECTORS, MAX_NAME_LENGTH } from '../../exchange/record.ts'
 import type { Outcome } from '../../guardrail/guardrail.ts'
 import type { ServiceEvent } from '../../service/service-events.ts'
 import type { SpanClock } from './span-clock.ts'
@@ -16,10 +17,6 @@ export interface ScanPlace {
   readonly effect: ScanEffect
   readonly index: number
 }
-
-/** Guard services name their detectors and checks: past these bounds they are cut. */
-const MAX_DETECTORS = 32
-const MAX_NAME_LENGTH = 128
 
 /** What is said of guardrails and by guard services. */
 export interface ScanNames {
