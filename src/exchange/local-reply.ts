@@ -3,7 +3,7 @@ import type { LlmFormat, LlmRequest, ProviderError, Refusal, ReplyBody } from '.
 import type { RuleOutcome } from '../policy/decide.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { LocalReply } from './events.ts'
-import { type Because, MAX_DETECTORS, MAX_NAME_LENGTH } from './record.ts'
+import { type Because, MAX_DETECTORS, MAX_NAME_LENGTH, shownNames } from './record.ts'
 
 /** Identity and time of an exchange; both come from outside so that the same events give the same bytes. */
 export interface ExchangeStamp {
@@ -48,8 +48,8 @@ export function refusalFor(
 function refusalMessage(denial: Denial, policy: Policy): string {
   const text = denial.side === 'request' ? policy.requestFailureMessage : policy.responseFailureMessage
   if (!policy.revealFailureCategories || denial.findings.length === 0) return text
-  const categories = new Set(denial.findings.map(f => (f.level ? `${f.detector} (${f.level})` : f.detector)))
-  return `${text}. Flagged categories: ${[...categories].join(', ')}`
+  const categories = denial.findings.map(f => (f.level ? `${f.detector} (${f.level})` : f.detector))
+  return `${text}. Flagged categories: ${shownNames(categories).join(', ')}`
 }
 
 /** A denial while headers are still ours: an answer at 200, the provider's error object from 400. */

@@ -18,10 +18,12 @@ function denied(): EnvoyModel {
 }
 
 test('a refusal names no more of them than fit into headers', () => {
-  const shown = denied().localReply?.headers['x-weir-detectors'] ?? ''
+  const { headers, body } = denied().localReply!
+  const shown = headers['x-weir-detectors'] ?? ''
   const names = shown.split(', ')
   expect(names).toHaveLength(32)
   expect(names.map(name => name.length)).toEqual(names.map(() => 128))
+  expect(body.byteLength).toBeLessThan(6000)
 })
 
 test("Envoy's access log gets no more of them than the log has", () => {
