@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { assertNever } from '../errors.ts'
 import { askService, type GuardrailDeps } from '../service/ask-service.ts'
 import type { PostJson } from '../service/http-client.ts'
 import { type ServiceConfig, serviceKeys } from '../service/service-config.ts'
@@ -36,30 +35,8 @@ export interface GuardrailKind {
 /** The keys that every kind with a service has beside its own. */
 export const serviceKeysSchema = z.strictObject(serviceKeys())
 
-/** The config of any one guardrail, told apart by `kind`. */
-export const guardrailConfigSchema = z.discriminatedUnion('kind', [
-  lakera.configSchema,
-  bedrock.configSchema,
-  bedrockChecks.configSchema,
-  openaiModeration.configSchema,
-  azureContentSafety.configSchema,
-  modelArmor.configSchema,
-  presidio.configSchema,
-  webhook.configSchema,
-  llmJudge.configSchema,
-  keywords.configSchema,
-  regex.configSchema,
-  localPii.configSchema,
-  localSecrets.configSchema,
-  localPromptAttack.configSchema,
-  localLinks.configSchema,
-])
-
-/** Parsed, its defaults filled in. */
-export type GuardrailConfig = z.output<typeof guardrailConfigSchema>
-
-/** Every kind by the name it has in the config. */
-export const guardrailKinds: Readonly<Record<GuardrailConfig['kind'], GuardrailKind>> = {
+/** The kinds that ask a service: a row here is all that the registry needs of one. */
+const REMOTE = {
   lakera,
   bedrock,
   'bedrock-checks': bedrockChecks,
@@ -69,12 +46,33 @@ export const guardrailKinds: Readonly<Record<GuardrailConfig['kind'], GuardrailK
   presidio,
   webhook,
   'llm-judge': llmJudge,
+} as const
+
+/** The kinds that judge in this process. */
+const LOCAL = {
   keywords,
   regex,
   'local-pii': localPii,
   'local-secrets': localSecrets,
   'local-prompt-attack': localPromptAttack,
   'local-links': localLinks,
+} as const
+
+const { lakera: first, ...others } = { ...REMOTE, ...LOCAL }
+
+/** The config of any one guardrail, told apart by `kind`. */
+export const guardrailConfigSchema = z.discriminatedUnion('kind', [
+  first.configSchema,
+  ...Object.values(others).map(({ configSchema }) => configSchema),
+])
+
+/** Parsed, its defaults filled in. */
+export type GuardrailConfig = z.output<typeof guardrailConfigSchema>
+
+/** Every kind by the name it has in the config. */
+export const guardrailKinds: Readonly<Record<GuardrailConfig['kind'], GuardrailKind>> = {
+  ...REMOTE,
+  ...LOCAL,
 }
 
 /**
@@ -83,54 +81,20 @@ export const guardrailKinds: Readonly<Record<GuardrailConfig['kind'], GuardrailK
  */
 export function createGuardrail(name: string, config: GuardrailConfig, deps: GuardrailDeps): Guardrail {
   return 'timeout' in config
-    ? askService(name, config, deps, postJson => createRemote(name, config, postJson))
-    : createLocal(name, config)
+    ? askService(name, config, deps, postJson => remoteKinds[config.kind].create(name, config, { postJson }))
+    : localKinds[config.kind].create(name, config)
 }
 
 type RemoteConfig = Extract<GuardrailConfig, ServiceConfig>
 type LocalConfig = Exclude<GuardrailConfig, ServiceConfig>
 
-function createRemote(name: string, config: RemoteConfig, postJson: PostJson): RemoteGuardrail {
-  const deps = { postJson }
-  switch (config.kind) {
-    case 'lakera':
-      return lakera.create(name, config, deps)
-    case 'bedrock':
-      return bedrock.create(name, config, deps)
-    case 'bedrock-checks':
-      return bedrockChecks.create(name, config, deps)
-    case 'openai-moderation':
-      return openaiModeration.create(name, config, deps)
-    case 'azure-content-safety':
-      return azureContentSafety.create(name, config, deps)
-    case 'model-armor':
-      return modelArmor.create(name, config, deps)
-    case 'presidio':
-      return presidio.create(name, config, deps)
-    case 'webhook':
-      return webhook.create(name, config, deps)
-    case 'llm-judge':
-      return llmJudge.create(name, config, deps)
-    default:
-      return assertNever(config)
-  }
+/** Each `create` takes the config of its own kind: a row is found by the kind that its schema has checked. */
+interface RemoteKind {
+  create(name: string, config: RemoteConfig, deps: { readonly postJson: PostJson }): RemoteGuardrail
+}
+interface LocalKind {
+  create(name: string, config: LocalConfig): LocalGuardrail
 }
 
-function createLocal(name: string, config: LocalConfig): LocalGuardrail {
-  switch (config.kind) {
-    case 'keywords':
-      return keywords.create(name, config)
-    case 'regex':
-      return regex.create(name, config)
-    case 'local-pii':
-      return localPii.create(name, config)
-    case 'local-secrets':
-      return localSecrets.create(name, config)
-    case 'local-prompt-attack':
-      return localPromptAttack.create(name, config)
-    case 'local-links':
-      return localLinks.create(name, config)
-    default:
-      return assertNever(config)
-  }
-}
+const remoteKinds: Readonly<Record<RemoteConfig['kind'], RemoteKind>> = REMOTE
+const localKinds: Readonly<Record<LocalConfig['kind'], LocalKind>> = LOCAL
