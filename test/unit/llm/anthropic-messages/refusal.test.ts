@@ -197,14 +197,40 @@ describe('event stream, going on', () => {
     expect(rest(ordinary, 'tool-use.sse', 9).at(-2)).toEqual(end(2, 'end_turn'))
   })
 
-  test('a block that is open below another is closed as well', () => {
+  /** What follows events that no recorded stream has. */
+  const restAfter = (...sent: readonly object[]) => {
     const at = anthropicMessages.openPosition()
-    const events = [start(0), start(3), delta(3, 'x')].map(event => `data: ${JSON.stringify(event)}\n\n`)
-    const stream = `data: {"type":"message_start","message":{}}\n\n${events.join('')}`
+    const stream = sent.map(event => `data: ${JSON.stringify(event)}\n\n`).join('')
     for (const frame of decode(new TextEncoder().encode(stream))) at.released(frame)
-    expect(eventsOf(anthropicMessages.streamRefusal(refusal(), at))).toEqual([
+    return eventsOf(anthropicMessages.streamRefusal(refusal(), at))
+  }
+  const begun = { type: 'message_start', message: {} }
+
+  test('a block that is open below another is closed as well', () => {
+    expect(restAfter(begun, start(0), start(3), delta(3, 'x'))).toEqual([
       ...[stop(0), stop(3), start(4), delta(4, after), stop(4), end(), messageStop],
     ])
+  })
+
+  test('an empty block that is open when the reason to end is out is closed, and nothing is said in it', () => {
+    expect(restAfter(begun, start(0), end(5, 'end_turn'))).toEqual([stop(0), messageStop])
+  })
+
+  test('a block before the start of the message is none: clients have dropped it', () => {
+    expect(restAfter(start(0), delta(0, 'x'))).toEqual(wholeStream)
+  })
+
+  test('the tokens that were counted last are counted on', () => {
+    const counted = { type: 'message_delta', delta: {}, usage: { output_tokens: 9 } }
+    expect(restAfter(begun, counted).at(-2)).toEqual(end(9))
+  })
+
+  test('a refusal stands apart from no text that was emptied', () => {
+    const at = anthropicMessages.openPosition()
+    const [first, block, , text] = decode(readFixture('text.sse'))
+    for (const frame of [first!, block!]) at.released(frame)
+    at.released(anthropicMessages.rewriteFrame(text!, [{ path: ['delta', 'text'], text: '' }]))
+    expect(eventsOf(anthropicMessages.streamRefusal(refusal(), at))[2]).toEqual(delta(1, MESSAGE))
   })
 
   test('a frame that was changed on the way is read again', () => {
@@ -230,11 +256,17 @@ describe('event stream, going on', () => {
 describe('errors', () => {
   test.each([
     [400, 'invalid_request', 'invalid_request_error'],
+    [401, 'content_filter', 'authentication_error'],
+    [402, 'content_filter', 'billing_error'],
     [403, 'content_filter', 'permission_error'],
+    [404, 'content_filter', 'not_found_error'],
     [413, 'invalid_request', 'request_too_large'],
     [415, 'invalid_request', 'invalid_request_error'],
+    [429, 'content_filter', 'rate_limit_error'],
     [500, 'internal', 'api_error'],
     [503, 'internal', 'api_error'],
+    [504, 'internal', 'timeout_error'],
+    [529, 'internal', 'overloaded_error'],
   ] as const)('%i %s', (status, code, type) => {
     const context = { id: ID, request: undefined }
     const reply = anthropicMessages.error({ status, code, message: 'No "way"' }, context)

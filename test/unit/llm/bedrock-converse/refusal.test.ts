@@ -100,18 +100,23 @@ describe('event stream', () => {
     )
   })
 
-  test('blocks that are open side by side are all closed', () => {
+  const restAfter = (...sent: readonly WireLine[]) => {
     const at = bedrockConverseStream.openPosition()
-    const opened = [4, 1].map(contentBlockIndex =>
-      wireFrame({ event: 'contentBlockDelta', payload: { contentBlockIndex, delta: {} } }),
-    )
-    for (const frame of bedrockConverseStream.openStream().push(Buffer.concat(opened))) at.released(frame)
-    expect(readWire(bedrockConverseStream.streamRefusal(refusal(), at))).toEqual([
-      start,
-      closed(4),
-      closed(1),
-      ...refused(5),
-    ])
+    const frames = bedrockConverseStream.openStream().push(Buffer.concat(sent.map(wireFrame)))
+    for (const frame of frames) at.released(frame)
+    return readWire(bedrockConverseStream.streamRefusal(refusal(), at))
+  }
+  const opened = (contentBlockIndex: number): WireLine => ({
+    event: 'contentBlockDelta',
+    payload: { contentBlockIndex, delta: {} },
+  })
+
+  test('blocks that are open side by side are all closed', () => {
+    expect(restAfter(opened(4), opened(1))).toEqual([start, closed(4), closed(1), ...refused(5)])
+  })
+
+  test('a block of which only the end came is not opened again', () => {
+    expect(restAfter(start, closed(3))).toEqual(refused(4))
   })
 
   test('a frame that was changed on the way is read again', () => {

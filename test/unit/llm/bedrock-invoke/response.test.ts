@@ -100,6 +100,17 @@ describe('refusals, nothing sent yet', () => {
     ])
   })
 
+  test("a provider's own headers are not those of Bedrock's stream", () => {
+    const provider: LlmFormat = {
+      ...titanText,
+      refusal: (given, shape) => ({ ...titanText.refusal(given, shape)!, headers: { 'request-id': 'x' } }),
+    }
+    expect(bedrockInvokeStream(provider).refusal(refusal(), 'event-stream')?.headers).toEqual({
+      'x-amzn-requestid': requestId,
+      'x-amzn-bedrock-content-type': 'application/json',
+    })
+  })
+
   test("a provider's events are chunks; what is no JSON in them is left out", () => {
     const events = ': ping\n\nevent: a\ndata: {"a":\ndata: 1}\n\ndata: {"b":2}\n\ndata: [DONE]\n\n'
     const provider: LlmFormat = {

@@ -126,11 +126,30 @@ describe('going on', () => {
     )
   })
 
-  test('what a debug prompt and tokens say is no answer yet', () => {
+  /** What follows events that no recorded stream has. */
+  const restAfter = (...sent: readonly object[]) => {
     const at = cohereChat.openPosition()
-    const bytes = Buffer.from('data: {"type":"debug","prompt":"x"}\n\n')
+    const bytes = Buffer.from(sent.map(event => `data: ${JSON.stringify(event)}\n\n`).join(''))
     for (const frame of cohereChat.openStream().push(bytes)) at.released(frame)
-    expect(events(cohereChat.streamRefusal(refusal(), at))[2]).toEqual(delta(0, message))
+    return events(cohereChat.streamRefusal(refusal(), at))
+  }
+
+  test('what a debug prompt and tokens say is no answer yet', () => {
+    expect(restAfter({ type: 'debug', prompt: 'x' })[2]).toEqual(delta(0, message))
+  })
+
+  test('a text that nothing opened is open all the same', () => {
+    const begun = { type: 'message-start', id: UPSTREAM_ID }
+    expect(restAfter(begun, delta(2, 'x'))).toEqual([
+      ...[delta(2, `\n\n${message}`), end('content', 2), messageEnd(UPSTREAM_ID)],
+    ])
+  })
+
+  test('so is a tool call', () => {
+    const begun = { type: 'message-start', id: UPSTREAM_ID }
+    expect(restAfter(begun, { type: 'tool-call-delta', index: 1 })).toEqual([
+      ...[end('tool-call', 1), ...own(0), messageEnd(UPSTREAM_ID)],
+    ])
   })
 
   test('a frame that was changed on the way is read again', () => {

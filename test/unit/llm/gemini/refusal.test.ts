@@ -185,6 +185,16 @@ describe('event stream, going on', () => {
     expect(events(geminiSse.streamRefusal(refusal(), at))).toHaveLength(1)
   })
 
+  test('candidates beyond those asked for stand in their order', () => {
+    const at = geminiSse.openPosition()
+    for (const index of [2, 1]) {
+      const event = `data: ${JSON.stringify({ candidates: [{ content: { parts: [{ text: 'x' }] }, index }] })}\n\n`
+      for (const frame of geminiSse.openStream().push(new TextEncoder().encode(event))) at.released(frame)
+    }
+    const [{ candidates }] = events(geminiSse.streamRefusal(refusal(), at))
+    expect(candidates.map(({ index }: { index: number }) => index)).toEqual([0, 1, 2])
+  })
+
   test('a frame of which only the parts are known', () => {
     const [frame] = geminiSse.openStream().push(fixture('text.sse'))
     const at = geminiSse.openPosition()
@@ -242,11 +252,14 @@ describe('errors', () => {
     [401, 'UNAUTHENTICATED'],
     [403, 'PERMISSION_DENIED'],
     [404, 'NOT_FOUND'],
+    [409, 'ABORTED'],
     [413, 'INVALID_ARGUMENT'],
     [415, 'INVALID_ARGUMENT'],
     [422, 'INVALID_ARGUMENT'],
     [429, 'RESOURCE_EXHAUSTED'],
+    [499, 'CANCELLED'],
     [500, 'INTERNAL'],
+    [501, 'UNIMPLEMENTED'],
     [502, 'INTERNAL'],
     [503, 'UNAVAILABLE'],
     [504, 'DEADLINE_EXCEEDED'],

@@ -168,6 +168,7 @@ describe('errors', () => {
     [403, 'content_filter', -32010],
     [400, 'invalid_request', -32600],
     [500, 'unsupported', -32011],
+    [503, 'unavailable', -32012],
     [500, 'internal', -32603],
   ] as const)('%s %s: by status 200, since clients look for no answer elsewhere', (status, code, rpcCode) => {
     const reply = error(status, code, call(7))

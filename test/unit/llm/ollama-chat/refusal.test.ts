@@ -96,6 +96,15 @@ describe('a stream', () => {
     expect(rest).toMatchObject([seen, seen])
   })
 
+  test('says nothing before what the client saw last', () => {
+    const at = ollamaChat.openPosition()
+    const line = (second: number) =>
+      `{"model":"m","created_at":"2025-10-17T23:14:0${second}Z","message":{"content":"x"},"done":false}\n`
+    for (const frame of ollamaChat.openStream().push(Buffer.from(line(1) + line(7)))) at.released(frame)
+    const latest = { created_at: '2025-10-17T23:14:07Z' }
+    expect(lines(ollamaChat.streamRefusal(refusal(), at))).toMatchObject([latest, latest])
+  })
+
   test('after the last line nothing', () => {
     const at = positionAfter('chat-text.ndjson', 4)
     expect(ollamaChat.streamRefusal(refusal(), at)).toEqual(new Uint8Array(0))
@@ -143,7 +152,15 @@ test('an error', () => {
   expect(new TextDecoder().decode(reply.body)).toBe('{"error":"No \\"way\\""}')
 })
 
-test('a heartbeat is one line that is read as no text', () => {
+test('a heartbeat is one line that is read as no text, and has a time that is one', () => {
+  expect(lines(ollamaChat.heartbeat!)).toEqual([
+    {
+      model: '',
+      created_at: '1970-01-01T00:00:00Z',
+      message: { role: 'assistant', content: '' },
+      done: false,
+    },
+  ])
   const stream = ollamaChat.openStream()
   expect(stream.push(ollamaChat.heartbeat!)).toMatchObject([{ parts: [] }])
   expect(stream.buffered).toBe(0)

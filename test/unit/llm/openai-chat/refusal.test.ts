@@ -131,6 +131,14 @@ describe('event stream, nothing sent yet', () => {
     ])
   })
 
+  test('structured output: the content is null, not empty', () => {
+    const deltas = events(openaiChat.refusal(structured, 'event-stream').body).map(
+      event => event.choices?.[0].delta,
+    )
+    const message = 'Request blocked by policy'
+    expect(deltas).toEqual([{ role: 'assistant', content: null }, { refusal: message }, {}, undefined])
+  })
+
   test('a message of any characters stays one event', () => {
     const message = 'a\n\ndata: [DONE]\r\n"\u2028😀'
     const all = events(openaiChat.refusal(refusal({ message }), 'event-stream').body)
@@ -221,6 +229,18 @@ describe('event stream, going on', () => {
     expect(rest(refusal(), 'two-choices.sse', 6).filter(event => event[2] === 'content_filter')).toHaveLength(
       2,
     )
+  })
+
+  test('choices beyond those asked for are finished in their order', () => {
+    const at = openaiChat.openPosition()
+    for (const index of [2, 1]) {
+      const chunk = `data: {"choices":[{"index":${index},"delta":{"role":"assistant","content":"x"}}]}\n\n`
+      for (const frame of openaiChat.openStream().push(Buffer.from(chunk))) at.released(frame)
+    }
+    const finished = events(openaiChat.streamRefusal(refusal(), at)).flatMap(event =>
+      event === '[DONE]' || event.choices[0].finish_reason === null ? [] : [event.choices[0].index],
+    )
+    expect(finished).toEqual([0, 1, 2])
   })
 
   test('structured output', () => {

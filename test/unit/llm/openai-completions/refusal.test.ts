@@ -126,6 +126,23 @@ describe('going on', () => {
     expect(eventsOf(openaiCompletions.streamRefusal(refusal(), at))[0].id).toBe('cmpl-CpX9aQ4v1')
   })
 
+  test('of choices beyond those asked for in their order', () => {
+    const at = openaiCompletions.openPosition()
+    const chunks = [2, 1].map(index => `data: {"choices":[{"index":${index},"text":"x"}]}\n\n`)
+    for (const frame of framesOf(openaiCompletions, bytesOf(chunks.join('')))) at.released(frame)
+    const indexes = eventsOf(openaiCompletions.streamRefusal(refusal(), at)).map(
+      event => event.choices?.[0].index,
+    )
+    expect(indexes).toEqual([0, 0, 1, 1, 2, 2, undefined])
+  })
+
+  test('apart from no text that was emptied', () => {
+    const at = openaiCompletions.openPosition()
+    const [frame] = framesOf(openaiCompletions, fixture('text.sse'))
+    at.released(openaiCompletions.rewriteFrame(frame!, [{ path: ['choices', 0, 'text'], text: '' }]))
+    expect(eventsOf(openaiCompletions.streamRefusal(refusal(), at))[0].choices[0].text).toBe(MESSAGE)
+  })
+
   test('usage only once', () => {
     const { at } = positionAfter(openaiCompletions, fixture('text.sse'), 6)
     expect(eventsOf(openaiCompletions.streamRefusal(withUsage, at))).toEqual(['[DONE]'])

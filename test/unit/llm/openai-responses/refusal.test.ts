@@ -336,25 +336,88 @@ describe('event stream, going on', () => {
     expect(outputAfter(structured, 'text.sse', 10)).toEqual(['message completed', 'message completed'])
   })
 
-  test('a text of all texts that a server sends does not stay', () => {
+  /** What follows events that no recorded stream has. */
+  const restAfter = (...sent: readonly object[]) => {
     const at = openaiResponses.openPosition()
-    const created = { type: 'response.created', response: { id: 'r', output: [], output_text: '' } }
-    const [frame] = openaiResponses.openStream().push(Buffer.from(`data: ${JSON.stringify(created)}\n\n`))
-    at.released(frame!)
-    const last = events(openaiResponses.streamRefusal(refusal(), at)).at(-1)
-    expect(last.response.output_text).toBeNull()
-  })
-
-  test('a server without numbers', () => {
-    const at = openaiResponses.openPosition()
-    for (const event of [
-      { type: 'response.created', response: { id: 'r', output: [] } },
-      { type: 'response.output_text.delta', item_id: 'm', delta: 'x' },
-    ]) {
+    for (const event of sent) {
       const [frame] = openaiResponses.openStream().push(Buffer.from(`data: ${JSON.stringify(event)}\n\n`))
       at.released(frame!)
     }
-    const all = events(openaiResponses.streamRefusal(refusal(), at))
+    return events(openaiResponses.streamRefusal(refusal(), at))
+  }
+  const created = { type: 'response.created', response: { id: 'r', output: [] } }
+  const added = (output_index: number, item: object) => ({
+    ...{ type: 'response.output_item.added', output_index, item },
+  })
+
+  test('a text of all texts that a server sends does not stay, nor an error', () => {
+    const response = { ...created.response, output_text: '', error: { code: 'x', message: 'y' } }
+    const last = restAfter({ ...created, response }).at(-1)
+    expect(last.response).toMatchObject({ output_text: null, error: null })
+  })
+
+  test('items and parts stand in their order, whichever came first', () => {
+    const part = (content_index: number, text: string) => ({
+      ...{ type: 'response.content_part.added', output_index: 0, content_index },
+      part: { type: 'output_text', text },
+    })
+    const all = restAfter(
+      created,
+      added(1, { id: 'b', type: 'message', content: [] }),
+      added(0, { id: 'a', type: 'message', content: [] }),
+      part(1, 'second'),
+      part(0, 'first'),
+    )
+    const closed = all.flatMap(event => (event.item?.status === 'incomplete' ? [event.item.id] : []))
+    expect(closed).toEqual(['a', 'b'])
+    expect(all.at(-1).response.output).toMatchObject([
+      { id: 'a', content: [{ text: 'first' }, { text: 'second' }] },
+      { id: 'b' },
+      { id: item.id },
+    ])
+  })
+
+  test('citations that a part was opened with stay beside those that came', () => {
+    const at = { output_index: 0, content_index: 0 }
+    const opened = { type: 'output_text', text: '', annotations: ['a'] }
+    const all = restAfter(
+      created,
+      added(0, { id: 'm', type: 'message', content: [] }),
+      { type: 'response.content_part.added', ...at, part: opened },
+      { type: 'response.output_text.annotation.added', ...at, annotation: 'b' },
+    )
+    expect(all.at(-1).response.output[0].content[0].annotations).toEqual(['a', 'b'])
+  })
+
+  test('a refusal of the model that is open ends as one', () => {
+    const at = { item_id: 'm', output_index: 0, content_index: 0 }
+    const all = restAfter(
+      created,
+      added(0, { id: 'm', type: 'message', content: [] }),
+      { type: 'response.content_part.added', ...at, part: { type: 'refusal', refusal: '' } },
+      { type: 'response.refusal.delta', ...at, delta: 'I can' },
+    )
+    expect(all[0]).toMatchObject({ type: 'response.refusal.done', ...at, refusal: 'I can' })
+    expect(all[1]).toMatchObject({ part: { type: 'refusal', refusal: 'I can' } })
+  })
+
+  test('an item that has no status gets none', () => {
+    const listed = { id: 'l', type: 'mcp_list_tools', server_label: 's', tools: [] }
+    expect(restAfter(created, added(0, listed)).at(-1).response.output[0]).toEqual(listed)
+  })
+
+  test('cut reasoning keeps what was shown of it', () => {
+    const at = { item_id: 'r', output_index: 0, content_index: 0 }
+    const all = restAfter(created, added(0, { id: 'r', type: 'reasoning', summary: [] }), {
+      ...{ type: 'response.reasoning_text.delta', delta: 'Hm' },
+      ...at,
+    })
+    const content = [{ type: 'reasoning_text', text: 'Hm' }]
+    expect(all.at(-1).response.output[0]).toMatchObject({ type: 'reasoning', status: 'incomplete', content })
+  })
+
+  test('a server without numbers', () => {
+    const all = restAfter(created, { type: 'response.output_text.delta', item_id: 'm', delta: 'x' })
     expect(all[0]).toMatchObject({ type: 'response.output_text.done', sequence_number: 2, text: 'x' })
     expect(all.at(-1).response.output).toMatchObject([
       { id: 'm', type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'x' }] },
