@@ -7,8 +7,6 @@ import { CHECKOUT, type Page, pagesUnder, readPage } from './page.ts'
 const ENGLISH_ONLY: Readonly<Record<string, string>> = {
   'alerts.md': 'not translated yet',
   'attach.md': 'not translated yet',
-  'console.md': 'not translated yet',
-  'decision-file.md': 'not translated yet',
   'kubernetes.md': 'not translated yet',
   'observability.md': 'not translated yet',
 }
