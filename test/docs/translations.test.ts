@@ -5,9 +5,6 @@ import { CHECKOUT, type Page, pagesUnder, readPage } from './page.ts'
 
 /** Pages that there are in English only, each with what stands in the way. A new page is translated or stands here. */
 const ENGLISH_ONLY: Readonly<Record<string, string>> = {
-  'alerts.md': 'not translated yet',
-  'attach.md': 'not translated yet',
-  'kubernetes.md': 'not translated yet',
   'observability.md': 'not translated yet',
 }
 
