@@ -4,9 +4,7 @@ import { translatePage } from '../../scripts/translate-page.ts'
 import { CHECKOUT, type Page, pagesUnder, readPage } from './page.ts'
 
 /** Pages that there are in English only, each with what stands in the way. A new page is translated or stands here. */
-const ENGLISH_ONLY: Readonly<Record<string, string>> = {
-  'observability.md': 'not translated yet',
-}
+const ENGLISH_ONLY: Readonly<Record<string, string>> = {}
 
 const namesIn = (folder: string): readonly string[] =>
   pagesUnder(folder).map(path => path.slice(folder.length + 1))
