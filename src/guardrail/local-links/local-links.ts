@@ -53,7 +53,7 @@ const configSchema = z.strictObject({
     .max(1024)
     .default(DEFAULT_PAYLOAD_CHARS)
     .describe(
-      'For `image` and `link`: characters that one value of a query has at least, or a third of what a part of the path has.',
+      'For `image` and `link`: the fewest characters of a query value that count as carrying data; a part of the path needs three times as many.',
     ),
 })
 
