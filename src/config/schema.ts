@@ -167,7 +167,11 @@ const formatPathSchema = z.strictObject({
  * are the one source of docs/en/config.md and of the JSON Schema. What spans several keys stands in cross-checks.ts.
  */
 export const configSchema = z.strictObject({
-  server: serverSchema.prefault({}).describe('Listeners and limits of the process. Read at start only.'),
+  server: serverSchema
+    .prefault({})
+    .describe(
+      'Listeners and limits of the process. Read at start only, but for the files of `tls` and the secrets in `telemetry.otlp.headers`.',
+    ),
   guardrails: z
     .record(nameSchema, guardrailConfigSchema)
     .default({})
