@@ -34,11 +34,15 @@ describe.each(MODES)('Envoy in %s', mode => {
 
   test('a request without its host, where a policy asks for it', () => {
     const withHost = policy({ match: { hosts: ['api.example.com'] }, inputRules: [rule(flagWord('attack'))] })
-    for (const [policies, status] of [
-      [policySet(withHost), 'failed-precondition'],
-      [GUARDED, undefined],
+    const withPath = policy({ match: { paths: ['/other/'] } })
+    for (const [policies, policyName, status] of [
+      [policySet(withHost), undefined, 'failed-precondition'],
+      [policySet(withPath, withHost), undefined, 'failed-precondition'],
+      // The metadata names it: the host chooses nothing.
+      [policySet(withHost), withHost.name, undefined],
+      [GUARDED, undefined, undefined],
     ] as const) {
-      const envoy = new EnvoyModel(policies, { mode })
+      const envoy = new EnvoyModel(policies, { mode, policyName })
       envoy.headers('request', without(CHAT_HEADERS, ':authority'))
       expect(envoy.ended?.status).toBe(status)
     }
