@@ -2,15 +2,17 @@ import { describe, expect, test } from 'vitest'
 import type { Outcome } from '../../../src/guardrail/guardrail.ts'
 import {
   canIntervene,
+  canRestore,
   decide,
   isFinal,
   mostTelling,
+  onlyWatches,
   type RuleOutcome,
   shadowOfAll,
   shadowsOf,
 } from '../../../src/policy/decide.ts'
-import type { Action } from '../../../src/policy/policy.ts'
-import { flagWord, rule } from '../../support/policies.ts'
+import type { Action, Rule } from '../../../src/policy/policy.ts'
+import { flagWord, remoteGuardrail, rule } from '../../support/policies.ts'
 
 const span = { segment: 0, start: 0, end: 1 }
 const clean: Outcome = { kind: 'verdict', verdict: { kind: 'clean' }, ms: 1 }
@@ -184,6 +186,68 @@ describe('two outcomes of one rule', () => {
     expect(both.outcome).toMatchObject({ verdict: { findings: [{ detector: 'd' }, { detector: 'e' }] } })
     expect(mostTelling(both, one(flagged, 'alert'))).toBe(both)
   })
+
+  test('of one category with a place and without both stay: the second cannot be redacted', () => {
+    const placeless: Outcome = {
+      kind: 'verdict',
+      verdict: { kind: 'flagged', findings: [{ detector: 'd' }] },
+      ms: 1,
+    }
+    for (const [a, b] of [
+      [flagged, placeless],
+      [placeless, flagged],
+    ] as const) {
+      const both = mostTelling(one(a, 'redact'), one(b, 'redact'))
+      expect(decide([both])).toEqual({ kind: 'deny', because: 'flagged' })
+      expect(categories(both)).toHaveLength(2)
+    }
+  })
+
+  test('keep the first reason why a part got no verdict', () => {
+    const unreachable: Outcome = { kind: 'failure', reason: 'unreachable', ms: 1 }
+    expect(whyNot(mostTelling(one(partly, 'block'), one(unreachable, 'block')))).toBe('timeout')
+  })
+
+  test('keep what was wrong with the body, whichever of them has it', () => {
+    const faulty = { ...one(failed, 'block'), bodyFault: 'undecodable' } as const
+    const also = { ...one(spanless, 'block'), bodyFault: 'over-limit' } as const
+    const bodyFault = 'undecodable'
+    expect(mostTelling(one(flagged, 'block'), faulty)).toMatchObject({ bodyFault })
+    expect(mostTelling(faulty, one(flagged, 'block'))).toMatchObject({ bodyFault })
+    expect(mostTelling(one(flagged, 'block'), also)).toMatchObject({ bodyFault: 'over-limit' })
+    expect(mostTelling(one(flagged, 'block'), one(spanless, 'block'))).not.toHaveProperty('bodyFault')
+  })
+})
+
+test('a redaction has the style of its rule', () => {
+  const style = { kind: 'mask' } as const
+  const masking = { ...one(flagged, 'redact'), rule: { ...rule(guardrail, 'redact'), redact: style } }
+  expect(decide([masking])).toMatchObject({ redactions: [{ detector: 'd', style }] })
+})
+
+test('only a remote rule that cannot intervene only watches', () => {
+  const remote = remoteGuardrail()
+  expect(onlyWatches(rule(remote, 'alert', 'fail-open'))).toBe(true)
+  expect(onlyWatches(rule(remote, 'alert'))).toBe(false)
+  expect(onlyWatches(rule(remote, 'block', 'fail-open'))).toBe(false)
+  expect(onlyWatches(rule(guardrail, 'alert', 'fail-open'))).toBe(false)
+})
+
+test('what is put back is what a rule redacts so', () => {
+  const restored = { kind: 'replace', restore: true } as const
+  const styled = (redact: Rule['redact'], action: Action = 'redact'): Rule => ({
+    ...rule(guardrail, action),
+    ...(redact !== undefined && { redact }),
+  })
+  expect(canRestore([styled({ kind: 'mask' }), styled(restored)])).toBe(true)
+  for (const other of [
+    styled(undefined),
+    styled({ kind: 'mask' }),
+    styled({ kind: 'replace', restore: false }),
+    styled(restored, 'block'),
+  ]) {
+    expect(canRestore([other])).toBe(false)
+  }
 })
 
 test('only alert with fail_open, throughout, can never intervene', () => {

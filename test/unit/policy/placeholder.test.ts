@@ -62,4 +62,16 @@ describe('placeholders of a request', () => {
     name(email(restored), 'a\\u0040b \\"c\\"', 'json')
     expect([...originals.values()]).toEqual(['a@b "c"'])
   })
+
+  test('stand for the source as it is where it is cut inside an escape', () => {
+    const { name, originals } = new Placeholders(() => [])
+    name(email(restored), 'a@b\\u00', 'json')
+    expect([...originals.values()]).toEqual(['a@b\\u00'])
+  })
+
+  test('say what each guardrail took a text for', () => {
+    const { name } = new Placeholders(() => [])
+    expect(name(email(restored), '1')).toBe('<EMAIL_1>')
+    expect(name({ detector: 'pii/us_ssn', style: restored }, '1')).toBe('<US_SSN_1>')
+  })
 })

@@ -35,6 +35,30 @@ describe('redaction', () => {
     expect(redacted('0123456789', redaction(2, 5, 'a/one'), redaction(5, 8, 'a/two'))).toBe('01<ONE><TWO>89')
   })
 
+  test('is named by the longest of those that begin at one place, whatever came first', () => {
+    for (const list of [
+      [redaction(2, 4, 'a/short'), redaction(2, 8, 'a/long')],
+      [redaction(2, 8, 'a/long'), redaction(2, 4, 'a/short')],
+    ]) {
+      expect(redacted('0123456789', ...list)).toBe('01<LONG>89')
+    }
+  })
+
+  test('goes into the segment that it names, in the syntax of that one', () => {
+    const segments: TextSegment[] = [segment('plain'), { ...segment('json'), syntax: 'json' }]
+    const second = { ...redaction(0, 4), span: { segment: 1, start: 0, end: 4 } }
+    const named: unknown[] = []
+    const found = redactionsBySegment(segments, [redaction(0, 5), second], (_, original, syntax) => {
+      named.push([original, syntax])
+      return 'x'
+    })
+    expect([...found.keys()]).toEqual([0, 1])
+    expect(named).toEqual([
+      ['plain', undefined],
+      ['json', 'json'],
+    ])
+  })
+
   test('leaves segments without one as they are', () => {
     const segments = [segment('a'), segment('b')]
     const [first, second] = redactSegments(segments, redactionsBySegment(segments, [redaction(0, 1)]))
@@ -113,4 +137,6 @@ test('of two lists the weaker one keeps out of what the stronger one touches', (
   ]
   expect(overlay(stronger, weaker).map(({ text }) => text)).toEqual(['a', 'S', 'c'])
   expect(overlay(stronger, weaker, 5, 7).map(({ text }) => text)).toEqual(['c'])
+  // What only touches the borders of the piece is not in it.
+  expect(overlay([], weaker, 2, 6).map(({ text }) => text)).toEqual(['b'])
 })

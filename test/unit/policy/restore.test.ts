@@ -17,6 +17,7 @@ describe('a placeholder', () => {
     ['is replaced by its original', 'write to <EMAIL_1> now', 'write to a@b.c now'],
     ['is told from a longer one', '<EMAIL_12><EMAIL_1>', 'd@e.fa@b.c'],
     ['that nobody made stays', '<EMAIL_2> <EMAIL> <b>', '<EMAIL_2> <EMAIL> <b>'],
+    ['in other letters is none', '<email_1> <Email_1>', '<email_1> <Email_1>'],
     ['that is not complete stays', '<EMAIL_1', '<EMAIL_1'],
     ['after an open bracket is found', '1 < 2 <<EMAIL_1>', '1 < 2 <a@b.c'],
   ])('%s', (_, text, wanted) => {

@@ -35,6 +35,7 @@ describe('a policy takes', () => {
     expect(taken({ path: '/openai/x', route: 'llm' }, paths, routes)).toBe('paths')
     expect(taken({ path: '/v2/x', route: 'llm' }, paths, routes)).toBe('routes')
     expect(taken({ path: '/v2/x', route: 'llm2' }, paths, routes)).toBe('unmatched')
+    expect(taken({ path: '/x/v1/y', route: 'my-llm' }, paths, routes)).toBe('unmatched')
   })
 
   test('only what fits all of its keys', () => {

@@ -26,6 +26,7 @@ describe('a view shows', () => {
     ['what tools gave back as a turn of its own', 'u a t t', LATEST, [2, 3]],
     ['a turn of several messages', 'u a u u d', LATEST, [2, 3, 4]],
     ['every text of a message', 'u0 a1 u2 u2', LATEST, [2, 3]],
+    ['a turn behind a message of several texts', 'u0 u0 a1 u2', LATEST, [3]],
     ['a prefilled answer, which the client wrote, and its turn', 'u a u a', LATEST, [2, 3]],
     [
       'the roles of the latest turn',
