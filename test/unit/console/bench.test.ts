@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { contentCodings } from '../../../src/coding/codings.ts'
 import { Bench, MAX_BODY_CHARS } from '../../../src/console/bench.ts'
 import type { RemoteGuardrail, Verdict } from '../../../src/guardrail/guardrail.ts'
+import { openaiChat } from '../../../src/llm/openai-chat/index.ts'
 import type { PolicySet } from '../../../src/policy/policy.ts'
 import { play } from '../../../src/rehearsal/play.ts'
 import { CHAT_HEADERS, chatCompletion, chatEvents, chatRequest } from '../../support/chat.ts'
@@ -161,10 +162,27 @@ describe('the bench', () => {
       decision: 'release',
     })
     expect(await ask({ body, policy: 'a' })).toMatchObject({ policy: 'a' })
-    expect(await ask({ body })).toMatchObject({ because: 'unmatched', decision: 'release' })
+    expect(await ask({ body, path: '/x/../b/v1/chat/completions' })).toMatchObject({ policy: 'b' })
+    const passed = await ask({ body })
+    expect(passed).toMatchObject({ because: 'unmatched', decision: 'release' })
+    expect(passed).not.toHaveProperty('reply')
     expect(await ask({ body, policy: 'c' })).toMatchObject({ status: 400 })
     const denied = await benchOf({ ...policies, unmatched: 'deny' }).ask({ body })
+    expect(denied.decision).toBe('deny')
     expect(denied.reply).toEqual((await served({ ...policies, unmatched: 'deny' }, body)).client)
+  })
+
+  it("reads a path of the operator's own, and an answer as its content type says", async () => {
+    const policies = policySet(policy({ inputRules: [BLOCK], outputRules: [BLOCK] }))
+    const formats = [{ path: '/own/', format: openaiChat }]
+    const own = { path: '/own/chat', body: chatRequest('an attack') }
+    expect(await benchOf({ ...policies, formats }).ask(own)).toMatchObject({ format: 'openai-chat' })
+    expect(await benchOf(policies).ask(own)).not.toHaveProperty('format')
+    const answer = { side: 'output', body: chatEvents('an ', 'attack').join('') }
+    expect(await benchOf(policies).ask(answer)).toMatchObject({ because: 'flagged' })
+    expect(await benchOf(policies).ask({ ...answer, contentType: 'application/json' })).toMatchObject({
+      because: 'failed-closed',
+    })
   })
 
   it('judges one at a time', async () => {
@@ -189,6 +207,7 @@ describe('the bench', () => {
     ['an unknown key', JSON.stringify({ ...QUESTION, extra: 1 })],
     ['an unknown side', JSON.stringify({ ...QUESTION, side: 'both' })],
     ['no path', JSON.stringify({ ...QUESTION, path: 'v1/x' })],
+    ['a path too long', JSON.stringify({ ...QUESTION, path: `/${'x'.repeat(2048)}` })],
     ['a body too long', JSON.stringify({ ...QUESTION, body: 'x'.repeat(MAX_BODY_CHARS + 1) })],
   ])('refuses %s, and quotes none of it', async (_, question) => {
     const { status, body } = await benchOf(policySet()).bench.judge(question)

@@ -56,6 +56,12 @@ describe('the console', () => {
     expect([status, headers.location]).toEqual([308, 'console/'])
   })
 
+  it('tells the head of a page alone', async () => {
+    const { url } = await startConsole()
+    const { status, text, headers } = await ask(`${url}/console/`, {}, 'HEAD')
+    expect([status, text, headers['content-type']]).toEqual([200, '', 'text/html; charset=utf-8'])
+  })
+
   it.each(['/console/nope', '/console/../main.ts', '/console/%2e%2e/console.ts', '/console/tsconfig.json'])(
     'has no page %s',
     async path => {
@@ -120,6 +126,7 @@ describe('who may ask the console', () => {
     // A link there leads to the page; what it holds stays out of reach of where the link stands.
     const link = { ...headers, 'sec-fetch-mode': 'navigate' }
     expect((await ask(`${url}/console/`, link)).status).toBe(200)
+    expect((await ask(`${url}/console`, link)).status).toBe(308)
     expect((await ask(`${url}/console/status`, link)).status).toBe(403)
   })
 })
@@ -131,6 +138,12 @@ describe('the way to the bench', () => {
     expect([status, questions]).toEqual([200, [QUESTION]])
     const origin = { origin: url, 'sec-fetch-site': 'same-origin', ...JSON_TYPE }
     expect((await ask(`${url}/console/bench`, origin, 'POST', QUESTION)).status).toBe(200)
+  })
+
+  it('answers as the bench does, whatever it answers', async () => {
+    const { url } = await startConsole({ judge: async () => ({ status: 429, body: '{"error":"busy"}\n' }) })
+    const { status, text } = await ask(`${url}/console/bench`, JSON_TYPE, 'POST', QUESTION)
+    expect([status, text]).toEqual([429, '{"error":"busy"}\n'])
   })
 
   it.each<[number, string, Record<string, string>]>([

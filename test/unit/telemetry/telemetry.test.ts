@@ -136,6 +136,33 @@ describe('a decision', () => {
     })
   })
 
+  it('bounds the levels that a guard service names', () => {
+    const { telemetry, lines } = given()
+    const breakdown = [{ detector: 'd', detected: true, level: 'x'.repeat(500) }]
+    const rule = { guardrail: 'g', action: 'alert', outcome: 'flagged', detectors: ['d'], ms: 1 } as const
+    telemetry.decision(recordOf({ rules: [{ ...rule, breakdown }] }), 1)
+    expect(lines()[1]).toMatchObject({ breakdown: [{ level: 'x'.repeat(128) }] })
+  })
+
+  it('has no line more for a rule that did not flag, and says why part of a text got no verdict', () => {
+    const { telemetry, lines } = given()
+    const rule = { guardrail: 'g', action: 'alert', detectors: [], ms: 1 } as const
+    telemetry.decision(
+      recordOf({
+        rules: [
+          { ...rule, outcome: 'clean' },
+          { ...rule, outcome: 'failure', reason: 'timeout' },
+          { ...rule, outcome: 'flagged', reason: 'unreachable' },
+        ],
+      }),
+      1,
+    )
+    expect(lines().map(({ msg, reason }) => [msg, reason])).toEqual([
+      ['decision', undefined],
+      ['flagged', 'unreachable'],
+    ])
+  })
+
   it('is counted by what reached the client, each rule by what it came to', async () => {
     const { telemetry, metrics } = given()
     const flagged = { guardrail: 'pii', action: 'redact', outcome: 'clean', detectors: [], ms: 2 } as const
