@@ -29,5 +29,6 @@ test('the page has every header of a refusal', () => {
   const denial = { side: 'request', because: 'flagged', findings: [{ detector: 'prompt_attack' }] } as const
   const headers = denialHeaders(denial, revealing, { id: 'x', startedAtSec: 0 })
   const named = new Set([...text.matchAll(/^\| `((?:x-|cache-)[a-z-]+)` \|/gm)].map(([, name]) => name!))
-  expect([...named].sort()).toEqual(Object.keys(headers).sort())
+  const where = 'the table under Headers in docs/en/errors.md, and the same in docs/zh/errors.md'
+  expect([...named].sort(), where).toEqual(Object.keys(headers).sort())
 })

@@ -21,37 +21,41 @@ describe.each(['config', 'guardrails', 'metrics'])('docs/zh/%s.md', page => {
   const { text, missing, stale } = translatePage(readPage(`docs/en/${page}.md`).text, dictionary)
 
   test('has a translation for all that the English page says, and for nothing else', () => {
-    expect({ missing, stale }).toEqual({ missing: [], stale: [] })
+    const where = `English to Chinese: add what is missing to docs/zh/${page}.json, take out what is stale`
+    expect({ missing, stale }, where).toEqual({ missing: [], stale: [] })
   })
 
   test('is what `node scripts/translate-page.ts` makes', () => {
-    expect(readPage(`docs/zh/${page}.md`).text).toBe(text)
+    const again = `make it again: npm exec --no -- node scripts/translate-page.ts ${page}`
+    expect(readPage(`docs/zh/${page}.md`).text, again).toBe(text)
   })
 })
 
 describe.each(namesIn('docs/zh'))('docs/zh/%s', name => {
+  const both = `docs/en/${name} and docs/zh/${name} change together; what is not translated yet stands there in English`
   const [english, chinese] = [readPage(`docs/en/${name}`), readPage(`docs/zh/${name}`)]
 
   test('has the blocks of the English page, byte for byte', () => {
     const blocksOf = ({ blocks }: Page) => blocks.map(({ info, text, notes }) => ({ info, text, notes }))
-    expect(blocksOf(chinese)).toEqual(blocksOf(english))
+    expect(blocksOf(chinese), both).toEqual(blocksOf(english))
   })
 
   test('has as many headings of each level, in the same order', () => {
     const levelsOf = ({ headings }: Page) => headings.map(heading => heading.indexOf(' '))
-    expect(levelsOf(chinese)).toEqual(levelsOf(english))
+    expect(levelsOf(chinese), both).toEqual(levelsOf(english))
   })
 
   // The glossary of the Chinese index has the English word and the Chinese one.
   test.skipIf(name === 'README.md')('has the rows of every table, each with the same code in it', () => {
     const rowsOf = ({ prose }: Page) => prose.split('\n').filter(line => line.startsWith('|'))
-    expect(rowsOf(chinese).map(row => codeIn(row).sort())).toEqual(
-      rowsOf(english).map(row => codeIn(row).sort()),
-    )
+    expect(
+      rowsOf(chinese).map(row => codeIn(row).sort()),
+      both,
+    ).toEqual(rowsOf(english).map(row => codeIn(row).sort()))
   })
 
   test('names the same keys, values and commands', () => {
-    expect(new Set(codeIn(chinese.prose).sort())).toEqual(new Set(codeIn(english.prose).sort()))
+    expect(new Set(codeIn(chinese.prose).sort()), both).toEqual(new Set(codeIn(english.prose).sort()))
   })
 })
 

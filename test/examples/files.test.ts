@@ -39,7 +39,10 @@ test('the index has every API that Weir understands', () => {
     .split('\n')
     .slice(2)
     .map(row => row.split('|')[1]?.trim())
-  for (const api of apis) expect(index).toContain(`| ${api} |`)
+  const missing = apis.filter(api => !index.includes(`| ${api} |`))
+  expect(missing, 'each wants a .yaml and a .sh in examples/apis/, and a row in examples/README.md').toEqual(
+    [],
+  )
 })
 
 describe.each(CONFIGS)('%s', name => {

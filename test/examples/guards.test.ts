@@ -30,7 +30,8 @@ const GUARDS = configsIn('guards').map(name => {
   const file = name.slice('guards/'.length)
   const { row: title = file, ...otherwise } = OTHERWISE[name] ?? {}
   const row = EXAMPLE_ROWS[title]
-  if (row === undefined) throw new Error(`no row for ${name}`)
+  if (row === undefined)
+    throw new Error(`no row for ${name}: add one to EXAMPLE_ROWS, or name its row in OTHERWISE`)
   const yaml = textOf(`${name}.yaml`)
   const expected = { ...row.expected, ...otherwise.expected }
   return {
@@ -45,7 +46,12 @@ const GUARDS = configsIn('guards').map(name => {
 })
 
 test('every kind of guardrail has a config to start from', () => {
-  expect(new Set(GUARDS.map(({ kind }) => kind))).toEqual(new Set(Object.keys(guardrailKinds)))
+  const started = new Set(GUARDS.map(({ kind }) => kind))
+  const missing = Object.keys(guardrailKinds).filter(kind => !started.has(kind))
+  expect(
+    missing,
+    'each wants a .yaml and a .cases.yaml in examples/guards/, and a row in examples/README.md',
+  ).toEqual([])
 })
 
 describe.each(GUARDS)('$name', ({ kind, yaml, start, flagged, expected }) => {

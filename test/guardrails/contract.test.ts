@@ -108,7 +108,9 @@ describe.each(GUARD_KINDS)('$title', kind => {
     test('300 texts arrive whole, and the last one counts', async () => {
       await using rig = await openKind(kind)
       const texts = Array.from({ length: 300 }, (_, index) => `mark${index}x says ${'so '.repeat(20)}`)
-      expect(await rig.scan(input(...texts))).toMatchObject(CLEAN)
+      const share =
+        'short texts are to share a request: batchesOf in src/guardrail/pieces.ts puts them together'
+      expect(await rig.scan(input(...texts)), share).toMatchObject(CLEAN)
       const sent = rig.front.requests.map(({ body }) => body).join()
       expect(marksIn(sent)).toEqual(marksIn(texts.join()))
       expect(await rig.scan(input(...texts, kind.flagged))).toMatchObject(FLAGGED)
@@ -258,7 +260,7 @@ test('every kind that asks a service has a row', async () => {
     locality === 'remote' ? [name] : [],
   )
   const tested = new Set(GUARD_KINDS.map((kind: GuardKind) => kind.config('http://127.0.0.1').kind))
-  expect([...tested].sort()).toEqual(remote.sort())
+  expect([...tested].sort(), 'its row goes into test/support/guard-kinds.ts').toEqual(remote.sort())
 })
 
 const placing = GUARD_KINDS.flatMap(kind =>

@@ -22,7 +22,7 @@ const EXAMPLES = Object.entries(guardrailKinds).flatMap(([kind, { guide, localit
 
 const rowOf = (title: string): ExampleRow => {
   const row = EXAMPLE_ROWS[title]
-  if (row === undefined) throw new Error(`no row for the example of ${title}`)
+  if (row === undefined) throw new Error(`no row for the example of ${title}: add one to EXAMPLE_ROWS`)
   return row
 }
 
