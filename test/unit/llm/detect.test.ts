@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { bedrockConverse } from '../../../src/llm/bedrock-converse/index.ts'
 import { detectFormat, detectResponseFormat, normalisePath, placeOf } from '../../../src/llm/detect.ts'
+import { formatNamed, formatTable } from '../../../src/llm/formats.ts'
 import { geminiArray } from '../../../src/llm/gemini/index.ts'
 import { ollamaChat } from '../../../src/llm/ollama-chat/index.ts'
 import { ollamaGenerate } from '../../../src/llm/ollama-generate/index.ts'
@@ -70,6 +71,18 @@ describe('detectFormat', () => {
   ])('%s is not', raw => {
     expect(detectFormat(placeOf(raw))).toBe(undefined)
   })
+})
+
+test('every path of the table is claimed by a format that a config can name', () => {
+  const paths = [...formatTable().matchAll(/`…([^`]+)`/g)].map(([, path]) =>
+    path!.replace(/\{\w+\}/g, 'anthropic.claude-3'),
+  )
+  expect(paths.length).toBeGreaterThan(20)
+  const nameless = paths.filter(path => {
+    const format = detectFormat(placeOf(path))
+    return format === undefined || formatNamed(format.name) !== format
+  })
+  expect(nameless, 'their formats are to stand in FORMATS of src/llm/formats.ts').toEqual([])
 })
 
 test.each([
