@@ -170,6 +170,33 @@ describe('a file of decision records', () => {
     file.flushSync()
     expect(numbers(readFileSync(path, 'utf8'))).toEqual([0, 1, 2])
   })
+
+  it('writes none of that a second time', async () => {
+    const { file } = open()
+    for (const index of upTo(3)) file.write(line(index))
+    file.flushSync()
+    file.write(line(3))
+    await file.close()
+    expect(numbers(readFileSync(path, 'utf8'))).toEqual([0, 1, 2, 3])
+  })
+
+  it('throws nothing then, whatever stands at its path', () => {
+    mkdirSync(path)
+    const { file } = open()
+    expect(() => file.flushSync()).not.toThrow()
+  })
+
+  it('counts what an earlier process has written, in bytes and in time', async () => {
+    writeFileSync(path, line(0))
+    const full = open({ rotateBytes: line(0).length })
+    full.file.write(line(1))
+    await full.file.close()
+    expect(texts().map(numbers)).toEqual([[0], [1]])
+    const later = open({ rotateMs: 86_400_000, now: () => Date.now() + 2 * 86_400_000 })
+    later.file.write(line(2))
+    await later.file.close()
+    expect(texts().map(numbers)).toEqual([[0], [1], [2]])
+  })
 })
 
 describe('a file that cannot be written', () => {
