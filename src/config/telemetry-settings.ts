@@ -129,7 +129,9 @@ function usableUrl(name: string, variables: TelemetryVariables): string | undefi
 }
 
 function below(base: string, signal: SignalName): string {
-  return `${base.replace(/\/+$/, '')}/v1/${signal}`
+  let end = base.length
+  while (base[end - 1] === '/') end -= 1
+  return `${base.slice(0, end)}/v1/${signal}`
 }
 
 const BY_SAMPLER: Readonly<Record<string, { readonly by: Sampling['by']; readonly ratio?: number }>> = {

@@ -82,6 +82,9 @@ describe('a stream', () => {
     expectFate('failed', Buffer.from(stream(text(`\xff${WORD}`)), 'latin1')))
 })
 
+/** 4 MiB are cut and judged in many ways each: some twenty seconds on a quiet machine. */
+const LARGE_MS = 180_000
+
 const answering = (content: string, more = ''): string =>
   `{"choices":[{"index":0,"message":{"role":"assistant","content":"${content}"},"finish_reason":"stop"}]${more}}`
 const CODERS = { gzip: gzipSync, br: brotliCompressSync, deflate: deflateSync, zstd: zstdCompressSync }
@@ -93,7 +96,7 @@ describe('a JSON answer', () => {
     ['4 MiB of text', 'flagged', answering('x'.repeat(4 * MIB) + WORD)],
     ['4 MiB of text, clean', 'passed', answering('x'.repeat(4 * MIB))],
     ['UTF-16 in the guise of JSON', 'failed', Buffer.from(answering(WORD), 'utf16le').toString('latin1')],
-  ])('%s: %s', (_, expected, body) => expectFate(expected, body, JSON_ANSWER))
+  ])('%s: %s', (_, expected, body) => expectFate(expected, body, JSON_ANSWER), LARGE_MS)
 
   test.each(Object.entries(CODERS))('a bomb in %s fails', async (coding, encode) => {
     const bomb = encode(Buffer.alloc(100 * MIB))
