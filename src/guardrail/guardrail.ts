@@ -146,6 +146,9 @@ export type Outcome =
       readonly ms: number
     }
 
+/** Runs one scan, and gives what it gives: for who watches how it goes. `index`: of its guardrail. */
+export type AroundScan = <T extends Outcome | Promise<Outcome>>(index: number, scan: () => T) => T
+
 interface GuardrailIdentity {
   /** The key under `guardrails` in the config. */
   readonly name: string

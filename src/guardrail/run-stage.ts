@@ -1,11 +1,8 @@
-import type { Guardrail, LocalGuardrail, Outcome, ScanSubject } from './guardrail.ts'
+import type { AroundScan, Guardrail, LocalGuardrail, Outcome, ScanSubject } from './guardrail.ts'
 import { type Clock, type OnFault, runApartScan, runLocalScan, runRemoteScan } from './run-scan.ts'
 import { isSliceable, runSlicedScan } from './sliced-scan.ts'
 import { fitsOneTurn, textWeight } from './text-weight.ts'
 import { eventLoopTurns, type Turns } from './turns.ts'
-
-/** Runs one scan, and gives what it gives: for who watches how it goes. `index`: of its guardrail. */
-export type AroundScan = <T extends Outcome | Promise<Outcome>>(index: number, scan: () => T) => T
 
 /** Guardrails that look at the same texts, side by side. */
 export interface StageRun {

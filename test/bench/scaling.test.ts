@@ -1,12 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { createMetrics } from '../../src/telemetry/metrics.ts'
-import { WORKER_BACKOFF } from '../../src/workers/backoff.ts'
-import { supervisorMetrics } from '../../src/workers/supervisor-metrics.ts'
-import { WorkerPool } from '../../src/workers/worker-pool.ts'
-import { connectionManagerOf } from '../support/bootstrap.ts'
+import { connectionManagerOf, replaceCluster } from '../support/bootstrap.ts'
 import { type RunningEnvoy, startEnvoy } from '../support/envoy.ts'
+import { fullScrape } from '../support/full-scrape.ts'
 import { renderScaling } from './scaling.ts'
 import { coresAStream, DEFAULT_WINDOW, heldByWindow, size, windowCalls } from './sizing.ts'
 
@@ -17,29 +14,12 @@ test('docs/scaling.md is what `node test/bench/scaling.ts` prints', () => {
 })
 
 test('every metric that docs/scaling.md names exists', async () => {
-  const metrics = createMetrics()
-  const workers = supervisorMetrics(idlePool())
-  const known = `${await metrics.render()}\n${await workers.render()}`
-  metrics.close()
+  const known = await fullScrape()
   const named = page.match(/\b(?:weir|process|nodejs)_[a-z_]+\b/g) ?? []
   expect(named.length).toBeGreaterThan(10)
   const unknown = named.filter(name => !new RegExp(`^# TYPE ${name} `, 'm').test(known))
   expect(unknown).toEqual([])
 })
-
-function idlePool(): WorkerPool {
-  return new WorkerPool({
-    workers: 2,
-    fork: () => {
-      throw new Error('never started')
-    },
-    backoff: WORKER_BACKOFF,
-    clock: () => 0,
-    metricsTimeoutMs: 1,
-    report: () => {},
-    reportConfig: () => {},
-  })
-}
 
 test('every key of the config that docs/scaling.md names exists', () => {
   const reference = readFileSync(new URL('../../docs/en/config.md', import.meta.url), 'utf8')
@@ -62,12 +42,7 @@ describe('what docs/scaling.md says of Envoy', () => {
       weirAddress: '127.0.0.1:1',
       upstreamAddress: '127.0.0.1:1',
       overrides: bootstrap => {
-        const { clusters } = bootstrap.static_resources
-        clusters.splice(
-          clusters.findIndex(({ name }) => name === 'weir'),
-          1,
-          cluster,
-        )
+        replaceCluster(bootstrap, cluster)
         const [route] = connectionManagerOf(bootstrap).route_config.virtual_hosts[0].routes
         Object.assign(route!, { request_body_buffer_limit: 10_485_760 })
       },

@@ -4,9 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { parseBootstrap } from '../support/bootstrap.ts'
+import { replaceCluster } from '../support/bootstrap.ts'
 import { chatCompletion, chatRequest } from '../support/chat.ts'
 import { type RunningEnvoy, startEnvoy } from '../support/envoy.ts'
+import { printedCluster } from '../support/printed-cluster.ts'
 import { type Served, serveConfig } from '../support/served.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 import { weir as runWeir } from '../unit/cli/command-line.ts'
@@ -52,19 +53,12 @@ afterEach(async () => {
 async function start(server: string): Promise<string> {
   const socket = `unix://${folder}/weir.sock`
   served = await serveConfig(`server: ${server}\n${CONFIG}`, {}, socket)
-  const printed = await runWeir(['envoy', '--mode', 'full-duplex', '--workers', '2', '--weir', socket])
-  const cluster = parseBootstrap(printed.out).static_resources.clusters.find(({ name }) => name === 'weir')!
+  const cluster = await printedCluster('--workers', '2', '--weir', socket)
   envoy = await startEnvoy({
     mode: 'full-duplex',
     weirAddress: socket,
     upstreamAddress: upstream.address,
-    overrides: ({ static_resources: { clusters } }) => {
-      clusters.splice(
-        clusters.findIndex(({ name }) => name === 'weir'),
-        1,
-        cluster,
-      )
-    },
+    overrides: bootstrap => replaceCluster(bootstrap, cluster),
   })
   return `http://${(await served.logged('serving')).admin}`
 }

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { z } from 'zod'
 import { type RunningEnvoy, startEnvoy } from '../support/envoy.ts'
+import { fullScrape } from '../support/full-scrape.ts'
 import { promtool, withFile } from '../support/validators.ts'
-import { fullScrape } from './full-scrape.ts'
 import { chooses, groupedBy, type Series, selectorsOf, seriesOf } from './promql.ts'
 
 const read = (path: string): string =>

@@ -1,6 +1,12 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import type { RemoteGuardrail } from '../../src/guardrail/guardrail.ts'
-import { type Bootstrap, connectionManagerOf, type EnvoyMode, extProcOf } from '../support/bootstrap.ts'
+import {
+  type Bootstrap,
+  clusterOf,
+  connectionManagerOf,
+  type EnvoyMode,
+  extProcOf,
+} from '../support/bootstrap.ts'
 import { chatCompletion, chatRequest } from '../support/chat.ts'
 import { flagWord, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
 import { type Stack, startStack } from '../support/stack.ts'
@@ -79,8 +85,7 @@ test('a route timeout cuts an answer that takes longer', async () => {
 
 test('a cluster without HTTP/2 gets no answer of Weir', async () => {
   const { chat, upstream } = await behind('full-duplex', bootstrap => {
-    const weir = bootstrap.static_resources.clusters.find(({ name }) => name === 'weir')
-    delete weir?.typed_extension_protocol_options
+    delete clusterOf(bootstrap, 'weir').typed_extension_protocol_options
   })
   const response = await chat(chatRequest('hello'))
   expect(response.status).toBe(503)

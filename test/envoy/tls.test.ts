@@ -3,14 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import tls from 'node:tls'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { parse } from 'yaml'
-import { type Bootstrap, clusterOf } from '../support/bootstrap.ts'
+import { clusterOf } from '../support/bootstrap.ts'
 import { type Authority, createAuthority, type LeafOptions } from '../support/certificates.ts'
 import { chatCompletion, chatEvents, chatRequest } from '../support/chat.ts'
 import { type RunningEnvoy, startEnvoy } from '../support/envoy.ts'
+import { printedCluster } from '../support/printed-cluster.ts'
 import { type Served, serveConfig } from '../support/served.ts'
 import { gate, startUpstream, type Upstream } from '../support/upstream.ts'
-import { weir as runWeir } from '../unit/cli/command-line.ts'
 
 const SPIFFE = 'spiffe://cluster.local/ns/gateway/sa/envoy'
 const JSON_TYPE = { 'content-type': 'application/json' }
@@ -61,13 +60,11 @@ policies: [{ name: chat, guardrails: [{ use: words, direction: both }] }]
 `
   write('weir.yaml', config)
   weir = await serveConfig(config, { WEIR_SECRET_POLL_MS: '20' })
-  const { out } = await runWeir([
-    ...['envoy', '--mode', 'full-duplex', '--config', join(folder, 'weir.yaml')],
+  const { transport_socket } = await printedCluster(
+    ...['--config', join(folder, 'weir.yaml')],
     ...['--weir-ca', join(folder, 'ca.pem')],
     ...['--client-cert', join(folder, 'envoy/tls.crt'), '--client-key', join(folder, 'envoy/tls.key')],
-  ])
-  const printed: Bootstrap = parse(out)
-  const { transport_socket } = clusterOf(printed, 'weir')
+  )
   envoy = await startEnvoy({
     mode: 'full-duplex',
     weirAddress: weir.address,

@@ -74,10 +74,16 @@ export function extProcOf(config: Bootstrap): Record<string, unknown> {
   return filter.typed_config
 }
 
-export function clusterOf(config: Bootstrap, name: 'weir' | 'llm'): Cluster {
+export function clusterOf(config: Bootstrap, name: string): Cluster {
   const found = config.static_resources.clusters.find(one => one.name === name)
   if (!found) throw new Error(`the bootstrap has no cluster ${name}`)
   return found
+}
+
+/** Puts a cluster in the place of the one of its name. */
+export function replaceCluster(config: Bootstrap, cluster: Cluster): void {
+  const { clusters } = config.static_resources
+  clusters[clusters.indexOf(clusterOf(config, cluster.name))] = cluster
 }
 
 /** Points a cluster at `host:port` or at a Unix socket, given as `unix:///path` or as a path. */

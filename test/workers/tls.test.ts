@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import tls from 'node:tls'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { parseBootstrap } from '../support/bootstrap.ts'
+import { replaceCluster } from '../support/bootstrap.ts'
 import { type Authority, createAuthority, type LeafOptions } from '../support/certificates.ts'
 import { chatCompletion, chatRequest } from '../support/chat.ts'
 import { type RunningEnvoy, startEnvoy } from '../support/envoy.ts'
+import { printedCluster } from '../support/printed-cluster.ts'
 import { freePort } from '../support/program.ts'
 import { type Served, serveConfig } from '../support/served.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
-import { weir as runWeir } from '../unit/cli/command-line.ts'
 
 const SPIFFE = 'spiffe://cluster.local/ns/gateway/sa/envoy'
 const JSON_TYPE = { 'content-type': 'application/json' }
@@ -63,24 +63,16 @@ policies: [{ name: chat, guardrails: [{ use: words, direction: both }] }]
 `
   write('weir.yaml', config)
   weir = await serveConfig(config, { WEIR_SECRET_POLL_MS: '20' }, listen)
-  const printed = await runWeir([
-    ...['envoy', '--mode', 'full-duplex', '--workers', '2', '--weir', listen],
+  const cluster = await printedCluster(
+    ...['--workers', '2', '--weir', listen],
     ...['--config', join(folder, 'weir.yaml'), '--weir-ca', join(folder, 'ca.pem')],
     ...['--client-cert', join(folder, 'envoy/tls.crt'), '--client-key', join(folder, 'envoy/tls.key')],
-  ])
-  const cluster = parseBootstrap(printed.out).static_resources.clusters.find(({ name }) => name === 'weir')
-  if (cluster === undefined) throw new Error('no cluster weir was printed')
+  )
   envoy = await startEnvoy({
     mode: 'full-duplex',
     weirAddress: listen,
     upstreamAddress: upstream.address,
-    overrides: ({ static_resources: { clusters } }) => {
-      clusters.splice(
-        clusters.findIndex(({ name }) => name === 'weir'),
-        1,
-        cluster,
-      )
-    },
+    overrides: bootstrap => replaceCluster(bootstrap, cluster),
   })
   return weir
 }

@@ -4,13 +4,13 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { parseBootstrap } from '../support/bootstrap.ts'
+import { replaceCluster } from '../support/bootstrap.ts'
 import { chatCompletion, chatEvents, chatRequest } from '../support/chat.ts'
 import { type RunningEnvoy, startEnvoy } from '../support/envoy.ts'
 import { type OtlpReceiver, startOtlpReceiver } from '../support/otlp-receiver.ts'
+import { printedCluster } from '../support/printed-cluster.ts'
 import { type Served, serveConfig } from '../support/served.ts'
 import { gate, startUpstream, type Upstream } from '../support/upstream.ts'
-import { weir as runWeir } from '../unit/cli/command-line.ts'
 
 const CONFIG = `
 server: { workers: 2 }
@@ -46,27 +46,14 @@ afterEach(async () => {
 /** Two workers behind an Envoy whose cluster for them is as `weir envoy --workers` prints it. */
 async function start(config = CONFIG, env: Record<string, string> = {}): Promise<Served> {
   served = await serveConfig(config, env, socket)
-  const printed = await runWeir(['envoy', '--mode', 'full-duplex', '--workers', '2', '--weir', socket])
-  const cluster = printedCluster(printed.out)
+  const cluster = await printedCluster('--workers', '2', '--weir', socket)
   envoy = await startEnvoy({
     mode: 'full-duplex',
     weirAddress: socket,
     upstreamAddress: upstream.address,
-    overrides: ({ static_resources: { clusters } }) => {
-      clusters.splice(
-        clusters.findIndex(({ name }) => name === 'weir'),
-        1,
-        cluster,
-      )
-    },
+    overrides: bootstrap => replaceCluster(bootstrap, cluster),
   })
   return served
-}
-
-function printedCluster(yaml: string) {
-  const cluster = parseBootstrap(yaml).static_resources.clusters.find(({ name }) => name === 'weir')
-  if (cluster === undefined) throw new Error('no cluster weir was printed')
-  return cluster
 }
 
 const post = (body: string) =>

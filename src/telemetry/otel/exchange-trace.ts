@@ -10,16 +10,13 @@ import {
 import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions'
 import type { Effect } from '../../exchange/events.ts'
 import type { DecisionRecord } from '../../exchange/record.ts'
-import type { Outcome } from '../../guardrail/guardrail.ts'
+import type { AroundScan } from '../../guardrail/guardrail.ts'
 import type { ExchangeEnd } from '../exchange-families.ts'
 import { genAiOf, modelName } from './gen-ai.ts'
 import type { ScanSpans } from './scan-spans.ts'
 import type { SpanClock } from './span-clock.ts'
 
 type ScanEffect = Extract<Effect, { kind: 'scan' }>
-
-/** Runs one scan of a stage as a span of its own. */
-export type AroundScan = <T extends Outcome | Promise<Outcome>>(index: number, scan: () => T) => T
 
 /** What fails an exchange, as OpenTelemetry counts failures: a denial is not one, a missing verdict is. */
 const FAILED_ENDS: ReadonlySet<ExchangeEnd> = new Set<ExchangeEnd>(['failed', 'refused', 'drained'])

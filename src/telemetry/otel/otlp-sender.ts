@@ -53,7 +53,7 @@ export class OtlpSender {
       if (sent.kind === 'sent') return sent.sent
       last = sent.sent
       // Spread, so that all who failed together do not come again together.
-      const waitMs = sent.retryAfterMs ?? backoffMs * (0.8 + Math.random() * 0.4)
+      const waitMs = Math.max(SHORTEST_PAUSE_MS, sent.retryAfterMs ?? backoffMs * (0.8 + Math.random() * 0.4))
       backoffMs = Math.min(backoffMs * 1.5, LONGEST_BACKOFF_MS)
       if (waitMs > this.#options.timeoutMs) return last
       await pause(waitMs, undefined, { signal, ref: false }).catch(() => {})
@@ -119,7 +119,7 @@ async function readAnswer({ body }: Response): Promise<Uint8Array | undefined> {
 function retryAfterMs(header: string | null): number | undefined {
   if (header === null) return undefined
   const sec = Number(header)
-  if (Number.isFinite(sec)) return Math.max(SHORTEST_PAUSE_MS, sec * 1000)
+  if (Number.isFinite(sec)) return sec * 1000
   const at = Date.parse(header)
-  return Number.isNaN(at) ? undefined : Math.max(SHORTEST_PAUSE_MS, at - Date.now())
+  return Number.isNaN(at) ? undefined : at - Date.now()
 }
