@@ -86,7 +86,9 @@ export class UnreadDelivery implements Delivery {
   }
 
   deadline(): void {
-    this.fault('over-limit')
+    if (this.#state !== 'holding') return
+    // Whose words it is refused in cuts it where there is no place for them.
+    this.#act({ kind: 'fault', reason: 'over-limit' })?.deadline()
   }
 
   closed(): void {

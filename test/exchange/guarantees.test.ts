@@ -154,6 +154,21 @@ describe('no client waits for ever', () => {
     step({ kind: 'body', side: 'response', body: Buffer.from(' '), endOfStream: false })
     expect(effects.map(effect => effect.kind)).toContain('start-deadline')
   })
+
+  test.each([
+    ['streamed', ' '],
+    ['buffered', undefined],
+  ] as const)(
+    'an answer that is not known at its deadline, with no chunk to refuse it in, is cut (%s)',
+    (mode, body) => {
+      const envoy = answered(mode, { outputRules: [rule(remoteGuardrail())] })
+      envoy.headers('response', { ':status': '200' })
+      if (body !== undefined) envoy.body('response', body)
+      envoy.step({ kind: 'deadline' })
+      expect(envoy.ended).toMatchObject({ status: 'unavailable' })
+      expect(responseRecords(envoy)).toMatchObject([{ effective: 'denied', because: 'failed-closed' }])
+    },
+  )
 })
 
 describe('every body message is answered, and every body ends', () => {
