@@ -160,12 +160,13 @@ export class Call implements RpcListener, MemoryHost {
    */
   #dropExchange(): void {
     if (this.#isStepping || this.#laterWork?.outlives) return
-    this.#trace?.end(this.#exchange?.model)
+    const [trace, model] = [this.#trace, this.#exchange?.model]
     this.#trace = undefined
     this.#exchange = undefined
     this.#setAlarms = undefined
     this.#pin?.release()
     this.#pin = undefined
+    this.#tell(() => trace?.end(model))
   }
 
   #performAll(effects: readonly Effect[]): void {
@@ -348,13 +349,22 @@ export class Call implements RpcListener, MemoryHost {
     this.#grpc.fail(code, details)
   }
 
+  /** At its end: what only tells of a call must not keep it from ending, and Envoy waiting. */
+  #tell(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.#deps.telemetry.fault(error, this.#id)
+    }
+  }
+
   #close(how: CallEnd): void {
     if (this.#ended) return
     this.#ended = true
     this.#setAlarms?.stop()
     this.#laterWork?.stop()
-    this.#deps.telemetry.exchangeEnded(how)
-    this.#trace?.closed(how)
+    this.#tell(() => this.#deps.telemetry.exchangeEnded(how))
+    this.#tell(() => this.#trace?.closed(how))
     this.#onEnd()
     this.#dropExchange()
     this.#memory.ended()

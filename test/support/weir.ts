@@ -3,7 +3,7 @@ import { contentCodings } from '../../src/coding/codings.ts'
 import type { Counted } from '../../src/exchange/events.ts'
 import type { DecisionRecord } from '../../src/exchange/record.ts'
 import { ByteLedger } from '../../src/extproc/byte-ledger.ts'
-import type { CallEnd, CallTelemetry } from '../../src/extproc/call-deps.ts'
+import type { CallEnd, CallTelemetry, Tracing } from '../../src/extproc/call-deps.ts'
 import { createExtProcService, type ExtProcService } from '../../src/extproc/service.ts'
 import { ShadowScans } from '../../src/extproc/shadow-scans.ts'
 import type { PolicySet } from '../../src/policy/policy.ts'
@@ -119,12 +119,14 @@ export interface RunningWeir {
 export async function startWeir(
   policies: PolicySet,
   maxBytes = Number.POSITIVE_INFINITY,
+  tracing?: Tracing,
 ): Promise<RunningWeir> {
   const telemetry = new RecordingTelemetry()
   const running = { policies, pins: 0 }
   const service = createExtProcService(
     {
       telemetry,
+      tracing,
       pin() {
         let state: 'pinned' | 'released' = 'pinned'
         running.pins += 1
