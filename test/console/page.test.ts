@@ -93,17 +93,21 @@ test('shows what passes Envoy as it passes, and all of a record on a key', async
 
 test('shows how things stand, and leaves nothing in the browser', async () => {
   const rest = gate()
+  const first = chatCompletion('an answer').slice(0, 20)
   upstream.respond({
     headers: { 'content-type': 'application/json' },
-    chunks: [rest, chatCompletion('an answer')],
+    chunks: [first, rest, chatCompletion('an answer').slice(first.length)],
   })
   const page = await open()
   const answer = post('mail bob@example.com')
   await expect.poll(() => page.locator('#exchanges').textContent(), SOON).toBe('1')
   expect(await page.locator('#state').textContent()).toBe('serving')
+  const held = () => page.locator('#held').textContent()
+  await expect.poll(held, SOON).toMatch(/^20 B of /)
   rest.open()
   await answer
   await expect.poll(() => page.locator('#exchanges').textContent(), SOON).toBe('0')
+  await expect.poll(held, SOON).toMatch(/^0 B of /)
   expect(await page.locator('#redacted').textContent()).toBe('1')
   const rows = await page.locator('#guardrail-rows tr').allTextContents()
   expect(rows.some(text => /^piirequest1.*ms.*ms1none$/.test(text))).toBe(true)
