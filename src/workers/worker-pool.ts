@@ -33,6 +33,8 @@ interface Worker {
   child: ChildProcess
   startedAt: number
   isServing: boolean
+  /** Once, in this process or in one before it: what ends it then is no fault of how it is started. */
+  hasServed: boolean
   restart: NodeJS.Timeout | undefined
   /** The place among its decisions up to which they were read. */
   decisionsRead: number
@@ -66,8 +68,8 @@ export class WorkerPool {
   }
 
   /**
-   * Starts all of them and resolves with their addresses, in order, once all serve. The first that ends before is a
-   * fault that another try would not mend: the others are stopped.
+   * Starts all of them and resolves with their addresses, in order, once all serve. The first that ends before it
+   * serves is a fault that another try would not mend: the others are stopped.
    *
    * @throws WeirError `worker-failed`
    */
@@ -160,6 +162,7 @@ export class WorkerPool {
       child: this.#options.fork(index),
       startedAt: this.#options.clock(),
       isServing: false,
+      hasServed: false,
       restart: undefined,
       decisionsRead: 0,
     }
@@ -182,6 +185,7 @@ export class WorkerPool {
       const message = readFromWorker(received)
       if (message?.kind === 'serving') {
         worker.isServing = true
+        worker.hasServed = true
         onServing(message.listen)
       } else if (message?.kind === 'config') this.#options.reportConfig(message.version, message.masked)
       else if (message !== undefined) this.#questions.answered(index, message)
@@ -194,7 +198,7 @@ export class WorkerPool {
   async #ended(worker: Worker, code: number | null, signal: string | null): Promise<void> {
     worker.isServing = false
     this.#questions.ended(worker.index)
-    if (this.#state === 'running') this.#restart(worker, code, signal)
+    if (this.#state !== 'stopping' && worker.hasServed) this.#restart(worker, code, signal)
     this.#lookWhetherAllEnded()
     await this.#metrics.ended(worker.index)
   }
