@@ -3,12 +3,27 @@ import { every, type Family } from './family.ts'
 export type Signal = 'traces' | 'metrics'
 
 /** What one export came to. `rejected`: the collector took it and left a part of it out. */
-export type ExportResult = 'ok' | 'rejected' | 'refused' | 'timeout' | 'unreachable' | 'shutdown'
+export type ExportResult =
+  | 'ok'
+  | 'rejected'
+  | 'refused'
+  | 'timeout'
+  | 'unreachable'
+  | 'shutdown'
+  // It could not be written as OTLP: a fault of Weir's.
+  | 'unencodable'
 
 /** Why a span was never taken by a collector: its export failed, or too many waited already. */
 export type DropCause = Exclude<ExportResult, 'ok'> | 'queue-full'
 
-const FAILED = { rejected: true, refused: true, timeout: true, unreachable: true, shutdown: true } as const
+const FAILED = {
+  rejected: true,
+  refused: true,
+  timeout: true,
+  unreachable: true,
+  shutdown: true,
+  unencodable: true,
+} as const
 
 /** How exporting by OTLP goes. */
 export const EXPORT_FAMILIES = {

@@ -38,14 +38,26 @@ export class OtlpExporter<Items, Answer> {
   }
 
   async #export(items: Items): Promise<ExportResult> {
-    const { serializer, sender, report } = this.#options
-    const bytes = serializer.serializeRequest(items)
-    if (bytes === undefined) return 'ok'
+    const { sender, report } = this.#options
+    const bytes = this.#written(items)
+    if (bytes === undefined) {
+      report(items, 'unencodable', undefined)
+      return 'unencodable'
+    }
     const sent = await sender.send(bytes)
     const left = sent.result === 'ok' ? this.#leftOut(sent) : 0
     const result = left > 0 ? 'rejected' : sent.result
     report(items, result, result === 'ok' || result === 'rejected' ? left : undefined, sent.status)
     return result
+  }
+
+  /** Undefined where the serializer has a fault: nobody waits for what is exported, so nobody would catch it. */
+  #written(items: Items): Uint8Array | undefined {
+    try {
+      return this.#options.serializer.serializeRequest(items)
+    } catch {
+      return undefined
+    }
   }
 
   #leftOut({ answer }: Sent): number {

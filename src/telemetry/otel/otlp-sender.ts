@@ -16,7 +16,7 @@ export interface SenderOptions {
 
 /** What came of a request. `status` where the collector answered; `answer`: its body, of a 2xx. */
 export interface Sent {
-  readonly result: Exclude<ExportResult, 'rejected'>
+  readonly result: Exclude<ExportResult, 'rejected' | 'unencodable'>
   readonly status?: number
   readonly answer?: Uint8Array
 }
