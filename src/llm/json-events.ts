@@ -1,133 +1,67 @@
-import { withTexts } from './edited-parts.ts'
+import { type FrameClass, rewriteDecoded, type Told, toFrame } from './decoded-frame.ts'
 import { type EventFrame, editEventData, openEventStream } from './event-stream.ts'
-import {
-  type Frame,
-  type JsonPath,
-  NO_PARTS,
-  type Part,
-  type StreamDecoder,
-  type TextEdit,
-  type Undecodable,
-} from './format.ts'
+import { type Frame, NO_PARTS, type Part, type StreamDecoder, type TextEdit } from './format.ts'
+import { FrameReader } from './frame-reader.ts'
 import { isJsonObject, type JsonObject, parseJson } from './json-body.ts'
 import { type JsonEdit, jsonSplices } from './json-edits.ts'
 
-/** What a refusal that goes on with a stream of OpenAI chunks must repeat or keep to. */
-export interface ChunkFacts {
-  /** Undefined where the upstream leaves it out or empty. */
-  readonly id: string | undefined
-  readonly model: string | undefined
-  /** Unix time in seconds. */
-  readonly createdSec: number | undefined
-  readonly hasUsage: boolean
-}
+/** Reads one event of a stream. `name`: the value of its `event` field. */
+export type EventReader<Facts> = (event: JsonObject, name: string | undefined) => Told<Facts>
 
-export function readChunkFacts({ id, model, created, usage }: JsonObject): ChunkFacts {
-  return {
-    id: typeof id === 'string' && id !== '' ? id : undefined,
-    model: typeof model === 'string' && model !== '' ? model : undefined,
-    createdSec: typeof created === 'number' && created > 0 ? created : undefined,
-    hasUsage: isJsonObject(usage),
-  }
-}
-
-/** A frame that remembers the facts of its chunk, so that releasing it parses nothing again. */
-export class JsonEventFrame implements Frame {
-  readonly bytes: Uint8Array
-  readonly parts: readonly Part[]
-  /** Undefined when the frame holds no chunk: comments, `[DONE]`, errors, events of APIs that have none. */
-  readonly facts: ChunkFacts | undefined
-
-  constructor(bytes: Uint8Array, parts: readonly Part[], facts?: ChunkFacts) {
-    this.bytes = bytes
-    this.parts = parts
-    this.facts = facts
-  }
-}
-
-/** What one event says; undefined: it has a shape that the API does not have. */
-export type EventReader = (
-  event: JsonObject,
-) => { readonly parts: readonly Part[]; readonly facts?: ChunkFacts } | undefined
-
-/**
- * A stream of server-sent events whose data are JSON objects, as OpenAI's APIs write them: `[DONE]` ends it, and an
- * event with an `error` is raised by the clients and says nothing itself. `repeats`: `read` may give text-repeat parts.
- */
-export function openJsonEvents(read: EventReader, repeats?: 'repeats'): StreamDecoder {
-  return new JsonEventStream(read, repeats === undefined ? undefined : true)
-}
-
-class JsonEventStream implements StreamDecoder {
+export interface JsonEventOptions {
+  /** There may be text-repeat parts. */
   readonly repeats?: true
-  readonly #framer = openEventStream()
-  readonly #readEvent: EventReader
+  /** What `[DONE]` is: the end of the stream; nothing, where clients read on; no JSON, where they fail on it. */
+  readonly done?: 'end' | 'nothing' | 'not-json'
+}
 
-  constructor(read: EventReader, repeats: true | undefined) {
-    this.#readEvent = read
-    if (repeats) this.repeats = repeats
-  }
+export const SAYS_NOTHING: { readonly parts: readonly Part[] } = { parts: Object.freeze([]) }
 
-  get buffered(): number {
-    return this.#framer.buffered
-  }
+/** An event that has nothing of what the API says: an error of the upstream, which clients raise, or nobody knows. */
+export function errorOrWrong(event: JsonObject): typeof SAYS_NOTHING | 'wrong-shape' {
+  return isJsonObject(event.error) ? SAYS_NOTHING : 'wrong-shape'
+}
 
-  push(chunk: Uint8Array): readonly Frame[] {
-    return this.#framer.push(chunk).map(frame => this.#read(frame))
-  }
+const DONE = {
+  end: { parts: Object.freeze<Part[]>([{ kind: 'terminator' }]) },
+  nothing: SAYS_NOTHING,
+  'not-json': 'not-json',
+} as const
 
-  end(): readonly Frame[] {
-    return this.#framer.end().map(frame => this.#read(frame))
-  }
-
-  #read(frame: EventFrame): JsonEventFrame {
-    if (frame.kind === 'undecodable') return undecodable(frame.bytes, frame.reason)
+/** A stream of server-sent events whose data are JSON objects; white space around those is no part of them. */
+export function openJsonEvents<Facts>(
+  kind: FrameClass<Facts>,
+  read: EventReader<Facts>,
+  { repeats, done = 'end' }: JsonEventOptions = {},
+): StreamDecoder {
+  const doneTold = DONE[done]
+  const readFrame = (frame: EventFrame): Frame => {
+    const { bytes } = frame
+    if (frame.kind === 'undecodable') return toFrame(kind, bytes, frame.reason)
     const data = frame.data?.trim()
-    if (data === undefined || data === '') return new JsonEventFrame(frame.bytes, NO_PARTS)
-    if (data === '[DONE]') return new JsonEventFrame(frame.bytes, [{ kind: 'terminator' }])
+    if (data === undefined || data === '') return new kind(bytes, NO_PARTS)
+    if (data === '[DONE]') return toFrame(kind, bytes, doneTold)
     const json = parseJson(data)
-    if (json.kind !== 'ok') return undecodable(frame.bytes, json.reason)
-    const event = json.value
-    if (!isJsonObject(event)) return undecodable(frame.bytes, 'wrong-shape')
-    const said = this.#readEvent(event)
-    if (said !== undefined) return new JsonEventFrame(frame.bytes, said.parts, said.facts)
-    return isJsonObject(event.error)
-      ? new JsonEventFrame(frame.bytes, [])
-      : undecodable(frame.bytes, 'wrong-shape')
+    if (json.kind !== 'ok') return toFrame(kind, bytes, json.reason)
+    return toFrame(kind, bytes, isJsonObject(json.value) ? read(json.value, frame.event) : 'wrong-shape')
   }
+  return new FrameReader(openEventStream(), readFrame, repeats)
 }
 
-function undecodable(bytes: Uint8Array, reason: Undecodable): JsonEventFrame {
-  return new JsonEventFrame(bytes, [{ kind: 'undecodable', reason }])
-}
-
-/** The facts of a frame; read from its bytes where the frame was changed on the way and is not one of ours. */
-export function chunkFactsOf(frame: Frame, openStream: () => StreamDecoder): ChunkFacts | undefined {
-  if (frame instanceof JsonEventFrame) return frame.facts
-  const stream = openStream()
-  for (const read of [...stream.push(frame.bytes), ...stream.end()]) {
-    if (read instanceof JsonEventFrame && read.facts !== undefined) return read.facts
-  }
-  return undefined
-}
-
-/** The frame with texts replaced, and what stands at the paths `cleared`, if anything, made null. */
-export function rewriteJsonEvent(
+/** An event's frame with texts replaced, as `LlmFormat.rewriteFrame` has it: `changes` do that in its JSON. */
+export function rewriteEvent<Facts>(
+  kind: FrameClass<Facts>,
   frame: Frame,
   edits: readonly TextEdit[],
-  cleared: readonly JsonPath[],
+  changes: () => readonly JsonEdit[],
 ): Frame {
-  if (edits.length === 0) return frame
-  const parts = withTexts(frame.parts, edits)
-  const changes: readonly JsonEdit[] = [
-    ...edits.map((edit): JsonEdit => ({ kind: 'set-text', ...edit })),
-    ...cleared.map((path): JsonEdit => ({ kind: 'clear', path })),
-  ]
-  const bytes = editEventData(frame.bytes, data =>
-    // The decoder trims the data by the same rule.
+  return rewriteDecoded(kind, frame, edits, bytes => editEvent(bytes, changes()))
+}
+
+/** The bytes of an event's frame with its JSON edited and every other byte as it was. */
+export function editEvent(bytes: Uint8Array, changes: readonly JsonEdit[]): Uint8Array {
+  return editEventData(bytes, data =>
+    // Reading trims the data by the same rule.
     jsonSplices(data, data.length - data.trimStart().length, changes),
   )
-  return frame instanceof JsonEventFrame
-    ? new JsonEventFrame(bytes, parts, frame.facts)
-    : new JsonEventFrame(bytes, parts)
 }

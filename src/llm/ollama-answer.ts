@@ -1,4 +1,4 @@
-import { withTexts } from './edited-parts.ts'
+import { DecodedFrame, rewriteDecoded, type Told, toFrame } from './decoded-frame.ts'
 import {
   type Completion,
   type Decoded,
@@ -8,9 +8,10 @@ import {
   type StreamDecoder,
   type TextEdit,
 } from './format.ts'
+import { FrameReader } from './frame-reader.ts'
 import { decodeJsonBody, editJson, isJsonObject, type JsonObject } from './json-body.ts'
 import type { JsonEdit } from './json-edits.ts'
-import { editNdjson, type NdjsonFrame, openNdjson } from './ndjson.ts'
+import { editNdjson, openNdjson } from './ndjson.ts'
 import { isPresent, type OllamaText, type OllamaTexts, readMessage } from './ollama-message.ts'
 
 /** Chat answers say what they say in a `message`, generate answers at their root, as `response`. */
@@ -48,25 +49,13 @@ export function claimsResponse(endpoint: OllamaEndpoint, value: unknown): boolea
   return endpoint === 'chat' ? isJsonObject(value.message) : typeof value.response === 'string'
 }
 
-/** What a line told its reader beside text: what a refusal that goes on with the stream must repeat. */
+/** What a refusal that goes on with the stream must repeat. */
 export interface LineFacts {
   readonly model: string | undefined
   readonly createdAt: string | undefined
 }
 
-/** A frame that remembers the facts of its line, so that releasing it does not parse it a second time. */
-export class OllamaFrame implements Frame {
-  readonly bytes: Uint8Array
-  readonly parts: readonly Part[]
-  /** Undefined when the frame holds no object. */
-  readonly facts: LineFacts | undefined
-
-  constructor(bytes: Uint8Array, parts: readonly Part[], facts?: LineFacts) {
-    this.bytes = bytes
-    this.parts = parts
-    this.facts = facts
-  }
-}
+export class OllamaFrame extends DecodedFrame<LineFacts> {}
 
 /**
  * The blocks of content: the answer, and the tokens that `logprobs` spell. Those are a running text of their own, since
@@ -76,11 +65,16 @@ export const ANSWER = 0
 const TOKENS = 1
 
 export function openStream(endpoint: OllamaEndpoint): StreamDecoder {
-  return new OllamaStream(endpoint)
+  const reader = new LineReader(endpoint)
+  return new FrameReader(openNdjson(), frame => {
+    const { bytes } = frame
+    if (frame.kind === 'blank') return new OllamaFrame(bytes, NO_PARTS)
+    return toFrame(OllamaFrame, bytes, frame.kind === 'undecodable' ? frame.reason : reader.read(frame.value))
+  })
 }
 
-class OllamaStream implements StreamDecoder {
-  readonly #framer = openNdjson()
+/** Reads the lines of one stream. */
+class LineReader {
   readonly #endpoint: OllamaEndpoint
   /** A call comes whole and its texts stand apart; the `index` of calls is newer than the API. */
   #toolTexts = 0
@@ -89,43 +83,22 @@ class OllamaStream implements StreamDecoder {
     this.#endpoint = endpoint
   }
 
-  get buffered(): number {
-    return this.#framer.buffered
-  }
-
-  push(chunk: Uint8Array): readonly Frame[] {
-    return this.#framer.push(chunk).map(frame => this.#read(frame))
-  }
-
-  end(): readonly Frame[] {
-    return this.#framer.end().map(frame => this.#read(frame))
-  }
-
-  #read(frame: NdjsonFrame): Frame {
-    if (frame.kind === 'blank') return new OllamaFrame(frame.bytes, NO_PARTS)
-    if (frame.kind === 'undecodable') return new OllamaFrame(frame.bytes, [undecodable(frame.reason)])
-    const line = frame.value
+  read(line: unknown): Told<LineFacts> {
     const answer = isJsonObject(line) ? readAnswer(this.#endpoint, line) : 'wrong-shape'
-    if (!isJsonObject(line) || answer === 'wrong-shape') {
-      return new OllamaFrame(frame.bytes, [undecodable('wrong-shape')])
-    }
+    if (!isJsonObject(line) || answer === 'wrong-shape') return 'wrong-shape'
     const parts = answer.texts.map(text => this.#toDelta(text))
     const hasToolCall = answer.texts.some(({ kind }) => kind === 'tool-call')
     for (let i = 0; i < answer.uninspectable + answer.oddShapes; i++) parts.push({ kind: 'uninspectable' })
     parts.push(...readTokens(line.logprobs))
     if (hasToolCall || line.done === true) parts.push({ kind: 'finish', choice: 0 })
     if (line.done === true) parts.push({ kind: 'terminator' })
-    return new OllamaFrame(frame.bytes, parts, readFacts(line))
+    return { parts, facts: readFacts(line) }
   }
 
   #toDelta({ kind, text, syntax, path }: OllamaText): Part {
     const block = kind === 'tool-call' ? this.#toolTexts++ : ANSWER
     return { kind: 'text-delta', choice: 0, textKind: kind, block, text, syntax, path }
   }
-}
-
-function undecodable(reason: Extract<Part, { kind: 'undecodable' }>['reason']): Part {
-  return { kind: 'undecodable', reason }
 }
 
 function readTokens(logprobs: unknown): readonly Part[] {
@@ -138,7 +111,7 @@ function readTokens(logprobs: unknown): readonly Part[] {
   })
 }
 
-export function readFacts({ model, created_at }: JsonObject): LineFacts {
+function readFacts({ model, created_at }: JsonObject): LineFacts {
   return {
     model: typeof model === 'string' && model !== '' ? model : undefined,
     createdAt: typeof created_at === 'string' && created_at !== '' ? created_at : undefined,
@@ -156,10 +129,7 @@ const ANSWER_ROOTS: ReadonlySet<string | number> = new Set(['message', 'response
 
 /** A line's frame with texts replaced. */
 export function rewriteFrame(frame: Frame, edits: readonly TextEdit[]): Frame {
-  if (edits.length === 0) return frame
-  const parts = withTexts(frame.parts, edits)
-  const bytes = editNdjson(frame.bytes, withoutCopies(edits))
-  return frame instanceof OllamaFrame ? new OllamaFrame(bytes, parts, frame.facts) : { bytes, parts }
+  return rewriteDecoded(OllamaFrame, frame, edits, bytes => editNdjson(bytes, withoutCopies(edits)))
 }
 
 function setText(edit: TextEdit): JsonEdit {

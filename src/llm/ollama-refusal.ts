@@ -1,8 +1,8 @@
 import { WeirError } from '../errors.ts'
+import { factsOf } from './decoded-frame.ts'
 import type { Frame, ProviderError, Refusal, ReplyBody, StreamPosition } from './format.ts'
-import { isJsonObject } from './json-body.ts'
-import { openNdjson, toJsonLine } from './ndjson.ts'
-import { ANSWER, type LineFacts, type OllamaEndpoint, OllamaFrame, readFacts } from './ollama-answer.ts'
+import { toJsonLine } from './ndjson.ts'
+import { ANSWER, type OllamaEndpoint, OllamaFrame, openStream } from './ollama-answer.ts'
 
 /** What the client has seen of a stream; fresh, it has seen nothing. */
 export class OllamaPosition implements StreamPosition {
@@ -12,6 +12,11 @@ export class OllamaPosition implements StreamPosition {
   /** Text of the answer itself, which a refusal must stand apart from. */
   hasContent = false
   terminated = false
+  readonly #endpoint: OllamaEndpoint
+
+  constructor(endpoint: OllamaEndpoint) {
+    this.#endpoint = endpoint
+  }
 
   released(frame: Frame): void {
     for (const part of frame.parts) {
@@ -20,18 +25,10 @@ export class OllamaPosition implements StreamPosition {
         this.hasContent ||= part.text !== ''
       }
     }
-    const facts = factsOf(frame)
+    const facts = factsOf(OllamaFrame, frame, () => openStream(this.#endpoint))
     this.model ??= facts?.model
     this.createdAt = facts?.createdAt ?? this.createdAt
   }
-}
-
-/** A frame whose bytes were changed after decoding is an object of its own: its facts are read again. */
-function factsOf(frame: Frame): LineFacts | undefined {
-  if (frame instanceof OllamaFrame) return frame.facts
-  const framer = openNdjson()
-  const [read] = [...framer.push(frame.bytes), ...framer.end()]
-  return read?.kind === 'value' && isJsonObject(read.value) ? readFacts(read.value) : undefined
 }
 
 const encoder = new TextEncoder()
@@ -62,7 +59,7 @@ export function renderRefusal(
   shape: 'json' | 'event-stream',
 ): ReplyBody {
   if (shape === 'event-stream') {
-    const body = streamRefusal(endpoint, refusal, new OllamaPosition())
+    const body = streamRefusal(endpoint, refusal, new OllamaPosition(endpoint))
     return { contentType: 'application/x-ndjson', body }
   }
   const answer = {

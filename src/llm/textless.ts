@@ -1,7 +1,9 @@
 import { WeirError } from '../errors.ts'
+import { DecodedFrame } from './decoded-frame.ts'
 import type { Frame, LlmFormat, Refusal, StreamPosition, TextEdit } from './format.ts'
 import { editJson } from './json-body.ts'
-import { openJsonEvents, rewriteJsonEvent } from './json-events.ts'
+import type { JsonEdit } from './json-edits.ts'
+import { errorOrWrong, openJsonEvents, rewriteEvent } from './json-events.ts'
 import { renderOpenaiError } from './openai-error.ts'
 import { responseShape } from './response-shape.ts'
 
@@ -24,10 +26,11 @@ function streamRefusal({ message }: Refusal, at: StreamPosition): Uint8Array {
 
 /** A JSON body with texts replaced. */
 export function setTexts(body: Uint8Array, edits: readonly TextEdit[]): Uint8Array {
-  return editJson(
-    body,
-    edits.map(edit => ({ kind: 'set-text', ...edit })),
-  )
+  return editJson(body, changesOf(edits))
+}
+
+function changesOf(edits: readonly TextEdit[]): readonly JsonEdit[] {
+  return edits.map(edit => ({ kind: 'set-text', ...edit }))
 }
 
 /**
@@ -36,12 +39,12 @@ export function setTexts(body: Uint8Array, edits: readonly TextEdit[]): Uint8Arr
  */
 export const textless = {
   shapeOf: responseShape,
-  openStream: () => openJsonEvents(() => undefined),
+  openStream: () => openJsonEvents(DecodedFrame, errorOrWrong),
   openPosition: () => new TextlessPosition(),
   refusal: () => undefined,
   streamRefusal,
   error: error => renderOpenaiError(error),
   rewrite: setTexts,
-  rewriteFrame: (frame, edits) => rewriteJsonEvent(frame, edits, []),
+  rewriteFrame: (frame, edits) => rewriteEvent(DecodedFrame, frame, edits, () => changesOf(edits)),
   heartbeat: undefined,
 } satisfies Partial<LlmFormat>

@@ -1,4 +1,5 @@
 import { assertNever, WeirError } from '../../errors.ts'
+import { factsOf } from '../decoded-frame.ts'
 import type { ErrorContext, Frame, ProviderError, Refusal, ReplyBody, StreamPosition } from '../format.ts'
 import { type EventFacts, MessageFrame, openStream, type StartedBlock } from './stream.ts'
 
@@ -26,7 +27,7 @@ export class MessagePosition implements StreamPosition {
         this.hasContent = true
       }
     }
-    const facts = factsOf(frame)
+    const facts = factsOf(MessageFrame, frame, openStream)
     if (facts !== undefined) this.#keep(facts)
   }
 
@@ -53,16 +54,6 @@ export class MessagePosition implements StreamPosition {
     this.nextBlock = Math.max(this.nextBlock, facts.index + 1)
     this.emptyBlock = facts.kind === 'block-start' && facts.block === 'empty-text' ? facts.index : undefined
   }
-}
-
-/** A frame whose bytes were changed after decoding is an object of its own: its facts are read again. */
-function factsOf(frame: Frame): EventFacts | undefined {
-  if (frame instanceof MessageFrame) return frame.facts
-  const stream = openStream()
-  for (const read of [...stream.push(frame.bytes), ...stream.end()]) {
-    if (read instanceof MessageFrame && read.facts !== undefined) return read.facts
-  }
-  return undefined
 }
 
 const encoder = new TextEncoder()

@@ -1,8 +1,7 @@
-import { withTexts } from '../edited-parts.ts'
-import { editEventData } from '../event-stream.ts'
 import type { Frame, TextEdit } from '../format.ts'
 import { editJson } from '../json-body.ts'
-import { type JsonEdit, jsonSplices } from '../json-edits.ts'
+import type { JsonEdit } from '../json-edits.ts'
+import { rewriteEvent } from '../json-events.ts'
 import { MessageFrame } from './stream.ts'
 
 /**
@@ -15,13 +14,7 @@ export function rewrite(body: Uint8Array, edits: readonly TextEdit[]): Uint8Arra
 
 /** An event's frame with texts replaced. */
 export function rewriteFrame(frame: Frame, edits: readonly TextEdit[]): Frame {
-  if (edits.length === 0) return frame
-  const parts = withTexts(frame.parts, edits)
-  const bytes = editEventData(frame.bytes, data =>
-    // The decoder trims the data by the same rule.
-    jsonSplices(data, data.length - data.trimStart().length, edits.map(setText)),
-  )
-  return frame instanceof MessageFrame ? new MessageFrame(bytes, parts, frame.facts) : { bytes, parts }
+  return rewriteEvent(MessageFrame, frame, edits, () => edits.map(setText))
 }
 
 function setText(edit: TextEdit): JsonEdit {

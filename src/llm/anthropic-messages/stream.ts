@@ -1,18 +1,11 @@
-import { type EventFrame, openEventStream } from '../event-stream.ts'
-import {
-  type Frame,
-  type JsonPath,
-  NO_PARTS,
-  type Part,
-  type StreamDecoder,
-  type TextSegment,
-  type Undecodable,
-} from '../format.ts'
-import { isJsonObject, type JsonObject, parseJson } from '../json-body.ts'
+import { DecodedFrame, type Told } from '../decoded-frame.ts'
+import type { JsonPath, Part, StreamDecoder, TextSegment } from '../format.ts'
+import { isJsonObject, type JsonObject } from '../json-body.ts'
+import { openJsonEvents, SAYS_NOTHING } from '../json-events.ts'
 import { Gathering, gatherContent, isPresent, isText } from './message.ts'
 import { gatherAnswer, gatherStopDetails } from './response.ts'
 
-/** What a frame told its reader beside text: what a refusal that goes on with the stream must keep to. */
+/** What a refusal that goes on with the stream must keep to; undefined for events that it need not know of. */
 export type EventFacts =
   | { readonly kind: 'message-start'; readonly outputTokens: number | undefined }
   | { readonly kind: 'block-start'; readonly index: number; readonly block: StartedBlock }
@@ -21,19 +14,7 @@ export type EventFacts =
 
 export type StartedBlock = 'empty-text' | 'tool-call' | 'other'
 
-/** A frame that remembers the facts of its event, so that releasing it does not parse it a second time. */
-export class MessageFrame implements Frame {
-  readonly bytes: Uint8Array
-  readonly parts: readonly Part[]
-  /** Undefined for events that a refusal need not know of, and for frames without one. */
-  readonly facts: EventFacts | undefined
-
-  constructor(bytes: Uint8Array, parts: readonly Part[], facts?: EventFacts) {
-    this.bytes = bytes
-    this.parts = parts
-    this.facts = facts
-  }
-}
+export class MessageFrame extends DecodedFrame<EventFacts> {}
 
 /**
  * The blocks of a stream's texts. The fragments of one block are one running text; different texts must not share one,
@@ -59,89 +40,66 @@ const RUNNING_TEXTS: ReadonlyMap<unknown, string> = new Map([
 ])
 
 export function openStream(): StreamDecoder {
-  return new MessageStream()
+  const reader = new EventReader()
+  // `[DONE]` is no part of this API; clients skip it, and what it ends was over before.
+  return openJsonEvents(MessageFrame, (event, name) => reader.read(event, name), { done: 'nothing' })
 }
 
-class MessageStream implements StreamDecoder {
-  readonly #framer = openEventStream()
+/** Reads the events of one stream. */
+class EventReader {
   /** Texts so far that came whole. */
   #wholeTexts = 0
   /** The latest block whose thoughts were shown, or whose hidden ones were counted: its signature adds nothing. */
   #shownThinking: number | undefined
 
-  get buffered(): number {
-    return this.#framer.buffered
-  }
-
-  push(chunk: Uint8Array): readonly Frame[] {
-    return this.#framer.push(chunk).map(frame => this.#read(frame))
-  }
-
-  end(): readonly Frame[] {
-    return this.#framer.end().map(frame => this.#read(frame))
-  }
-
-  #read(frame: EventFrame): Frame {
-    if (frame.kind === 'undecodable') return undecodable(frame.bytes, frame.reason)
-    const data = frame.data?.trim()
-    // `[DONE]` is no part of this API; clients skip it, and what it ends was over before.
-    if (data === undefined || data === '') return new MessageFrame(frame.bytes, NO_PARTS)
-    if (data === '[DONE]') return new MessageFrame(frame.bytes, [])
-    const json = parseJson(data)
-    if (json.kind !== 'ok') return undecodable(frame.bytes, json.reason)
-    if (!isJsonObject(json.value)) return undecodable(frame.bytes, 'wrong-shape')
-    return this.#readEvent(frame.bytes, json.value, frame.event)
-  }
-
-  #readEvent(bytes: Uint8Array, event: JsonObject, name: string | undefined): Frame {
+  read(event: JsonObject, name: string | undefined): Told<EventFacts> {
     // Data without a type gets the event's name from some clients.
     const type = isPresent(event.type) ? event.type : name
     switch (type) {
       case 'message_start':
-        return this.#readMessageStart(bytes, event.message)
+        return this.#readMessageStart(event.message)
       case 'content_block_start':
       case 'content_block_delta':
       case 'content_block_stop':
-        return this.#readBlockEvent(bytes, type, event)
+        return this.#readBlockEvent(type, event)
       case 'message_delta':
-        return this.#readMessageDelta(bytes, event)
+        return this.#readMessageDelta(event)
       case 'message_stop':
       // Clients raise it, and read no further.
       case 'error':
-        return new MessageFrame(bytes, [{ kind: 'terminator' }])
+        return { parts: [{ kind: 'terminator' }] }
       case 'ping':
-        return new MessageFrame(bytes, [])
+        return SAYS_NOTHING
       default:
-        return readUnknown(bytes, type, event)
+        return readUnknown(type, event)
     }
   }
 
-  #readMessageStart(bytes: Uint8Array, message: unknown): Frame {
-    if (!isJsonObject(message)) return undecodable(bytes, 'wrong-shape')
+  #readMessageStart(message: unknown): Told<EventFacts> {
+    if (!isJsonObject(message)) return 'wrong-shape'
     const into = new Gathering('response')
     gatherAnswer(into, message, ['message'])
-    const facts = { kind: 'message-start', outputTokens: outputTokensOf(message.usage) } as const
-    return new MessageFrame(bytes, this.#asWhole(into), facts)
+    const outputTokens = outputTokensOf(message.usage)
+    return { parts: this.#asWhole(into), facts: { kind: 'message-start', outputTokens } }
   }
 
   #readBlockEvent(
-    bytes: Uint8Array,
     type: 'content_block_start' | 'content_block_delta' | 'content_block_stop',
     event: JsonObject,
-  ): Frame {
+  ): Told<EventFacts> {
     const { index } = event
-    if (!isBlockIndex(index)) return undecodable(bytes, 'wrong-shape')
+    if (!isBlockIndex(index)) return 'wrong-shape'
     if (type === 'content_block_stop') {
-      const parts: Part[] = [{ kind: 'finish', choice: 0, block: index }]
-      return new MessageFrame(bytes, parts, { kind: 'block-stop', index })
+      return { parts: [{ kind: 'finish', choice: 0, block: index }], facts: { kind: 'block-stop', index } }
     }
     const said = type === 'content_block_start' ? event.content_block : event.delta
-    if (!isJsonObject(said)) return undecodable(bytes, 'wrong-shape')
-    if (type === 'content_block_delta') {
-      return new MessageFrame(bytes, this.#readDelta(said, index), { kind: 'block-delta', index })
-    }
-    const facts = { kind: 'block-start', index, block: startedBlock(said) } as const
-    return new MessageFrame(bytes, this.#readBlock(said, index), facts)
+    if (!isJsonObject(said)) return 'wrong-shape'
+    return type === 'content_block_delta'
+      ? { parts: this.#readDelta(said, index), facts: { kind: 'block-delta', index } }
+      : {
+          parts: this.#readBlock(said, index),
+          facts: { kind: 'block-start', index, block: startedBlock(said) },
+        }
   }
 
   /** The start of a block has mostly no text yet, and all of it where the API does not stream the block. */
@@ -194,14 +152,13 @@ class MessageStream implements StreamDecoder {
     return parts.length === 0 && isText(hidden) ? [UNINSPECTABLE] : parts
   }
 
-  #readMessageDelta(bytes: Uint8Array, event: JsonObject): Frame {
-    const { delta, usage } = event
-    if (!isJsonObject(delta)) return undecodable(bytes, 'wrong-shape')
+  #readMessageDelta({ delta, usage }: JsonObject): Told<EventFacts> {
+    if (!isJsonObject(delta)) return 'wrong-shape'
     const into = new Gathering('response')
     gatherStopDetails(into, delta, ['delta'])
     const parts = [...this.#asWhole(into)]
     if (isText(delta.stop_reason)) parts.push({ kind: 'finish', choice: 0 })
-    return new MessageFrame(bytes, parts, { kind: 'message-delta', outputTokens: outputTokensOf(usage) })
+    return { parts, facts: { kind: 'message-delta', outputTokens: outputTokensOf(usage) } }
   }
 
   /** Each text is a running text of its own, at its end already. */
@@ -220,16 +177,10 @@ class MessageStream implements StreamDecoder {
 const UNINSPECTABLE: Part = { kind: 'uninspectable' }
 
 /** The API adds events of new types, which clients skip or hand on: what one says nobody here can read. */
-function readUnknown(bytes: Uint8Array, type: unknown, event: JsonObject): Frame {
+function readUnknown(type: unknown, event: JsonObject): Told<EventFacts> {
   // Other servers' way to say that something went wrong.
-  if (isJsonObject(event.error)) return new MessageFrame(bytes, [])
-  return typeof type === 'string'
-    ? new MessageFrame(bytes, [UNINSPECTABLE])
-    : undecodable(bytes, 'wrong-shape')
-}
-
-function undecodable(bytes: Uint8Array, reason: Undecodable): MessageFrame {
-  return new MessageFrame(bytes, [{ kind: 'undecodable', reason }])
+  if (isJsonObject(event.error)) return SAYS_NOTHING
+  return typeof type === 'string' ? { parts: [UNINSPECTABLE] } : 'wrong-shape'
 }
 
 type TextDelta = Extract<Part, { kind: 'text-delta' }>

@@ -1,15 +1,14 @@
 import { renderBedrockError } from '../bedrock.ts'
-import { type EventFrame, editEventData, openEventStream } from '../event-stream.ts'
 import type { Frame, LlmFormat, Refusal, StreamDecoder, StreamPosition, TextEdit } from '../format.ts'
-import { isJsonObject, parseJson } from '../json-body.ts'
-import { jsonSplices } from '../json-edits.ts'
+import { isJsonObject, type JsonObject } from '../json-body.ts'
+import { editEvent, openJsonEvents } from '../json-events.ts'
 import { responseShape } from '../response-shape.ts'
-import { EventReader, WRONG_SHAPE } from './event.ts'
+import { EventReader, type Reading, WRONG_SHAPE } from './event.ts'
 import { ConversePosition, refusalEvents, type StopReason, wholeAnswer } from './refusal.ts'
 import { decodeOwnRequest } from './request.ts'
 import { claimsResponse, decodeResponse } from './response.ts'
 import { rewrite, rewriteBytes } from './rewrite.ts'
-import { ConverseFrame, undecodable } from './stream.ts'
+import { ConverseFrame } from './stream.ts'
 
 /**
  * What Amazon's Nova models read and write when they are invoked directly: Converse's bodies; its events as
@@ -51,45 +50,22 @@ function streamRefusal(refusal: Refusal, at: StreamPosition): Uint8Array {
 }
 
 function rewriteFrame(frame: Frame, edits: readonly TextEdit[]): Frame {
-  return rewriteBytes(frame, edits, (bytes, changes) =>
-    editEventData(bytes, data => jsonSplices(data, data.length - data.trimStart().length, changes)),
-  )
+  return rewriteBytes(frame, edits, editEvent)
 }
 
 function openStream(): StreamDecoder {
-  return new NovaStream()
+  const events = new EventReader()
+  return openJsonEvents(ConverseFrame, event => readEvent(events, event))
 }
 
-class NovaStream implements StreamDecoder {
-  readonly #framer = openEventStream()
-  readonly #events = new EventReader()
-
-  get buffered(): number {
-    return this.#framer.buffered
-  }
-
-  push(chunk: Uint8Array): readonly Frame[] {
-    return this.#framer.push(chunk).map(frame => this.#read(frame))
-  }
-
-  end(): readonly Frame[] {
-    return this.#framer.end().map(frame => this.#read(frame))
-  }
-
-  #read(frame: EventFrame): Frame {
-    const { bytes } = frame
-    if (frame.kind === 'undecodable') return undecodable(bytes, frame.reason)
-    const data = frame.data?.trim() ?? ''
-    if (data === '') return new ConverseFrame(bytes, [])
-    const json = parseJson(data)
-    if (json.kind !== 'ok') return undecodable(bytes, json.reason)
-    if (!isJsonObject(json.value)) return undecodable(bytes, 'wrong-shape')
-    // One member is the event; Bedrock puts metrics of its own beside it.
-    const members = Object.entries(json.value).filter(([name]) => !name.startsWith('amazon-bedrock-'))
-    const readings = members.map(([type, payload]) =>
-      isJsonObject(payload) ? this.#events.read(type, payload, [type]) : WRONG_SHAPE,
-    )
-    const parts = readings.flatMap(reading => reading.parts)
-    return new ConverseFrame(bytes, parts, readings.find(({ facts }) => facts !== undefined)?.facts)
+/** One member is the event; Bedrock puts metrics of its own beside it. */
+function readEvent(events: EventReader, event: JsonObject): Reading {
+  const members = Object.entries(event).filter(([name]) => !name.startsWith('amazon-bedrock-'))
+  const readings = members.map(([type, payload]) =>
+    isJsonObject(payload) ? events.read(type, payload, [type]) : WRONG_SHAPE,
+  )
+  return {
+    parts: readings.flatMap(({ parts }) => parts),
+    facts: readings.find(({ facts }) => facts !== undefined)?.facts,
   }
 }

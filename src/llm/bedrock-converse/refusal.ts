@@ -1,5 +1,6 @@
 import { WeirError } from '../../errors.ts'
 import { type BedrockEvent, EVENT_STREAM, encodeEvents, requestIdHeader } from '../bedrock.ts'
+import { factsOf } from '../decoded-frame.ts'
 import type { Frame, Refusal, ReplyBody, StreamDecoder, StreamPosition } from '../format.ts'
 import type { EventFacts } from './event.ts'
 import { ConverseFrame, openStream } from './stream.ts'
@@ -23,15 +24,9 @@ export class ConversePosition implements StreamPosition {
   }
 
   released(frame: Frame): void {
-    const facts = frame instanceof ConverseFrame ? frame.facts : this.#factsOf(frame)
+    const facts = factsOf(ConverseFrame, frame, this.#openStream)
     if (facts !== undefined) this.#keep(facts)
     this.hasContent ||= frame.parts.some(part => part.kind === 'text-delta' && part.textKind === 'content')
-  }
-
-  #factsOf(frame: Frame): EventFacts | undefined {
-    const stream = this.#openStream()
-    const [read] = [...stream.push(frame.bytes), ...stream.end()]
-    return read instanceof ConverseFrame ? read.facts : undefined
   }
 
   #keep(facts: EventFacts): void {

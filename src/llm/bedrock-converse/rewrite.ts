@@ -1,6 +1,6 @@
 import { WeirError } from '../../errors.ts'
 import { readAwsFrame, withPayload } from '../aws-event-stream.ts'
-import { withTexts } from '../edited-parts.ts'
+import { rewriteDecoded } from '../decoded-frame.ts'
 import type { Frame, TextEdit } from '../format.ts'
 import { editJson } from '../json-body.ts'
 import type { JsonEdit } from '../json-edits.ts'
@@ -32,9 +32,6 @@ export function rewriteBytes(
   edits: readonly TextEdit[],
   edit: (bytes: Uint8Array, changes: readonly JsonEdit[]) => Uint8Array,
 ): Frame {
-  if (edits.length === 0) return frame
-  const parts = withTexts(frame.parts, edits)
   const changes = edits.map((one): JsonEdit => ({ kind: 'replace', ...one }))
-  const bytes = edit(frame.bytes, changes)
-  return frame instanceof ConverseFrame ? new ConverseFrame(bytes, parts, frame.facts) : { bytes, parts }
+  return rewriteDecoded(ConverseFrame, frame, edits, bytes => edit(bytes, changes))
 }

@@ -2,7 +2,7 @@ import { bedrockShape, renderBedrockError } from '../bedrock.ts'
 import type { LlmFormat } from '../format.ts'
 import { InvokePosition, renderRefusal, streamRefusal } from './refusal.ts'
 import { decodeRequest } from './request.ts'
-import { InvokeStream, rewriteFrame } from './stream.ts'
+import { openStream, rewriteFrame } from './stream.ts'
 
 export { type InvokeProvider, providerOf } from './provider.ts'
 export { llamaText, mistralText, titanText } from './text-model.ts'
@@ -17,7 +17,7 @@ export function bedrockInvoke(provider: LlmFormat): LlmFormat {
     decodeRequest: (body, place) => decodeRequest(provider, body, place, 'json'),
     shapeOf: bedrockShape,
     decodeResponse: (body, contentType) => provider.decodeResponse(body, contentType),
-    openStream: () => new InvokeStream(provider),
+    openStream: () => openStream(provider),
     openPosition: () => new InvokePosition(provider),
     refusal: (refusal, shape) => renderRefusal(provider, refusal, shape),
     streamRefusal: (refusal, at) => streamRefusal(provider, refusal, at),

@@ -1,71 +1,40 @@
 import { type AwsFrame, openAwsEventStream, readAwsFrame, withPayload } from '../aws-event-stream.ts'
 import { type BedrockEvent, encodeEvents, kindOf } from '../bedrock.ts'
+import { DecodedFrame, factsOf, toFrame } from '../decoded-frame.ts'
 import { openEventStream } from '../event-stream.ts'
-import type { Frame, LlmFormat, Part, StreamDecoder, TextEdit, Undecodable } from '../format.ts'
+import type { Frame, LlmFormat, StreamDecoder, TextEdit } from '../format.ts'
+import { FrameReader } from '../frame-reader.ts'
 import { decodeJsonBody, editJson, isJsonObject } from '../json-body.ts'
 import { fromBase64, toBase64 } from './base64.ts'
 
-/** A frame that keeps what the provider's reader made of its payload. */
-export class InvokeFrame implements Frame {
-  readonly bytes: Uint8Array
-  readonly parts: readonly Part[]
-  /** The payload as one SSE event, as the provider's reader knows it. Undefined when the frame holds none. */
-  readonly inner: Frame | undefined
-
-  constructor(bytes: Uint8Array, parts: readonly Part[], inner?: Frame) {
-    this.bytes = bytes
-    this.parts = parts
-    this.inner = inner
-  }
-}
+/** A frame that remembers its payload as one SSE event, as the provider's reader knows it. */
+export class InvokeFrame extends DecodedFrame<Frame> {}
 
 /**
  * `chunk` frames whose payload is `{"bytes":"<base64>"}`, in which stands one JSON value of the provider's stream. To
  * the provider's reader each is the SSE event that the provider itself would send.
  */
-export class InvokeStream implements StreamDecoder {
-  readonly repeats?: true
-  readonly #framer = openAwsEventStream()
-  readonly #inner: StreamDecoder
-
-  constructor(provider: LlmFormat) {
-    this.#inner = provider.openStream()
-    if (this.#inner.repeats) this.repeats = true
-  }
-
-  get buffered(): number {
-    return this.#framer.buffered
-  }
-
-  push(chunk: Uint8Array): readonly InvokeFrame[] {
-    return this.#framer.push(chunk).map(frame => this.#read(frame))
-  }
-
-  end(): readonly InvokeFrame[] {
-    return this.#framer.end().map(frame => this.#read(frame))
-  }
-
-  #read(frame: AwsFrame): InvokeFrame {
-    const { bytes } = frame
-    if (frame.kind === 'undecodable') return undecodable(bytes, frame.reason)
-    const told = kindOf(frame.headers)
-    if (told.kind === 'exception') return new InvokeFrame(bytes, [])
-    if (told.kind === 'unknown') return undecodable(bytes, 'wrong-shape')
-    if (told.type === 'initial-response') return new InvokeFrame(bytes, [])
-    if (told.type !== 'chunk') return new InvokeFrame(bytes, [{ kind: 'uninspectable' }])
-    const chunk = readChunk(frame.payload)
-    if (chunk === undefined) return undecodable(bytes, 'wrong-shape')
-    const json = decodeJsonBody(chunk)
-    if (json.kind !== 'ok') return undecodable(bytes, json.reason)
-    const [inner, ...more] = this.#inner.push(toEvent(chunk, json.value))
-    // One event is one frame, whatever is in it.
-    if (inner === undefined || more.length > 0) return undecodable(bytes, 'wrong-shape')
-    return new InvokeFrame(bytes, inner.parts, inner)
-  }
+export function openStream(provider: LlmFormat): StreamDecoder {
+  const inner = provider.openStream()
+  return new FrameReader(openAwsEventStream(), frame => readFrame(inner, frame), inner.repeats)
 }
 
-function undecodable(bytes: Uint8Array, reason: Undecodable): InvokeFrame {
-  return new InvokeFrame(bytes, [{ kind: 'undecodable', reason }])
+function readFrame(provider: StreamDecoder, frame: AwsFrame): InvokeFrame {
+  const { bytes } = frame
+  if (frame.kind === 'undecodable') return toFrame(InvokeFrame, bytes, frame.reason)
+  const told = kindOf(frame.headers)
+  if (told.kind === 'exception') return new InvokeFrame(bytes, [])
+  if (told.kind === 'unknown') return toFrame(InvokeFrame, bytes, 'wrong-shape')
+  if (told.type === 'initial-response') return new InvokeFrame(bytes, [])
+  if (told.type !== 'chunk') return new InvokeFrame(bytes, [{ kind: 'uninspectable' }])
+  const chunk = readChunk(frame.payload)
+  if (chunk === undefined) return toFrame(InvokeFrame, bytes, 'wrong-shape')
+  const json = decodeJsonBody(chunk)
+  if (json.kind !== 'ok') return toFrame(InvokeFrame, bytes, json.reason)
+  const [inner, ...more] = provider.push(toEvent(chunk, json.value))
+  // One event is one frame, whatever is in it.
+  if (inner === undefined || more.length > 0) return toFrame(InvokeFrame, bytes, 'wrong-shape')
+  return new InvokeFrame(bytes, inner.parts, inner)
 }
 
 function readChunk(payload: Uint8Array): Uint8Array | undefined {
@@ -104,9 +73,7 @@ export function toChunks(events: Uint8Array): Uint8Array {
 
 /** What the provider's reader made of the frame, read again where the frame was changed after decoding. */
 export function innerFrame(provider: LlmFormat, frame: Frame): Frame | undefined {
-  if (frame instanceof InvokeFrame) return frame.inner
-  const stream = new InvokeStream(provider)
-  return [...stream.push(frame.bytes), ...stream.end()][0]?.inner
+  return factsOf(InvokeFrame, frame, () => openStream(provider))
 }
 
 /** The provider's JSON with texts replaced, encoded again; what stands beside it in the frame stays. */

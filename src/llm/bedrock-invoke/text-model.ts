@@ -1,5 +1,6 @@
 import { WeirError } from '../../errors.ts'
 import { renderBedrockError } from '../bedrock.ts'
+import { DecodedFrame, type Told } from '../decoded-frame.ts'
 import type {
   Completion,
   Decoded,
@@ -14,7 +15,7 @@ import type {
 } from '../format.ts'
 import { decodeJsonBody, editJson, isJsonObject, type JsonObject } from '../json-body.ts'
 import type { JsonEdit } from '../json-edits.ts'
-import { openJsonEvents, rewriteJsonEvent } from '../json-events.ts'
+import { errorOrWrong, openJsonEvents, rewriteEvent } from '../json-events.ts'
 import { responseShape } from '../response-shape.ts'
 import { decodeRequestJson } from '../strict-json.ts'
 
@@ -75,7 +76,7 @@ function textModel(model: TextModel): LlmFormat {
     decodeRequest: body => decodeRequest(model, body),
     shapeOf: responseShape,
     decodeResponse: body => decodeResponse(model, body),
-    openStream: () => openJsonEvents(event => readEvent(model, event)),
+    openStream: () => openJsonEvents(DecodedFrame, event => readEvent(model, event)),
     openPosition: () => new TextPosition(),
     refusal: (refusal, shape) =>
       shape === 'json'
@@ -84,7 +85,7 @@ function textModel(model: TextModel): LlmFormat {
     streamRefusal: (refusal, at) => refuseStream(model, refusal, at),
     error: renderBedrockError,
     rewrite: (body, edits) => editJson(body, edits.map(toChange)),
-    rewriteFrame: (frame, edits) => rewriteJsonEvent(frame, edits, []),
+    rewriteFrame: (frame, edits) => rewriteEvent(DecodedFrame, frame, edits, () => edits.map(toChange)),
     heartbeat: undefined,
     claimsResponse: value => resultsIn(value, model.results, model.text) !== undefined,
   }
@@ -142,10 +143,12 @@ function resultsIn(value: unknown, list: string | undefined, key: string): reado
   return results
 }
 
-/** Not one of the model's events: its shape is wrong. */
-function readEvent(model: TextModel, event: JsonObject): { readonly parts: readonly Part[] } | undefined {
+function readEvent(model: TextModel, event: JsonObject): Told<undefined> {
+  if (!Object.hasOwn(event, model.streamed ?? model.text)) return errorOrWrong(event)
   const results = resultsIn(event, model.streamed, model.text)
-  return results && { parts: results.flatMap((result, choice) => partsOf(model, result, choice)) }
+  return results === undefined
+    ? 'wrong-shape'
+    : { parts: results.flatMap((result, choice) => partsOf(model, result, choice)) }
 }
 
 function partsOf(model: TextModel, { text, path, fields }: Result, choice: number): readonly Part[] {

@@ -1,4 +1,5 @@
 import { WeirError } from '../../errors.ts'
+import { factsOf } from '../decoded-frame.ts'
 import type { ErrorContext, Frame, ProviderError, Refusal, ReplyBody, StreamPosition } from '../format.ts'
 import { toJsonLine } from '../ndjson.ts'
 import { ChatFrame, type EventFacts, MAX_INDEX, openStream } from './stream.ts'
@@ -23,7 +24,7 @@ export class ChatPosition implements StreamPosition {
         this.hasText ||= part.text !== '' && part.block <= MAX_INDEX
       }
     }
-    const facts = factsOf(frame)
+    const facts = factsOf(ChatFrame, frame, openStream)
     if (facts !== undefined) this.#keep(facts)
   }
 
@@ -39,16 +40,6 @@ export class ChatPosition implements StreamPosition {
     else if (type === 'citation-start') this.citation = index
     else if (type === 'citation-end') this.citation = undefined
   }
-}
-
-/** A frame whose bytes were changed after decoding is an object of its own: its facts are read again. */
-function factsOf(frame: Frame): EventFacts | undefined {
-  if (frame instanceof ChatFrame) return frame.facts
-  const stream = openStream()
-  for (const read of [...stream.push(frame.bytes), ...stream.end()]) {
-    if (read instanceof ChatFrame && read.facts !== undefined) return read.facts
-  }
-  return undefined
 }
 
 const encoder = new TextEncoder()

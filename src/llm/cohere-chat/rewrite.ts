@@ -1,8 +1,7 @@
-import { withTexts } from '../edited-parts.ts'
-import { editEventData } from '../event-stream.ts'
 import type { Frame, TextEdit } from '../format.ts'
 import { editJson } from '../json-body.ts'
-import { type JsonEdit, jsonSplices } from '../json-edits.ts'
+import type { JsonEdit } from '../json-edits.ts'
+import { rewriteEvent } from '../json-events.ts'
 import { ChatFrame } from './stream.ts'
 
 const LOGPROBS = 'logprobs'
@@ -22,13 +21,9 @@ export function rewrite(body: Uint8Array, edits: readonly TextEdit[]): Uint8Arra
  * redacted, they need not be JSON any more.
  */
 export function rewriteFrame(frame: Frame, edits: readonly TextEdit[]): Frame {
-  if (edits.length === 0) return frame
-  const parts = withTexts(frame.parts, edits)
   const texts = edits.filter(({ path }) => path[0] !== LOGPROBS)
-  const changes = [...texts.map((edit): JsonEdit => ({ kind: 'replace', ...edit })), CLEAR_LOGPROBS]
-  const bytes = editEventData(frame.bytes, data =>
-    // The decoder trims the data by the same rule.
-    jsonSplices(data, data.length - data.trimStart().length, changes),
-  )
-  return frame instanceof ChatFrame ? new ChatFrame(bytes, parts, frame.facts) : { bytes, parts }
+  return rewriteEvent(ChatFrame, frame, edits, () => [
+    ...texts.map((edit): JsonEdit => ({ kind: 'replace', ...edit })),
+    CLEAR_LOGPROBS,
+  ])
 }

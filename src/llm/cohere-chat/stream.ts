@@ -1,17 +1,10 @@
-import { type EventFrame, openEventStream } from '../event-stream.ts'
-import {
-  type Frame,
-  type JsonPath,
-  NO_PARTS,
-  type Part,
-  type StreamDecoder,
-  type TextKind,
-  type Undecodable,
-} from '../format.ts'
-import { isJsonObject, type JsonObject, parseJson } from '../json-body.ts'
+import { DecodedFrame, type Told } from '../decoded-frame.ts'
+import type { JsonPath, Part, StreamDecoder, TextKind } from '../format.ts'
+import { isJsonObject, type JsonObject } from '../json-body.ts'
+import { openJsonEvents, SAYS_NOTHING } from '../json-events.ts'
 import { citationTexts, isPresent } from './message.ts'
 
-/** What a frame told its reader beside text: what a refusal that goes on with the stream must close or keep to. */
+/** What a refusal that goes on with the stream must close or keep to. */
 export interface EventFacts {
   readonly type: string
   readonly index: number
@@ -21,19 +14,7 @@ export interface EventFacts {
   readonly block: 'text' | 'thinking' | undefined
 }
 
-/** A frame that remembers the facts of its event, so that releasing it does not parse it a second time. */
-export class ChatFrame implements Frame {
-  readonly bytes: Uint8Array
-  readonly parts: readonly Part[]
-  /** Undefined when the frame holds no event: comments, `[DONE]`, errors. */
-  readonly facts: EventFacts | undefined
-
-  constructor(bytes: Uint8Array, parts: readonly Part[], facts?: EventFacts) {
-    this.bytes = bytes
-    this.parts = parts
-    this.facts = facts
-  }
-}
+export class ChatFrame extends DecodedFrame<EventFacts> {}
 
 /** Of an event. Content blocks beyond it hold no answer. */
 export const MAX_INDEX = 65_535
@@ -67,48 +48,25 @@ const KNOWN_TYPES: ReadonlySet<string> = new Set([
 ])
 
 export function openStream(): StreamDecoder {
-  return new ChatStream()
+  const reader = new EventReader()
+  return openJsonEvents(ChatFrame, (event, name) => reader.read(event, name))
 }
 
-class ChatStream implements StreamDecoder {
-  readonly #framer = openEventStream()
+/** Reads the events of one stream. */
+class EventReader {
   /** A citation comes whole, and its texts stand apart. */
   #citationTexts = 0
 
-  get buffered(): number {
-    return this.#framer.buffered
+  read(event: JsonObject, name: string | undefined): Told<EventFacts> {
+    if (isError(event)) return SAYS_NOTHING
+    const type = typeof event.type === 'string' ? event.type : name
+    return type === undefined ? 'wrong-shape' : this.#readEvent(event, type)
   }
 
-  push(chunk: Uint8Array): readonly Frame[] {
-    return this.#framer.push(chunk).map(frame => this.#read(frame))
-  }
-
-  end(): readonly Frame[] {
-    return this.#framer.end().map(frame => this.#read(frame))
-  }
-
-  #read(frame: EventFrame): Frame {
-    if (frame.kind === 'undecodable') return undecodable(frame.bytes, frame.reason)
-    const data = frame.data?.trim()
-    if (data === undefined || data === '') return new ChatFrame(frame.bytes, NO_PARTS)
-    if (data === '[DONE]') return new ChatFrame(frame.bytes, [{ kind: 'terminator' }])
-    const json = parseJson(data)
-    if (json.kind !== 'ok') return undecodable(frame.bytes, json.reason)
-    const event = json.value
-    if (!isJsonObject(event)) return undecodable(frame.bytes, 'wrong-shape')
-    if (isError(event)) return new ChatFrame(frame.bytes, [])
-    const type = typeof event.type === 'string' ? event.type : frame.event
-    return type === undefined
-      ? undecodable(frame.bytes, 'wrong-shape')
-      : this.#readEvent(frame.bytes, event, type)
-  }
-
-  #readEvent(bytes: Uint8Array, event: JsonObject, type: string): Frame {
+  #readEvent(event: JsonObject, type: string): Told<EventFacts> {
     const index = readIndex(event.index)
     const delta = isJsonObject(event.delta) ? event.delta : {}
-    if (index === undefined || (isPresent(event.delta) && !isJsonObject(event.delta))) {
-      return undecodable(bytes, 'wrong-shape')
-    }
+    if (index === undefined || (isPresent(event.delta) && !isJsonObject(event.delta))) return 'wrong-shape'
     const parts: Part[] = []
     if (!KNOWN_TYPES.has(type)) addUninspectable(parts)
     this.#readMessage(parts, index, delta.message)
@@ -117,7 +75,7 @@ class ChatStream implements StreamDecoder {
       readText(parts, 'content', TOKENS, event.logprobs.text, ['logprobs', 'text'])
     if (type === 'tool-call-end') parts.push({ kind: 'finish', choice: 0, block: index })
     if (type === 'message-end') parts.push({ kind: 'finish', choice: 0 }, { kind: 'terminator' })
-    return new ChatFrame(bytes, parts, readFacts(event, type, index, delta.message))
+    return { parts, facts: readFacts(event, type, index, delta.message) }
   }
 
   /** Whatever the event's type is: what stands in its message is said. */
@@ -175,10 +133,6 @@ function readFacts(event: JsonObject, type: string, index: number, message: unkn
     id: typeof event.id === 'string' && event.id !== '' ? event.id : undefined,
     block: content === undefined ? undefined : isThinking ? 'thinking' : 'text',
   }
-}
-
-function undecodable(bytes: Uint8Array, reason: Undecodable): ChatFrame {
-  return new ChatFrame(bytes, [{ kind: 'undecodable', reason }])
 }
 
 function addUninspectable(parts: Part[]): void {

@@ -1,9 +1,9 @@
-import { withTexts } from '../edited-parts.ts'
-import { editEventData } from '../event-stream.ts'
+import { rewriteDecoded } from '../decoded-frame.ts'
 import type { Frame, TextEdit } from '../format.ts'
 import { editArrayElement } from '../json-array.ts'
 import { editJson } from '../json-body.ts'
-import { type JsonEdit, jsonSplices } from '../json-edits.ts'
+import type { JsonEdit } from '../json-edits.ts'
+import { rewriteEvent as rewriteJsonEvent } from '../json-events.ts'
 import { GeminiFrame } from './stream.ts'
 
 /** A request or response body with texts replaced. */
@@ -13,28 +13,12 @@ export function rewrite(body: Uint8Array, edits: readonly TextEdit[]): Uint8Arra
 
 /** An event's frame with texts replaced. */
 export function rewriteEvent(frame: Frame, edits: readonly TextEdit[]): Frame {
-  return rewriteFrame(frame, edits, changes =>
-    editEventData(frame.bytes, data =>
-      // The decoder trims the data by the same rule.
-      jsonSplices(data, data.length - data.trimStart().length, changes),
-    ),
-  )
+  return rewriteJsonEvent(GeminiFrame, frame, edits, () => changesOf(edits))
 }
 
 /** An array element's frame with texts replaced. */
 export function rewriteElement(frame: Frame, edits: readonly TextEdit[]): Frame {
-  return rewriteFrame(frame, edits, changes => editArrayElement(frame.bytes, changes))
-}
-
-function rewriteFrame(
-  frame: Frame,
-  edits: readonly TextEdit[],
-  edit: (changes: readonly JsonEdit[]) => Uint8Array,
-): Frame {
-  if (edits.length === 0) return frame
-  const parts = withTexts(frame.parts, edits)
-  const bytes = edit(changesOf(edits))
-  return frame instanceof GeminiFrame ? new GeminiFrame(bytes, parts, frame.facts) : { bytes, parts }
+  return rewriteDecoded(GeminiFrame, frame, edits, bytes => editArrayElement(bytes, changesOf(edits)))
 }
 
 function changesOf(edits: readonly TextEdit[]): readonly JsonEdit[] {

@@ -1,14 +1,9 @@
-import { openEventStream } from '../event-stream.ts'
-import {
-  type Frame,
-  NO_PARTS,
-  type Part,
-  type StreamDecoder,
-  type TextKind,
-  type Undecodable,
-} from '../format.ts'
+import { DecodedFrame, type Told, toFrame } from '../decoded-frame.ts'
+import type { Part, StreamDecoder, TextKind } from '../format.ts'
+import { FrameReader } from '../frame-reader.ts'
 import { openJsonArray } from '../json-array.ts'
-import { isJsonObject, type JsonObject, type JsonText, parseJson } from '../json-body.ts'
+import { isJsonObject, type JsonObject, type JsonText } from '../json-body.ts'
+import { openJsonEvents, SAYS_NOTHING } from '../json-events.ts'
 import type { Call, PartSink } from './message.ts'
 import { type CandidateFacts, isAnswer, readAnswer } from './response.ts'
 
@@ -20,73 +15,22 @@ export interface AnswerFacts {
   readonly candidates: readonly CandidateFacts[]
 }
 
-/** A frame that remembers the facts of its answer, so that releasing it does not parse it a second time. */
-export class GeminiFrame implements Frame {
-  readonly bytes: Uint8Array
-  readonly parts: readonly Part[]
-  /** Undefined when the frame holds no answer: comments, errors, the end of an array. */
-  readonly facts: AnswerFacts | undefined
-
-  constructor(bytes: Uint8Array, parts: readonly Part[], facts?: AnswerFacts) {
-    this.bytes = bytes
-    this.parts = parts
-    this.facts = facts
-  }
-}
+export class GeminiFrame extends DecodedFrame<AnswerFacts> {}
 
 /** A stream with `alt=sse`. It has no terminator. */
 export function openEvents(): StreamDecoder {
   const answers = new AnswerReader()
-  return new FrameReader(openEventStream(), frame => {
-    if (frame.kind === 'undecodable') return undecodable(frame.bytes, frame.reason)
-    const data = frame.data?.trim()
-    if (data === undefined || data === '') return new GeminiFrame(frame.bytes, NO_PARTS)
-    const json = parseJson(data)
-    return json.kind === 'ok' ? answers.read(frame.bytes, json.value) : undecodable(frame.bytes, json.reason)
-  })
+  return openJsonEvents(GeminiFrame, answer => answers.read(answer), { done: 'not-json' })
 }
 
 /** A stream without `alt=sse`: one JSON array, whose closing bracket is the terminator. */
 export function openArray(): StreamDecoder {
   const answers = new AnswerReader()
   return new FrameReader(openJsonArray(), frame => {
-    if (frame.kind === 'undecodable') return undecodable(frame.bytes, frame.reason)
-    if (frame.kind === 'element') return answers.read(frame.bytes, frame.value)
+    if (frame.kind === 'undecodable') return toFrame(GeminiFrame, frame.bytes, frame.reason)
+    if (frame.kind === 'element') return toFrame(GeminiFrame, frame.bytes, answers.read(frame.value))
     return new GeminiFrame(frame.bytes, frame.kind === 'end' ? [{ kind: 'terminator' }] : [])
   })
-}
-
-interface Framer<T> {
-  push(chunk: Uint8Array): readonly T[]
-  end(): readonly T[]
-  readonly buffered: number
-}
-
-/** Reads the frames that another cuts. A class, since V8 keeps objects long that have an accessor each of their own. */
-class FrameReader<T> implements StreamDecoder {
-  readonly #framer: Framer<T>
-  readonly #read: (frame: T) => Frame
-
-  constructor(framer: Framer<T>, read: (frame: T) => Frame) {
-    this.#framer = framer
-    this.#read = read
-  }
-
-  get buffered(): number {
-    return this.#framer.buffered
-  }
-
-  push(chunk: Uint8Array): readonly Frame[] {
-    return this.#framer.push(chunk).map(this.#read)
-  }
-
-  end(): readonly Frame[] {
-    return this.#framer.end().map(this.#read)
-  }
-}
-
-function undecodable(bytes: Uint8Array, reason: Undecodable): GeminiFrame {
-  return new GeminiFrame(bytes, [{ kind: 'undecodable', reason }])
 }
 
 /**
@@ -113,15 +57,13 @@ class AnswerReader {
   /** By candidate: the streamed calls that have not ended, the newest last. */
   readonly #openCalls = new Map<number, OpenCall[]>()
 
-  read(bytes: Uint8Array, answer: unknown): GeminiFrame {
+  read(answer: unknown): Told<AnswerFacts> {
     if (!isAnswer(answer)) {
-      // An error of the upstream, which clients raise: there is no answer in it.
-      const isError = isJsonObject(answer) && isJsonObject(answer.error)
-      return isError ? new GeminiFrame(bytes, []) : undecodable(bytes, 'wrong-shape')
+      return isJsonObject(answer) && isJsonObject(answer.error) ? SAYS_NOTHING : 'wrong-shape'
     }
     const parts: Part[] = []
     const candidates = readAnswer(answer, choice => this.#sinkOf(parts, choice))
-    if (candidates === 'wrong-shape') return undecodable(bytes, 'wrong-shape')
+    if (candidates === 'wrong-shape') return 'wrong-shape'
     const calling = new Set(parts.flatMap(part => (isCall(part) ? [part.choice] : [])))
     for (const { choice, isFinished } of candidates) {
       if (isFinished) this.#openCalls.delete(choice)
@@ -129,7 +71,7 @@ class AnswerReader {
       const areOver = calling.has(choice) && this.#callsOf(choice).length === 0
       if (isFinished || areOver) parts.push({ kind: 'finish', choice })
     }
-    return new GeminiFrame(bytes, parts, readFacts(answer, candidates))
+    return { parts, facts: readFacts(answer, candidates) }
   }
 
   #sinkOf(parts: Part[], choice: number): PartSink {

@@ -1,4 +1,5 @@
 import { WeirError } from '../../errors.ts'
+import { factsOf } from '../decoded-frame.ts'
 import type {
   ErrorContext,
   Frame,
@@ -18,16 +19,9 @@ export class McpPosition implements StreamPosition {
   readonly answered = new Set<RpcId>()
 
   released(frame: Frame): void {
-    for (const id of answeredIn(frame)) if (this.answered.size < MAX_BATCH) this.answered.add(id)
+    for (const id of factsOf(McpFrame, frame, openStream) ?? [])
+      if (this.answered.size < MAX_BATCH) this.answered.add(id)
   }
-}
-
-/** A frame that was made anew after decoding is an object of another class: its bytes are read again. */
-function answeredIn(frame: Frame): readonly RpcId[] {
-  if (frame instanceof McpFrame) return frame.answered
-  const stream = openStream()
-  const frames = [...stream.push(frame.bytes), ...stream.end()]
-  return frames.flatMap(read => (read instanceof McpFrame ? read.answered : []))
 }
 
 const encoder = new TextEncoder()

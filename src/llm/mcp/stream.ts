@@ -1,6 +1,7 @@
-import type { EventFrame } from '../event-stream.ts'
-import { openEventStream } from '../event-stream.ts'
-import { type Frame, NO_PARTS, type Part, type StreamDecoder, type Undecodable } from '../format.ts'
+import { DecodedFrame, toFrame } from '../decoded-frame.ts'
+import { type EventFrame, openEventStream } from '../event-stream.ts'
+import { NO_PARTS, type Part, type StreamDecoder } from '../format.ts'
+import { FrameReader } from '../frame-reader.ts'
 import { parseJson } from '../json-body.ts'
 import { Gathering } from './members.ts'
 import {
@@ -12,44 +13,24 @@ import {
   type RpcMessage,
 } from './message.ts'
 
-/** A frame that remembers what its messages answer, so that releasing it does not parse it a second time. */
-export class McpFrame implements Frame {
-  readonly bytes: Uint8Array
-  readonly parts: readonly Part[]
-  readonly answered: readonly RpcId[]
-
-  constructor(bytes: Uint8Array, parts: readonly Part[], answered: readonly RpcId[] = []) {
-    this.bytes = bytes
-    this.parts = parts
-    this.answered = answered
-  }
-}
-
-export function openStream(): StreamDecoder {
-  return new McpStream()
-}
+/** A frame that remembers what its messages answer. */
+export class McpFrame extends DecodedFrame<readonly RpcId[]> {}
 
 /** The answer to a POST as an event stream: each event is a whole message, and its texts are whole texts. */
-class McpStream implements StreamDecoder {
-  readonly #framer = openEventStream()
+export function openStream(): StreamDecoder {
+  const reader = new MessageReader()
+  return new FrameReader(openEventStream(), frame => reader.read(frame))
+}
+
+/** Reads the messages of one stream. */
+class MessageReader {
   /** Texts that have begun, and so ended: each has a block of its own. */
   #texts = 0
 
-  get buffered(): number {
-    return this.#framer.buffered
-  }
-
-  push(chunk: Uint8Array): readonly Frame[] {
-    return this.#framer.push(chunk).map(frame => this.#read(frame))
-  }
-
-  end(): readonly Frame[] {
-    return this.#framer.end().map(frame => this.#read(frame))
-  }
-
-  #read(frame: EventFrame): Frame {
-    if (frame.kind === 'undecodable') return undecodable(frame.bytes, frame.reason)
-    const { bytes, event, data } = frame
+  read(frame: EventFrame): McpFrame {
+    const { bytes } = frame
+    if (frame.kind === 'undecodable') return toFrame(McpFrame, bytes, frame.reason)
+    const { event, data } = frame
     // An event without data only names the place from which a client may resume.
     if (data === undefined || data.trim() === '') return new McpFrame(bytes, NO_PARTS)
     const json = parseJson(data)
@@ -57,7 +38,7 @@ class McpStream implements StreamDecoder {
     if (messages !== undefined) return new McpFrame(bytes, this.#partsOf(messages), answeredBy(messages))
     // Clients skip events of other names, but what such a one says goes out.
     if (isForOthers(event)) return new McpFrame(bytes, [{ kind: 'uninspectable' }])
-    return undecodable(bytes, json.kind === 'ok' ? 'wrong-shape' : json.reason)
+    return toFrame(McpFrame, bytes, json.kind === 'ok' ? 'wrong-shape' : json.reason)
   }
 
   /**
@@ -77,10 +58,6 @@ class McpStream implements StreamDecoder {
     if (!isNews || parts.length === 0) parts.push({ kind: 'terminator' })
     return parts
   }
-}
-
-function undecodable(bytes: Uint8Array, reason: Undecodable): McpFrame {
-  return new McpFrame(bytes, [{ kind: 'undecodable', reason }])
 }
 
 /** Without a name, or with an empty one, an event is a message. */

@@ -11,7 +11,7 @@ export const ollamaChat = {
   shapeOf: ndjsonShape,
   decodeResponse: body => decodeResponse('chat', body),
   openStream: () => openStream('chat'),
-  openPosition: () => new OllamaPosition(),
+  openPosition: () => new OllamaPosition('chat'),
   refusal: (refusal, shape) => renderRefusal('chat', refusal, shape),
   streamRefusal: (refusal, at) => streamRefusal('chat', refusal, at),
   error: renderError,

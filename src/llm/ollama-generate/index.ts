@@ -11,7 +11,7 @@ export const ollamaGenerate = {
   shapeOf: ndjsonShape,
   decodeResponse: body => decodeResponse('generate', body),
   openStream: () => openStream('generate'),
-  openPosition: () => new OllamaPosition(),
+  openPosition: () => new OllamaPosition('generate'),
   refusal: (refusal, shape) => renderRefusal('generate', refusal, shape),
   streamRefusal: (refusal, at) => streamRefusal('generate', refusal, at),
   error: renderError,

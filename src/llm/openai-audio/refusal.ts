@@ -1,6 +1,7 @@
 import { WeirError } from '../../errors.ts'
+import { factsOf } from '../decoded-frame.ts'
 import type { Frame, Refusal, ReplyBody, StreamPosition } from '../format.ts'
-import { type ChunkFacts, chunkFactsOf } from '../json-events.ts'
+import { type ChunkFacts, ChunkFrame } from '../openai-chunk.ts'
 import { responseFormatOf } from './request.ts'
 import { openTranscriptStream } from './stream.ts'
 
@@ -17,7 +18,7 @@ export class TranscriptPosition implements StreamPosition {
   finished = false
 
   released(frame: Frame): void {
-    this.chunk ??= chunkFactsOf(frame, openTranscriptStream)
+    this.chunk ??= factsOf(ChunkFrame, frame, openTranscriptStream)
     for (const part of frame.parts) {
       if (part.kind === 'terminator') this.terminated = true
       else if (part.kind === 'finish') this.finished = true

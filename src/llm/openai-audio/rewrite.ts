@@ -1,8 +1,9 @@
 import type { Frame, JsonPath, TextEdit } from '../format.ts'
 import { decodeJsonBody, editJson, isJsonObject, type JsonObject } from '../json-body.ts'
 import type { JsonEdit } from '../json-edits.ts'
-import { rewriteJsonEvent } from '../json-events.ts'
+import { rewriteEvent } from '../json-events.ts'
 import { editMultipart, isMultipart } from '../multipart.ts'
+import { ChunkFrame } from '../openai-chunk.ts'
 import { type Said, textsOf } from './response.ts'
 
 /**
@@ -52,5 +53,8 @@ function clearedIn(root: JsonObject): readonly JsonEdit[] {
 
 /** A frame with texts replaced. */
 export function rewriteFrame(frame: Frame, edits: readonly TextEdit[]): Frame {
-  return rewriteJsonEvent(frame, edits, [['logprobs']])
+  return rewriteEvent(ChunkFrame, frame, edits, () => [
+    ...edits.map((edit): JsonEdit => ({ kind: 'set-text', ...edit })),
+    { kind: 'clear', path: ['logprobs'] },
+  ])
 }

@@ -1,21 +1,23 @@
+import { DecodedFrame, type Told } from '../decoded-frame.ts'
 import type { JsonPath, Part, StreamDecoder } from '../format.ts'
 import { isJsonObject, type JsonObject } from '../json-body.ts'
-import { type EventReader, openJsonEvents, readChunkFacts } from '../json-events.ts'
+import { errorOrWrong, openJsonEvents } from '../json-events.ts'
+import { type ChunkFacts, ChunkFrame, readChunkFacts } from '../openai-chunk.ts'
 import { isPresent } from '../request-texts.ts'
 
 /** `speech.audio.delta` and `speech.audio.done`: sound. */
 export function openSpeechStream(): StreamDecoder {
-  return openJsonEvents(readSpeechEvent)
+  return openJsonEvents(DecodedFrame, readSpeechEvent)
 }
 
-const readSpeechEvent: EventReader = event => {
+function readSpeechEvent(event: JsonObject): Told<undefined> {
   switch (event.type) {
     case 'speech.audio.delta':
       return { parts: [{ kind: 'uninspectable' }] }
     case 'speech.audio.done':
       return { parts: [{ kind: 'terminator' }] }
     default:
-      return undefined
+      return errorOrWrong(event)
   }
 }
 
@@ -28,10 +30,10 @@ const SEGMENTS = 1
 
 /** `transcript.text.delta`, `.segment` and `.done`; vLLM writes chunks in the manner of a chat instead. */
 export function openTranscriptStream(): StreamDecoder {
-  return openJsonEvents(readTranscriptEvent, 'repeats')
+  return openJsonEvents(ChunkFrame, readTranscriptEvent, { repeats: true })
 }
 
-const readTranscriptEvent: EventReader = event => {
+function readTranscriptEvent(event: JsonObject): Told<ChunkFacts> {
   switch (event.type) {
     case 'transcript.text.delta':
       return { parts: readText('text-delta', TEXT, event.delta, ['delta']) }
@@ -40,7 +42,7 @@ const readTranscriptEvent: EventReader = event => {
     case 'transcript.text.done':
       return { parts: [...readText('text-repeat', TEXT, event.text, ['text']), { kind: 'terminator' }] }
     default:
-      return Array.isArray(event.choices) ? readChunk(event, event.choices) : undefined
+      return Array.isArray(event.choices) ? readChunk(event, event.choices) : errorOrWrong(event)
   }
 }
 
@@ -55,12 +57,12 @@ function readText(
 }
 
 /** One transcript, whatever the choice says of its index. */
-function readChunk(chunk: JsonObject, choices: readonly unknown[]): ReturnType<EventReader> {
+function readChunk(chunk: JsonObject, choices: readonly unknown[]): Told<ChunkFacts> {
   const parts: Part[] = []
   for (const [position, choice] of choices.entries()) {
-    if (!isJsonObject(choice)) return undefined
+    if (!isJsonObject(choice)) return 'wrong-shape'
     const { delta } = choice
-    if (isPresent(delta) && !isJsonObject(delta)) return undefined
+    if (isPresent(delta) && !isJsonObject(delta)) return 'wrong-shape'
     const content = isJsonObject(delta) ? delta.content : undefined
     parts.push(...readText('text-delta', TEXT, content, ['choices', position, 'delta', 'content']))
     if (isPresent(choice.finish_reason) && choice.finish_reason !== '')

@@ -1,6 +1,7 @@
 import { WeirError } from '../../errors.ts'
+import { factsOf } from '../decoded-frame.ts'
 import type { Frame, ProviderError, Refusal, ReplyBody, StreamPosition } from '../format.ts'
-import { ChatFrame, type ChunkFacts, openStream } from './stream.ts'
+import { type ChatFacts, ChatFrame, openStream } from './stream.ts'
 
 /** What a client has seen of one choice. */
 interface ChoiceState {
@@ -29,11 +30,11 @@ export class ChatPosition implements StreamPosition {
         if (part.textKind === 'content' && part.text !== '') choice.hasContent = true
       }
     }
-    const facts = factsOf(frame)
+    const facts = factsOf(ChatFrame, frame, openStream)
     if (facts !== undefined) this.#keep(facts)
   }
 
-  #keep(facts: ChunkFacts): void {
+  #keep(facts: ChatFacts): void {
     this.id ??= facts.id
     this.model ??= facts.model
     this.createdSec ??= facts.createdSec
@@ -48,16 +49,6 @@ export class ChatPosition implements StreamPosition {
     this.choices.set(index, fresh)
     return fresh
   }
-}
-
-/** A frame whose bytes were changed after decoding is an object of its own: its facts are read again. */
-function factsOf(frame: Frame): ChunkFacts | undefined {
-  if (frame instanceof ChatFrame) return frame.facts
-  const stream = openStream()
-  for (const read of [...stream.push(frame.bytes), ...stream.end()]) {
-    if (read instanceof ChatFrame && read.facts !== undefined) return read.facts
-  }
-  return undefined
 }
 
 const encoder = new TextEncoder()

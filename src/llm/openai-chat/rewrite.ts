@@ -1,8 +1,7 @@
-import { withTexts } from '../edited-parts.ts'
-import { editEventData } from '../event-stream.ts'
 import type { Frame, TextEdit } from '../format.ts'
 import { editJson } from '../json-body.ts'
-import { type JsonEdit, jsonSplices } from '../json-edits.ts'
+import type { JsonEdit } from '../json-edits.ts'
+import { rewriteEvent } from '../json-events.ts'
 import { ChatFrame } from './stream.ts'
 
 /** A request or response body with texts replaced. */
@@ -16,14 +15,10 @@ export function rewrite(body: Uint8Array, edits: readonly TextEdit[]): Uint8Arra
  * redacted, they need not be JSON any more.
  */
 export function rewriteFrame(frame: Frame, edits: readonly TextEdit[]): Frame {
-  if (edits.length === 0) return frame
-  const parts = withTexts(frame.parts, edits)
-  const changes = [...edits.map((edit): JsonEdit => ({ kind: 'replace', ...edit })), ...clearLogprobs(edits)]
-  const bytes = editEventData(frame.bytes, data =>
-    // The decoder trims the data by the same rule.
-    jsonSplices(data, data.length - data.trimStart().length, changes),
-  )
-  return frame instanceof ChatFrame ? new ChatFrame(bytes, parts, frame.facts) : { bytes, parts }
+  return rewriteEvent(ChatFrame, frame, edits, () => [
+    ...edits.map((edit): JsonEdit => ({ kind: 'replace', ...edit })),
+    ...clearLogprobs(edits),
+  ])
 }
 
 /** `logprobs` spell a choice's text out token by token, so an edited choice loses them. */

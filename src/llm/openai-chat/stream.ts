@@ -1,44 +1,18 @@
-import type { EventFrame } from '../event-stream.ts'
-import { openEventStream } from '../event-stream.ts'
-import {
-  type Frame,
-  type JsonPath,
-  NO_PARTS,
-  type Part,
-  type StreamDecoder,
-  type TextKind,
-  type TextSyntax,
-  type Undecodable,
-} from '../format.ts'
-import { isJsonObject, type JsonObject, parseJson } from '../json-body.ts'
+import { DecodedFrame, type Told } from '../decoded-frame.ts'
+import type { JsonPath, Part, StreamDecoder, TextKind, TextSyntax } from '../format.ts'
+import { isJsonObject, type JsonObject } from '../json-body.ts'
+import { errorOrWrong, openJsonEvents } from '../json-events.ts'
+import { type ChunkFacts, readChunkFacts } from '../openai-chunk.ts'
 import { citationTexts, isOpaqueReasoning, isPresent, reasoningDetailTexts } from './message.ts'
 import { MAX_CHOICES } from './request.ts'
 
-/** What a frame told its reader beside text: what a refusal that goes on with the stream must repeat or keep to. */
-export interface ChunkFacts {
-  /** Undefined where the upstream leaves it out or empty, as in the first chunk of Azure. */
-  readonly id: string | undefined
-  readonly model: string | undefined
-  /** Unix time in seconds. */
-  readonly createdSec: number | undefined
+/** What a refusal that goes on with a chat's stream must repeat or keep to. */
+export interface ChatFacts extends ChunkFacts {
   /** The choices whose role the chunk names. */
   readonly roles: readonly number[]
-  readonly hasUsage: boolean
 }
 
-/** A frame that remembers the facts of its chunk, so that releasing it does not parse it a second time. */
-export class ChatFrame implements Frame {
-  readonly bytes: Uint8Array
-  readonly parts: readonly Part[]
-  /** Undefined when the frame holds no chunk: comments, `[DONE]`, errors. */
-  readonly facts: ChunkFacts | undefined
-
-  constructor(bytes: Uint8Array, parts: readonly Part[], facts?: ChunkFacts) {
-    this.bytes = bytes
-    this.parts = parts
-    this.facts = facts
-  }
-}
+export class ChatFrame extends DecodedFrame<ChatFacts> {}
 
 /**
  * The blocks of a choice's texts. The fragments of one block are one running text; texts that a chunk may carry
@@ -65,55 +39,31 @@ const REASONING_CONTENT: JsonPath = ['reasoning_content']
 const REASONING: JsonPath = ['reasoning']
 
 export function openStream(): StreamDecoder {
-  return new ChatStream()
+  const reader = new ChunkReader()
+  return openJsonEvents(ChatFrame, chunk => reader.read(chunk))
 }
 
-class ChatStream implements StreamDecoder {
-  readonly #framer = openEventStream()
+/** Reads the chunks of one stream. */
+class ChunkReader {
   /** Citations come whole, each a text of its own, and carry no index. */
   #citations = 0
 
-  get buffered(): number {
-    return this.#framer.buffered
+  read(chunk: JsonObject): Told<ChatFacts> {
+    if (Array.isArray(chunk.choices)) return this.#readChoices(chunk, chunk.choices)
+    return errorOrWrong(chunk)
   }
 
-  push(chunk: Uint8Array): readonly Frame[] {
-    const frames: Frame[] = []
-    for (const frame of this.#framer.push(chunk)) frames.push(this.#read(frame))
-    return frames
-  }
-
-  end(): readonly Frame[] {
-    return this.#framer.end().map(frame => this.#read(frame))
-  }
-
-  #read(frame: EventFrame): Frame {
-    if (frame.kind === 'undecodable') return undecodable(frame.bytes, frame.reason)
-    const data = frame.data?.trim()
-    if (data === undefined || data === '') return new ChatFrame(frame.bytes, NO_PARTS)
-    if (data === '[DONE]') return new ChatFrame(frame.bytes, [{ kind: 'terminator' }])
-    const json = parseJson(data)
-    if (json.kind !== 'ok') return undecodable(frame.bytes, json.reason)
-    const chunk = json.value
-    if (!isJsonObject(chunk)) return undecodable(frame.bytes, 'wrong-shape')
-    if (Array.isArray(chunk.choices)) return this.#readChunk(frame.bytes, chunk, chunk.choices)
-    // An error of the upstream, which clients raise: there is no answer in it.
-    return isJsonObject(chunk.error)
-      ? new ChatFrame(frame.bytes, [])
-      : undecodable(frame.bytes, 'wrong-shape')
-  }
-
-  #readChunk(bytes: Uint8Array, chunk: JsonObject, choices: readonly unknown[]): Frame {
+  #readChoices(chunk: JsonObject, choices: readonly unknown[]): Told<ChatFacts> {
     const parts: Part[] = []
     const roles: number[] = []
     for (let position = 0; position < choices.length; position++) {
       const choice: unknown = choices[position]
       const index = isJsonObject(choice) ? choiceIndex(choice.index, position) : undefined
-      if (!isJsonObject(choice) || index === undefined) return undecodable(bytes, 'wrong-shape')
+      if (!isJsonObject(choice) || index === undefined) return 'wrong-shape'
       for (const key of SAYINGS) {
         const said = choice[key]
         if (!isPresent(said)) continue
-        if (!isJsonObject(said)) return undecodable(bytes, 'wrong-shape')
+        if (!isJsonObject(said)) return 'wrong-shape'
         if (typeof said.role === 'string' && said.role !== '') roles.push(index)
         const blocks = key === 'delta' ? 0 : WHOLE_MESSAGE
         this.#readSaid({ parts, choice: index, blocks, path: ['choices', position, key] }, said)
@@ -122,7 +72,7 @@ class ChatStream implements StreamDecoder {
       if (isPresent(choice.finish_reason) && choice.finish_reason !== '')
         parts.push({ kind: 'finish', choice: index })
     }
-    return new ChatFrame(bytes, parts, readFacts(chunk, roles))
+    return { parts, facts: { ...readChunkFacts(chunk), roles } }
   }
 
   #readSaid(sink: Sink, said: JsonObject): void {
@@ -158,27 +108,12 @@ interface Sink {
   readonly path: JsonPath
 }
 
-function undecodable(bytes: Uint8Array, reason: Undecodable): ChatFrame {
-  return new ChatFrame(bytes, [{ kind: 'undecodable', reason }])
-}
-
 /** A choice without an index stands where its place says. */
 function choiceIndex(index: unknown, position: number): number | undefined {
   const choice = isPresent(index) ? index : position
   return typeof choice === 'number' && Number.isInteger(choice) && choice >= 0 && choice < MAX_CHOICES
     ? choice
     : undefined
-}
-
-function readFacts(chunk: JsonObject, roles: readonly number[]): ChunkFacts {
-  const { id, model, created, usage } = chunk
-  return {
-    id: typeof id === 'string' && id !== '' ? id : undefined,
-    model: typeof model === 'string' && model !== '' ? model : undefined,
-    createdSec: typeof created === 'number' && created > 0 ? created : undefined,
-    roles,
-    hasUsage: isJsonObject(usage),
-  }
 }
 
 function addUninspectable(sink: Sink): void {

@@ -1,6 +1,7 @@
 import { WeirError } from '../../errors.ts'
+import { factsOf } from '../decoded-frame.ts'
 import type { Frame, Refusal, ReplyBody, StreamPosition } from '../format.ts'
-import { chunkFactsOf } from '../json-events.ts'
+import { ChunkFrame } from '../openai-chunk.ts'
 import { openStream } from './stream.ts'
 
 /** What a client has seen of one choice. */
@@ -25,7 +26,7 @@ export class CompletionPosition implements StreamPosition {
       else if (part.kind === 'finish') this.#choice(part.choice).finished = true
       else if (part.kind === 'text-delta' && part.text !== '') this.#choice(part.choice).hasText = true
     }
-    const facts = chunkFactsOf(frame, openStream)
+    const facts = factsOf(ChunkFrame, frame, openStream)
     this.id ??= facts?.id
     this.model ??= facts?.model
     this.createdSec ??= facts?.createdSec

@@ -1,24 +1,27 @@
 import type { Frame, JsonPath, TextEdit } from '../format.ts'
 import { editJson } from '../json-body.ts'
 import type { JsonEdit } from '../json-edits.ts'
-import { rewriteJsonEvent } from '../json-events.ts'
+import { rewriteEvent } from '../json-events.ts'
+import { ChunkFrame } from '../openai-chunk.ts'
 
 /** A request or response body with texts replaced. */
 export function rewrite(body: Uint8Array, edits: readonly TextEdit[]): Uint8Array {
-  const texts = edits.map((edit): JsonEdit => ({ kind: 'set-text', ...edit }))
-  const cleared = spelledOut(edits).map((path): JsonEdit => ({ kind: 'clear', path }))
-  return editJson(body, [...texts, ...cleared])
+  return editJson(body, changesOf(edits))
 }
 
 /** A chunk's frame with texts replaced. */
 export function rewriteFrame(frame: Frame, edits: readonly TextEdit[]): Frame {
-  return rewriteJsonEvent(frame, edits, spelledOut(edits))
+  return rewriteEvent(ChunkFrame, frame, edits, () => changesOf(edits))
 }
 
 /** What spells a choice's text out token by token, an echoed prompt included; the last three are vLLM's. */
 const TOKEN_LISTS = ['logprobs', 'prompt_logprobs', 'token_ids', 'prompt_token_ids'] as const
 
-function spelledOut(edits: readonly TextEdit[]): readonly JsonPath[] {
+function changesOf(edits: readonly TextEdit[]): readonly JsonEdit[] {
+  const texts = edits.map((edit): JsonEdit => ({ kind: 'set-text', ...edit }))
   const choices = new Set(edits.flatMap(({ path }) => (path[0] === 'choices' ? [path[1]!] : [])))
-  return [...choices].flatMap(index => TOKEN_LISTS.map(key => ['choices', index, key]))
+  const spelledOut = [...choices].flatMap(index =>
+    TOKEN_LISTS.map((key): JsonPath => ['choices', index, key]),
+  )
+  return [...texts, ...spelledOut.map((path): JsonEdit => ({ kind: 'clear', path }))]
 }

@@ -1,6 +1,8 @@
+import type { Told } from '../decoded-frame.ts'
 import type { Part, StreamDecoder } from '../format.ts'
 import { isJsonObject, type JsonObject } from '../json-body.ts'
-import { type ChunkFacts, openJsonEvents, readChunkFacts } from '../json-events.ts'
+import { errorOrWrong, openJsonEvents } from '../json-events.ts'
+import { type ChunkFacts, ChunkFrame, readChunkFacts } from '../openai-chunk.ts'
 import { isPresent } from '../request-texts.ts'
 import { choiceTexts } from './choice.ts'
 
@@ -11,15 +13,15 @@ import { choiceTexts } from './choice.ts'
 const MAX_STREAMED_CHOICES = 2048
 
 export function openStream(): StreamDecoder {
-  return openJsonEvents(readChunk)
+  return openJsonEvents(ChunkFrame, readChunk)
 }
 
-function readChunk(chunk: JsonObject): { parts: readonly Part[]; facts: ChunkFacts } | undefined {
-  if (!Array.isArray(chunk.choices)) return undefined
+function readChunk(chunk: JsonObject): Told<ChunkFacts> {
+  if (!Array.isArray(chunk.choices)) return errorOrWrong(chunk)
   const parts: Part[] = []
   for (const [position, choice] of chunk.choices.entries()) {
     const index = isJsonObject(choice) ? choiceIndex(choice.index, position) : undefined
-    if (!isJsonObject(choice) || index === undefined) return undefined
+    if (!isJsonObject(choice) || index === undefined) return 'wrong-shape'
     for (const { text, path, place } of choiceTexts(choice)) {
       if (text === undefined) parts.push({ kind: 'uninspectable' })
       else {

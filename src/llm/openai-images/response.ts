@@ -1,6 +1,7 @@
+import { DecodedFrame } from '../decoded-frame.ts'
 import type { Completion, Decoded, Part, StreamDecoder, TextSegment } from '../format.ts'
 import { decodeJsonBody, isJsonObject, type JsonObject } from '../json-body.ts'
-import { openJsonEvents } from '../json-events.ts'
+import { errorOrWrong, openJsonEvents } from '../json-events.ts'
 import { isPresent } from '../request-texts.ts'
 
 const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
@@ -33,7 +34,11 @@ function pictureCount(picture: JsonObject): number {
 
 /** `image_generation.partial_image` and `.completed`, and the same of `image_edit`: pictures. */
 export function openStream(): StreamDecoder {
-  return openJsonEvents(event => (isPictureEvent(event) ? { parts: readEvent(event) } : undefined), 'repeats')
+  return openJsonEvents(
+    DecodedFrame,
+    event => (isPictureEvent(event) ? { parts: readEvent(event) } : errorOrWrong(event)),
+    { repeats: true },
+  )
 }
 
 function isPictureEvent({ type }: JsonObject): boolean {

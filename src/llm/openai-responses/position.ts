@@ -1,7 +1,7 @@
 import type { Frame, StreamPosition } from '../format.ts'
 import { isJsonObject, type JsonObject } from '../json-body.ts'
 import { type ItemKey, indexIn, isLifecycle, itemKey, partPlace, textOf } from './event.ts'
-import { eventIn, ResponsesFrame } from './stream.ts'
+import { eventOf } from './stream.ts'
 
 /** A part of a message's content or of a summary, as far as the client has it. */
 export interface PartState {
@@ -50,7 +50,7 @@ export class ResponsesPosition implements StreamPosition {
       else if (part.kind === 'text-delta' || part.kind === 'text-repeat')
         this.hasContent ||= part.textKind === 'content' && part.text !== ''
     }
-    const event = frame instanceof ResponsesFrame ? frame.event : eventIn(frame.bytes)
+    const event = eventOf(frame)
     if (event === undefined || typeof event.type !== 'string') return
     const { sequence_number: number } = event
     this.sequence = (typeof number === 'number' && number >= this.sequence ? number : this.sequence) + 1

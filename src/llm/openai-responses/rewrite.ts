@@ -1,9 +1,9 @@
 import { keyOf, withTexts } from '../edited-parts.ts'
-import { editEventData } from '../event-stream.ts'
 import type { Frame, JsonPath, TextEdit } from '../format.ts'
 import { editJson } from '../json-body.ts'
-import { type JsonEdit, jsonSplices } from '../json-edits.ts'
-import { eventIn, ResponsesFrame } from './stream.ts'
+import type { JsonEdit } from '../json-edits.ts'
+import { editEvent } from '../json-events.ts'
+import { eventOf, ResponsesFrame } from './stream.ts'
 
 /** A request or response body with texts replaced. */
 export function rewrite(body: Uint8Array, edits: readonly TextEdit[]): Uint8Array {
@@ -14,12 +14,9 @@ export function rewrite(body: Uint8Array, edits: readonly TextEdit[]): Uint8Arra
 export function rewriteFrame(frame: Frame, edits: readonly TextEdit[]): Frame {
   if (edits.length === 0) return frame
   const parts = withTexts(frame.parts, edits)
-  const bytes = editEventData(frame.bytes, data =>
-    // The decoder trims the data by the same rule.
-    jsonSplices(data, data.length - data.trimStart().length, changesFor(edits)),
-  )
+  const bytes = editEvent(frame.bytes, changesFor(edits))
   // Read again: a refusal repeats what the client was sent.
-  return new ResponsesFrame(bytes, parts, eventIn(bytes))
+  return new ResponsesFrame(bytes, parts, eventOf({ bytes, parts }))
 }
 
 /** `logprobs` stand beside a text and spell it out token by token, so an edited one loses them. */

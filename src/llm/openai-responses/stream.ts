@@ -1,15 +1,7 @@
-import { type EventFrame, openEventStream } from '../event-stream.ts'
-import {
-  type Frame,
-  type JsonPath,
-  NO_PARTS,
-  type Part,
-  type StreamDecoder,
-  type TextKind,
-  type TextSyntax,
-  type Undecodable,
-} from '../format.ts'
-import { isJsonObject, type JsonObject, parseJson } from '../json-body.ts'
+import { DecodedFrame, factsOf, type Told } from '../decoded-frame.ts'
+import type { Frame, JsonPath, Part, StreamDecoder, TextKind, TextSyntax } from '../format.ts'
+import { isJsonObject, type JsonObject } from '../json-body.ts'
+import { openJsonEvents, SAYS_NOTHING } from '../json-events.ts'
 import {
   type ItemKey,
   indexIn,
@@ -25,29 +17,18 @@ import { isToolCall, readItem } from './item.ts'
 import { Reading, readAnnotation, readPart, readStrings, type Voice } from './message.ts'
 import { placeInResponse, readOutput } from './response.ts'
 
-/** A frame that remembers its event, so that releasing it does not parse it a second time. */
-export class ResponsesFrame implements Frame {
-  readonly bytes: Uint8Array
-  readonly parts: readonly Part[]
-  /** Undefined when the frame holds none: comments, `[DONE]`, what cannot be read. */
-  readonly event: JsonObject | undefined
-
-  constructor(bytes: Uint8Array, parts: readonly Part[], event?: JsonObject) {
-    this.bytes = bytes
-    this.parts = parts
-    this.event = event
-  }
-}
+/** A frame that remembers its event. */
+export class ResponsesFrame extends DecodedFrame<JsonObject> {}
 
 export function openStream(): StreamDecoder {
-  return new ResponsesStream()
+  const reader = new EventReader()
+  // `[DONE]` is not the API's, but many servers write it behind the last event.
+  return openJsonEvents(ResponsesFrame, (event, name) => reader.read(event, name), { repeats: true })
 }
 
-/** The event in the bytes of one frame, which was made or changed elsewhere. */
-export function eventIn(bytes: Uint8Array): JsonObject | undefined {
-  const stream = new ResponsesStream()
-  const frames = [...stream.push(bytes), ...stream.end()]
-  return frames.map(frame => frame.event).find(event => event !== undefined)
+/** The event of a frame; read again where the frame was made or changed elsewhere. */
+export function eventOf(frame: Frame): JsonObject | undefined {
+  return factsOf(ResponsesFrame, frame, openStream)
 }
 
 const MODEL: Voice = { role: 'assistant', kind: 'content' }
@@ -73,44 +54,20 @@ interface Said {
  * first to say something of it makes it a running text, whole ones after that repeat it. So a server that sends no
  * deltas, or no such events at all, is read as well.
  */
-class ResponsesStream implements StreamDecoder {
-  readonly repeats = true
-  readonly #framer = openEventStream()
+class EventReader {
   readonly #blocks = new Map<string, Block>()
   /** The blocks of each item's tool call: they end with the item. */
   readonly #calls = new Map<ItemKey, Set<number>>()
 
-  get buffered(): number {
-    return this.#framer.buffered
-  }
-
-  push(chunk: Uint8Array): readonly ResponsesFrame[] {
-    return this.#framer.push(chunk).map(frame => this.#read(frame))
-  }
-
-  end(): readonly ResponsesFrame[] {
-    return this.#framer.end().map(frame => this.#read(frame))
-  }
-
-  #read(frame: EventFrame): ResponsesFrame {
-    if (frame.kind === 'undecodable') return undecodable(frame.bytes, frame.reason)
-    const data = frame.data?.trim()
-    if (data === undefined || data === '') return new ResponsesFrame(frame.bytes, NO_PARTS)
-    // Not the API's, but many servers write it behind the last event.
-    if (data === '[DONE]') return new ResponsesFrame(frame.bytes, [{ kind: 'terminator' }])
-    const json = parseJson(data)
-    if (json.kind !== 'ok') return undecodable(frame.bytes, json.reason)
-    if (!isJsonObject(json.value)) return undecodable(frame.bytes, 'wrong-shape')
-    const event = { ...json.value, type: json.value.type ?? frame.event }
+  read(json: JsonObject, name: string | undefined): Told<JsonObject> {
+    const event = { ...json, type: json.type ?? name }
     const { type } = event
     // An error of the upstream, which clients raise: there is no answer in it.
-    if (type === 'error' || (type === undefined && isJsonObject(json.value.error)))
-      return new ResponsesFrame(frame.bytes, [], event)
-    if (typeof type !== 'string') return undecodable(frame.bytes, 'wrong-shape')
+    if (type === 'error' || (type === undefined && isJsonObject(json.error)))
+      return { ...SAYS_NOTHING, facts: event }
+    if (typeof type !== 'string') return 'wrong-shape'
     const parts: Part[] = []
-    return this.#readEvent(parts, type, event) === 'wrong-shape'
-      ? undecodable(frame.bytes, 'wrong-shape')
-      : new ResponsesFrame(frame.bytes, parts, event)
+    return this.#readEvent(parts, type, event) === 'wrong-shape' ? 'wrong-shape' : { parts, facts: event }
   }
 
   #readEvent(parts: Part[], type: string, event: JsonObject): 'read' | 'wrong-shape' {
@@ -259,8 +216,4 @@ interface Block {
 
 function addUninspectable(parts: Part[], reading: Reading): void {
   for (let count = 0; count < reading.uninspectable; count++) parts.push({ kind: 'uninspectable' })
-}
-
-function undecodable(bytes: Uint8Array, reason: Undecodable): ResponsesFrame {
-  return new ResponsesFrame(bytes, [{ kind: 'undecodable', reason }])
 }
