@@ -84,10 +84,10 @@ export class ResponseSide {
   #open({ headers }: HeadersEvent, guarded: PinnedGuard): void {
     const { init } = this.#host
     const { stream, limits } = guarded.policy
-    if (!isLive(guarded, init)) {
-      this.#host.emit({ kind: 'start-deadline', afterMs: stream.maxDurationMs })
-    }
     const [head, opening] = responseOpening(headers, guarded, init)
+    // What nothing names yet is held whatever its rules may do: it may have to wait for its end to tell.
+    const isHeld = !isLive(guarded, init) || (opening.kind === 'unread' && !init.observed)
+    if (isHeld) this.#host.emit({ kind: 'start-deadline', afterMs: stream.maxDurationMs })
     if (head.isDecoded && head.contentEncoding !== undefined) {
       this.#decoder = init.codings.open(head.contentEncoding, limits.maxResponseBytes)
     }

@@ -169,6 +169,19 @@ describe('no client waits for ever', () => {
       expect(responseRecords(envoy)).toMatchObject([{ effective: 'denied', because: 'failed-closed' }])
     },
   )
+
+  test('an answer of unknown kind that nothing could change is not held past its deadline', () => {
+    const watching = { outputRules: [rule(flagWord('secret'), 'alert', 'fail-open')] }
+    const envoy = unasked('full-duplex', watching)
+    envoy.headers('response', STREAM_ANSWER)
+    expect(envoy.deadlines).toEqual([policy().stream.maxDurationMs])
+    envoy.body('response', ': still at it\n\n')
+    expect(envoy.response.headersOut).toBe(false)
+    envoy.step({ kind: 'deadline' })
+    envoy.body('response', ': and on\n\n')
+    expect(envoy.response.bytes.toString()).toBe(': still at it\n\n: and on\n\n')
+    expect(responseRecords(envoy)).toMatchObject([{ effective: 'released', because: 'failed-open' }])
+  })
 })
 
 describe('every body message is answered, and every body ends', () => {

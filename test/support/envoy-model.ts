@@ -67,6 +67,8 @@ export class EnvoyModel {
   paused = false
   /** With late local scans: how often another turn was asked for and has not come. */
   turnsOwed = 0
+  /** Milliseconds of every deadline that was asked for. */
+  readonly deadlines: number[] = []
   /** Milliseconds of every window that was asked for. */
   readonly windows: number[] = []
   /** New characters of every scan by windows. */
@@ -204,6 +206,9 @@ export class EnvoyModel {
         return undefined
       case 'window':
         this.windowChars.push(effect.chars)
+        return undefined
+      case 'start-deadline':
+        this.deadlines.push(effect.afterMs)
         return undefined
       case 'start-window':
         this.windows.push(effect.afterMs)
