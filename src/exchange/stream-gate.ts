@@ -167,7 +167,7 @@ export class StreamGate {
     this.#held.clear()
     // Nobody waits for the scan on its way: its verdict could only be stricter than what is said now.
     this.#scans?.drop()
-    this.#resume()
+    this.#regulate()
   }
 
   #raise(reason: FailureReason): void {
@@ -218,9 +218,8 @@ export class StreamGate {
       this.#willGoOn = true
       this.#port.goOnLater()
     }
-    if (this.judging) {
-      if (this.#isFull) this.#pause()
-    } else this.#conclude()
+    if (!this.judging) this.#conclude()
+    this.#regulate()
   }
 
   /** The stream is over, and all that was in it is what no guard can read. Asked once. */
@@ -260,7 +259,6 @@ export class StreamGate {
     const cleared = this.#held.takeCleared({ delivery: this.#delivery, isRead: this.#isRead, when })
     if (cleared === undefined) return
     this.#port.release(cleared.frames, cleared.skip)
-    this.#resume()
   }
 
   /** Nothing is on its way: the end, or a place where there can be none. */
@@ -282,15 +280,12 @@ export class StreamGate {
     }
   }
 
-  #resume(): void {
-    if (!this.#paused) return
-    this.#paused = false
-    this.#port.resume()
-  }
-
-  #pause(): void {
-    if (this.#paused) return
-    this.#paused = true
-    this.#port.pause()
+  /** The upstream waits for as long as there is no room for more and a verdict may make some, and no longer. */
+  #regulate(): void {
+    const mustWait = this.judging && this.#isFull
+    if (mustWait === this.#paused) return
+    this.#paused = mustWait
+    if (mustWait) this.#port.pause()
+    else this.#port.resume()
   }
 }

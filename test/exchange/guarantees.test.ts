@@ -129,6 +129,20 @@ describe('no client waits for ever', () => {
     expect(envoy.paused).toBe(false)
   })
 
+  test('a byte order mark that goes out while the upstream waits does not leave it waiting', () => {
+    const events = Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from(chatEvents('hi')[1]!)])
+    const window = { ...policy().stream.window, firstChars: 1 }
+    const cap = { maxHeldBytes: events.byteLength - 1, delivery: 'window' as const, window }
+    const stream = { ...policy().stream, ...cap }
+    const envoy = answered('full-duplex', { outputRules: [rule(remoteGuardrail())], stream })
+    envoy.headers('response', STREAM_ANSWER)
+    envoy.body('response', events)
+    expect(envoy.paused).toBe(true)
+    envoy.step({ kind: 'heartbeat-due' })
+    envoy.answerScan(CLEAN)
+    expect(envoy.paused).toBe(false)
+  })
+
   test.each([
     ['a JSON answer', JSON_ANSWER],
     ['an answer that is not known yet', { ':status': '200' }],
