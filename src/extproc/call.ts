@@ -108,10 +108,13 @@ export class Call implements RpcListener, MemoryHost {
       return
     }
     this.#isStepping = true
-    for (let next: ExchangeEvent | undefined = event; next !== undefined; next = this.#inbox.shift()) {
-      this.#performAll(exchange.step(next))
+    try {
+      for (let next: ExchangeEvent | undefined = event; next !== undefined; next = this.#inbox.shift()) {
+        this.#performAll(exchange.step(next))
+      }
+    } finally {
+      this.#isStepping = false
     }
-    this.#isStepping = false
     if (this.#ended) this.#dropExchange()
     this.#settle()
   }
@@ -164,7 +167,7 @@ export class Call implements RpcListener, MemoryHost {
     this.#trace = undefined
     this.#exchange = undefined
     this.#setAlarms = undefined
-    this.#pin?.release()
+    this.#tell(() => this.#pin?.release())
     this.#pin = undefined
     this.#tell(() => trace?.end(model))
   }
@@ -287,8 +290,7 @@ export class Call implements RpcListener, MemoryHost {
   #end({ status, why }: Extract<Effect, { kind: 'end' }>): void {
     switch (status) {
       case 'ok':
-        this.#close('done')
-        this.#grpc.end()
+        this.#close('done', () => this.#grpc.end())
         return
       case 'unavailable':
         this.#fail(GRPC_STATUS.unavailable, why, 'failed')
@@ -307,8 +309,7 @@ export class Call implements RpcListener, MemoryHost {
     if (this.#ended) return
     this.#guarded(() => this.#step({ kind: 'closed' }))
     if (this.#ended) return
-    this.#close('closed-by-envoy')
-    this.#grpc.end()
+    this.#close('closed-by-envoy', () => this.#grpc.end())
   }
 
   #guarded(work: () => void): void {
@@ -321,21 +322,18 @@ export class Call implements RpcListener, MemoryHost {
 
   /** A bug of ours ends this exchange, closed, and no other. */
   #broke(error: unknown): void {
-    this.#deps.telemetry.fault(error, this.#id)
+    this.#tellFault(error)
     this.#account()
     this.#fail(GRPC_STATUS.internal, 'internal error', 'failed')
     // It may have broken after its end, in the midst of a step.
-    this.#isStepping = false
     this.#dropExchange()
-    this.#settle()
+    this.#tell(() => this.#settle())
   }
 
   /** What was held is accounted for, as far as a broken exchange still can. */
   #account(): void {
     this.#inbox.length = 0
-    this.#isStepping = false
     if (this.#ended) this.#dropExchange()
-    if (this.#exchange === undefined) return
     try {
       this.#step({ kind: 'closed' })
     } catch {
@@ -344,9 +342,7 @@ export class Call implements RpcListener, MemoryHost {
   }
 
   #fail(code: FailureStatus, details: string, how: CallEnd): void {
-    if (this.#ended) return
-    this.#close(how)
-    this.#grpc.fail(code, details)
+    this.#close(how, () => this.#grpc.fail(code, details))
   }
 
   /** At its end: what only tells of a call must not keep it from ending, and Envoy waiting. */
@@ -354,19 +350,29 @@ export class Call implements RpcListener, MemoryHost {
     try {
       work()
     } catch (error) {
-      this.#deps.telemetry.fault(error, this.#id)
+      this.#tellFault(error)
     }
   }
 
-  #close(how: CallEnd): void {
+  #tellFault(error: unknown): void {
+    try {
+      this.#deps.telemetry.fault(error, this.#id)
+    } catch {
+      // There is nobody left to tell.
+    }
+  }
+
+  /** `say` gives Envoy the status. It goes first: whatever else of an end breaks, nobody must wait for it. */
+  #close(how: CallEnd, say: () => void): void {
     if (this.#ended) return
     this.#ended = true
+    say()
     this.#setAlarms?.stop()
     this.#laterWork?.stop()
     this.#tell(() => this.#deps.telemetry.exchangeEnded(how))
     this.#tell(() => this.#trace?.closed(how))
     this.#onEnd()
     this.#dropExchange()
-    this.#memory.ended()
+    this.#tell(() => this.#memory.ended())
   }
 }

@@ -69,6 +69,37 @@ test.each([
   await weir.stop()
 })
 
+test('nothing goes on, and the call ends as INTERNAL, where the account of its bytes breaks', async () => {
+  const weir = await startWeir(POLICIES)
+  weir.telemetry.held = broken
+  const client = connectProcessor(weir.address)
+  const call = client.process()
+  call.send({
+    ...HEADERS,
+    protocol_config: { request_body_mode: 'STREAMED', response_body_mode: 'STREAMED' },
+  })
+  await call.reply()
+  call.send({ request_body: { body: Buffer.from('{'), end_of_stream: false } })
+  expect(await call.status).toMatchObject({ code: GrpcStatus.INTERNAL })
+  expect([weir.service.openCalls, weir.pins]).toEqual([0, 0])
+  client.close()
+  await weir.stop()
+})
+
+test('nothing goes on, and the call ends as INTERNAL, where nobody can be told what broke', async () => {
+  const weir = await traced({ decided: broken })
+  weir.telemetry.fault = broken
+  const client = connectProcessor(weir.address)
+  const call = client.process()
+  call.send(HEADERS)
+  await call.reply()
+  call.send(bodyOf('hello'))
+  expect(await call.status).toMatchObject({ code: GrpcStatus.INTERNAL })
+  expect([weir.service.openCalls, weir.pins, weir.telemetry.heldBytes]).toEqual([0, 0, 0])
+  client.close()
+  await weir.stop()
+})
+
 test.each(BREAKS)('a call that the drain cuts ends UNAVAILABLE though %s breaks', async (_, start) => {
   const weir = await start()
   const client = connectProcessor(weir.address)
