@@ -1,3 +1,5 @@
+import type { TextSegment } from '../llm/format.ts'
+import type { ReadResult } from './body-reading.ts'
 import { judge } from './judge.ts'
 import type { GuardedRequest } from './known-request.ts'
 import type { ExchangeHost } from './pinned.ts'
@@ -44,39 +46,36 @@ export class CopiedRequest implements RequestWay {
   }
 
   end(): void {
-    if (this.#upstream.parallel.pending) this.#judge()
-    else this.#learn()
+    const lifetime = this.#host.init.observed ? 'shadow' : 'call'
+    this.#reader.read('as-it-came', lifetime, result => {
+      if (this.#upstream.parallel.pending) this.#judge(result)
+      else this.#learn(result)
+      this.#body.take()
+      // It was read after it had gone.
+      if (this.#upstream.state === 'over') this.#upstream.known.forgetTexts()
+    })
   }
 
-  #judge(): void {
-    this.#reader.read('as-it-came', 'call', result => {
-      // A response that had not to wait took away what the parallel rules were to judge.
-      if (!this.#upstream.parallel.pending) return
-      const texts = this.#reader.settle(result)
-      if (texts !== undefined) this.#upstream.parallel.judge(texts, undefined)
-    })
+  #judge(result: ReadResult): void {
+    const texts = this.#reader.settle(result)
+    if (texts !== undefined) this.#upstream.parallel.judge(texts, undefined)
   }
 
   /** What it asks for shapes the refusals of its answer, should it be read before them. */
-  #learn(): void {
-    const { observed } = this.#host.init
-    this.#upstream.known.learningBytes = this.#body.heldBytes
-    this.#reader.read('as-it-came', observed ? 'shadow' : 'call', result => {
-      this.#upstream.known.learningBytes = 0
-      if (result.kind !== 'request' || result.decoded.kind !== 'ok') return
-      this.#upstream.known.wasRead(result.decoded.value, result.body)
-      const { segments } = result.decoded.value
-      // It was read after it had gone.
-      if (this.#upstream.state === 'over') this.#upstream.known.forgetTexts()
-      if (!observed) return
-      this.#upstream.known.isWatched = true
-      const rules = this.#upstream.known.inputRules
-      judge(this.#host.openStage, rules, { side: 'input', segments }, 'shadow', judged => {
-        this.#upstream.known.isWatched = false
-        const because = judged.decision.kind === 'release' ? judged.decision.because : 'alerted'
-        this.#upstream.record('released', because, judged)
-      })
+  #learn(result: ReadResult): void {
+    if (result.kind !== 'request' || result.decoded.kind !== 'ok') return
+    this.#upstream.known.wasRead(result.decoded.value, result.body)
+    if (this.#host.init.observed) this.#watch(result.decoded.value.segments)
+  }
+
+  /** Envoy only shows it: its rules have their say, and nobody waits for them. */
+  #watch(segments: readonly TextSegment[]): void {
+    const { known } = this.#upstream
+    known.isWatched = true
+    judge(this.#host.openStage, known.inputRules, { side: 'input', segments }, 'shadow', judged => {
+      known.isWatched = false
+      const because = judged.decision.kind === 'release' ? judged.decision.because : 'alerted'
+      this.#upstream.record('released', because, judged)
     })
-    this.#body.take()
   }
 }

@@ -34,8 +34,6 @@ export class KnownRequest {
   receivedBytes = 0
   /** Rules that only watch still look at its texts. */
   isWatched = false
-  /** Of a body that has gone on and is still to be read. */
-  learningBytes = 0
   /** Of the body that the texts were read from. */
   #readBytes = 0
   /** Its texts after redaction. */
@@ -86,7 +84,7 @@ export class KnownRequest {
   /** Bytes kept, for whatever reason; texts count as the body that they were read from, once. */
   get keptBytes(): number {
     const keepsTexts = (this.request?.segments.length ?? 0) > 0 || this.isWatched
-    return Math.max(this.body?.keptBytes ?? 0, keepsTexts ? this.#readBytes : 0, this.learningBytes)
+    return Math.max(this.body?.keptBytes ?? 0, keepsTexts ? this.#readBytes : 0)
   }
 
   /** What its texts count as, for as long as somebody looks at them. */

@@ -51,6 +51,20 @@ describe.each(MODES)('a request judged while the upstream works on it (%s)', mod
     expect(envoy.records).toEqual([])
   })
 
+  test.each([
+    ['at once', chatRequest('hello '.repeat(100))],
+    ['elsewhere', chatRequest('hello '.repeat(800_000))],
+  ])('is let go of when it was judged, wherever it is read: %s', (where, body) => {
+    const envoy = exchange(mode, { ...parallel, outputRules: [rule(flagWord('secret'))] })
+    envoy.holdsReads = true
+    ask(envoy, body)
+    expect(envoy.keptBytes).toBe(Buffer.byteLength(body))
+    if (where === 'elsewhere') envoy.answerRead()
+    expect(envoy.keptBytes).toBe(Buffer.byteLength(body))
+    envoy.answerScan(CLEAN)
+    expect(envoy.keptBytes).toBe(0)
+  })
+
   test('that is flagged before the upstream answers gets the refusal of a request', () => {
     const envoy = exchange(mode)
     ask(envoy)
