@@ -3,6 +3,7 @@ import type { ReadResult } from './body-reading.ts'
 import { judge } from './judge.ts'
 import type { GuardedRequest } from './known-request.ts'
 import type { ExchangeHost } from './pinned.ts'
+import { becauseReleased } from './record.ts'
 import type { RequestBody } from './request-body.ts'
 import { RequestReader } from './request-reader.ts'
 import type { RequestWay } from './request-way.ts'
@@ -74,8 +75,7 @@ export class CopiedRequest implements RequestWay {
     known.isWatched = true
     judge(this.#host.openStage, known.inputRules, { side: 'input', segments }, 'shadow', judged => {
       known.isWatched = false
-      const because = judged.decision.kind === 'release' ? judged.decision.because : 'alerted'
-      this.#upstream.record('released', because, judged)
+      this.#upstream.record('released', becauseReleased(judged.decision), judged)
     })
   }
 }

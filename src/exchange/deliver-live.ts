@@ -4,6 +4,7 @@ import type { Downstream, GuardedResponse } from './downstream.ts'
 import { type Judged, judge, judgeFault } from './judge.ts'
 import { type Copied, LiveTap } from './live-tap.ts'
 import type { ExchangeHost } from './pinned.ts'
+import { becauseReleased } from './record.ts'
 
 /** Nothing can be denied or changed: chunks pass untouched and at once, a copy is judged at the end. */
 export class LiveDelivery implements Delivery {
@@ -102,12 +103,6 @@ export class LiveDelivery implements Delivery {
   #record({ decision, outcomes }: Judged): void {
     // Until now its text was.
     this.#tap.close()
-    const because =
-      decision.kind === 'release'
-        ? decision.because
-        : decision.kind === 'deny' && decision.because === 'failed-closed'
-          ? 'failed-open'
-          : 'alerted'
-    this.#downstream.record('released', because, outcomes, 0)
+    this.#downstream.record('released', becauseReleased(decision), outcomes, 0)
   }
 }

@@ -1,5 +1,6 @@
+import { assertNever } from '../errors.ts'
 import type { DetectorResult, FailureDetail, FailureReason, Verdict } from '../guardrail/guardrail.ts'
-import { type RuleOutcome, type Shadow, shadowOfAll, shadowsOf } from '../policy/decide.ts'
+import { type Decision, type RuleOutcome, type Shadow, shadowOfAll, shadowsOf } from '../policy/decide.ts'
 import type { Action } from '../policy/policy.ts'
 
 /** Guard services name their detectors and checks: wherever these are shown, so many are, each cut to so many characters. */
@@ -50,6 +51,20 @@ export type Because =
   | 'uninspectable'
   /** The client or the upstream went away before a verdict. */
   | 'cancelled'
+
+/** Why it was released where nothing could be held back, whatever was decided of it. */
+export function becauseReleased(decision: Decision): Because {
+  switch (decision.kind) {
+    case 'release':
+      return decision.because
+    case 'redact':
+      return 'alerted'
+    case 'deny':
+      return decision.because === 'failed-closed' ? 'failed-open' : 'alerted'
+    default:
+      return assertNever(decision)
+  }
+}
 
 /** One decision of one exchange, written to the log and counted. Never content, never a key. */
 export interface DecisionRecord {

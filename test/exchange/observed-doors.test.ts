@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { chatCompletion, JSON_ANSWER } from '../support/chat.ts'
+import { CHAT_HEADERS, chatCompletion, chatRequest, JSON_ANSWER } from '../support/chat.ts'
 import { EnvoyModel } from '../support/envoy-model.ts'
-import { flagWordAsItGrows, policy, policySet, rule } from '../support/policies.ts'
+import { flagWordAsItGrows, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
 
 /** A response whose request was never seen, as Envoy shows it in observability_mode: it names no body modes. */
 function shown(headers: Record<string, string>): EnvoyModel {
@@ -37,4 +37,20 @@ test('trailers end a response that only its end tells of', () => {
   envoy.trailers('response')
   expect(envoy.records).toMatchObject([{ effective: 'released', because: 'alerted' }])
   expect(envoy.ended).toBeUndefined()
+})
+
+test('a guard that failed is recorded so on either side, though nothing waited for it', () => {
+  const rules = [rule(remoteGuardrail())]
+  const both = policy({ inputRules: rules, outputRules: rules })
+  const envoy = new EnvoyModel(policySet(both), { mode: 'streamed', observed: true })
+  envoy.headers('request', CHAT_HEADERS)
+  envoy.body('request', chatRequest('hello'), 'end')
+  envoy.answerScan({ kind: 'failure', reason: 'timeout', ms: 1 })
+  envoy.headers('response', JSON_ANSWER)
+  envoy.body('response', chatCompletion('fine'), 'end')
+  envoy.answerScan({ kind: 'failure', reason: 'timeout', ms: 1 })
+  expect(envoy.records).toMatchObject([
+    { phase: 'request', effective: 'released', because: 'failed-open' },
+    { phase: 'response', effective: 'released', because: 'failed-open' },
+  ])
 })
