@@ -55,7 +55,7 @@ export class WorkerPool {
   readonly #metrics = new JoinedMetrics()
   readonly #questions = new Questions()
   readonly #allEnded = Promise.withResolvers<void>()
-  #state: 'starting' | 'running' | 'stopping' = 'starting'
+  #state: 'running' | 'stopping' = 'running'
   restarts = 0
 
   constructor(options: PoolOptions) {
@@ -71,13 +71,14 @@ export class WorkerPool {
    * Starts all of them and resolves with their addresses, in order, once all serve. The first that ends before it
    * serves is a fault that another try would not mend: the others are stopped.
    *
-   * @throws WeirError `worker-failed`
+   * @throws WeirError `worker-failed` for that one, and where they were stopped meanwhile
    */
   async start(): Promise<readonly string[]> {
     const starts = Array.from({ length: this.#options.workers }, (_, index) => this.#startFirst(index))
     try {
       const addresses = await Promise.all(starts)
-      this.#state = 'running'
+      if (this.#state === 'stopping')
+        throw new WeirError('worker-failed', 'the workers were stopped before all of them served')
       return addresses
     } catch (error) {
       await this.stop()

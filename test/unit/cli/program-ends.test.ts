@@ -1,6 +1,8 @@
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type CacheListener, startCacheListener } from '../../support/cache-listener.ts'
 import { fileOf } from './command-line.ts'
@@ -115,4 +117,17 @@ it('a signal during a renewal of secrets: it is over before all is closed, and t
   } finally {
     await vault.close()
   }
+})
+
+it('a signal while the workers start: they end, and then the program does', async () => {
+  const file = fileOf('server: { workers: 2 }\npolicies: []\n')
+  const socket = join(dirname(file), 'admin.sock')
+  const weir = serveReal(['--config', file, '--listen', '127.0.0.1:0', '--admin', `unix://${socket}`])
+  await expect.poll(() => existsSync(socket)).toBe(true)
+  weir.child.kill('SIGTERM')
+  expect(await weir.closed).toBe(0)
+  expect(weir.lines.flatMap(({ msg, worker }) => (worker === undefined ? [msg] : []))).toEqual([
+    'draining',
+    'stopped',
+  ])
 })

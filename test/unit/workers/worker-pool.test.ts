@@ -6,12 +6,13 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type WorkerEnd, WorkerPool } from '../../../src/workers/worker-pool.ts'
 
-/** Serves at once, or when it is told to reload; ends after it served where it is to fail. */
+/** Serves at once, when it is told to reload, or to stop; ends after it served where it is to fail, or is to stop. */
 const WORKER = `
 const [when, how] = process.argv.slice(2)
 const serve = () => process.send({ kind: 'serving', listen: 'x' }, () => how === 'fails' && process.exit(1))
 process.on('message', ({ kind }) => {
-  if (kind === 'stop') process.exit(0)
+  if (kind === 'stop' && when === 'last') process.send({ kind: 'serving', listen: 'x' }, () => process.exit(0))
+  else if (kind === 'stop') process.exit(0)
   if (kind === 'reload' && when === 'later') serve()
 })
 if (when === 'at-once') serve()
@@ -26,13 +27,27 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
+type ForkWorker = (worker: number) => ChildProcess
+
+/** Of two workers, without a wait before one is started again. */
+function poolOf(forkWorker: ForkWorker, report: (end: WorkerEnd) => void = () => {}): WorkerPool {
+  return new WorkerPool({
+    workers: 2,
+    fork: forkWorker,
+    backoff: { firstMs: 1, mostMs: 1, healthyMs: 60_000 },
+    clock: () => performance.now(),
+    metricsTimeoutMs: 1000,
+    report,
+    reportConfig() {},
+  })
+}
+
 test('one that ends while the others still start is started again', async () => {
   const children: ChildProcess[] = []
   const again = Promise.withResolvers<void>()
   const ends: WorkerEnd[] = []
-  const pool = new WorkerPool({
-    workers: 2,
-    fork(worker) {
+  const pool = poolOf(
+    worker => {
       const first = children.length < 2
       const child = fork(script, [
         worker === 0 ? 'at-once' : 'later',
@@ -42,12 +57,8 @@ test('one that ends while the others still start is started again', async () => 
       if (!first) again.resolve()
       return child
     },
-    backoff: { firstMs: 1, mostMs: 1, healthyMs: 60_000 },
-    clock: () => performance.now(),
-    metricsTimeoutMs: 1000,
-    report: end => ends.push(end),
-    reportConfig() {},
-  })
+    end => ends.push(end),
+  )
   const started = pool.start()
   await once(children[0]!, 'exit')
   pool.reload()
@@ -58,4 +69,15 @@ test('one that ends while the others still start is started again', async () => 
   } finally {
     await pool.stop()
   }
+})
+
+test('those that come to serve although they are stopped meanwhile end, and are not started again', async () => {
+  let started = 0
+  const pool = poolOf(() => {
+    started += 1
+    return fork(script, ['last'])
+  })
+  const starting = pool.start().catch(() => 'stopped')
+  await pool.stop()
+  expect([await starting, started]).toEqual(['stopped', 2])
 })
