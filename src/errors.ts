@@ -8,7 +8,7 @@ export type WeirErrorCode =
   | 'missing-secret' // a secret reference points at nothing, or at an empty value
   | 'address-in-use' // a listener's address is taken
   | 'unreachable' // a running Weir that a command asks does not answer
-  | 'worker-failed' // a worker process ended before it served
+  | 'worker-failed' // a worker process could not be started, or ended before it served
   | 'unsupported-runtime' // this Node cannot run Weir safely
   | 'bad-message' // bytes from Envoy that are not a ProcessingRequest
   | 'bug' // an invariant of ours was broken

@@ -19,18 +19,25 @@ export interface PoolOptions {
   readonly reportConfig: (version: string, masked: unknown) => void
 }
 
-/** A worker ended by itself: with an exit code or by a signal, and starts again after `restartMs`. */
-export interface WorkerEnd {
-  readonly worker: number
+/** How a worker's process ended. */
+interface ProcessEnd {
   readonly code: number | null
   readonly signal: string | null
+  /** Why the system did not let it start, such as EAGAIN where there are too many processes. */
+  readonly error?: string
+}
+
+/** A worker ended by itself, or could not be started, and is started again after `restartMs`. */
+export interface WorkerEnd extends ProcessEnd {
+  readonly worker: number
   readonly restartMs: number
 }
 
 interface Worker {
   readonly index: number
   readonly backoff: Backoff
-  child: ChildProcess
+  /** While there is one. */
+  child: ChildProcess | undefined
   startedAt: number
   isServing: boolean
   /** Once, in this process or in one before it: what ends it then is no fault of how it is started. */
@@ -152,7 +159,7 @@ export class WorkerPool {
 
   /** Ends all at once. */
   kill(): void {
-    for (const { child } of this.#workers) child.kill('SIGKILL')
+    for (const { child } of this.#workers) child?.kill('SIGKILL')
   }
 
   #startFirst(index: number): Promise<string> {
@@ -160,66 +167,68 @@ export class WorkerPool {
     const worker: Worker = {
       index,
       backoff: new Backoff(this.#options.backoff),
-      child: this.#options.fork(index),
-      startedAt: this.#options.clock(),
+      child: undefined,
+      startedAt: 0,
       isServing: false,
       hasServed: false,
       restart: undefined,
       decisionsRead: 0,
     }
     this.#workers.push(worker)
-    this.#watch(worker, resolve)
-    worker.child.once('exit', code =>
-      reject(
-        new WeirError(
-          'worker-failed',
-          `worker ${index} ended (code ${code}) before it served; its log says why`,
-        ),
-      ),
-    )
+    void this.#run(worker, resolve).then(end => reject(failedStart(index, end)))
     return promise
   }
 
-  #watch(worker: Worker, onServing: (listen: string) => void): void {
-    const { child, index } = worker
-    child.on('message', received => {
-      const message = readFromWorker(received)
-      if (message?.kind === 'serving') {
-        worker.isServing = true
-        worker.hasServed = true
-        onServing(message.listen)
-      } else if (message?.kind === 'config') this.#options.reportConfig(message.version, message.masked)
-      else if (message !== undefined) this.#questions.answered(index, message)
-    })
-    // A worker that cannot be started, or told something, ends: that event says it.
-    child.on('error', () => {})
-    child.once('exit', (code, signal) => void this.#ended(worker, code, signal))
-  }
-
-  async #ended(worker: Worker, code: number | null, signal: string | null): Promise<void> {
+  /** One process of a worker, from its start to its end, which it resolves with. */
+  async #run(worker: Worker, onServing: (listen: string) => void): Promise<ProcessEnd> {
+    worker.startedAt = this.#options.clock()
+    worker.decisionsRead = 0
+    const end = await this.#startProcess(worker, onServing)
+    worker.child = undefined
     worker.isServing = false
     this.#questions.ended(worker.index)
-    if (this.#state !== 'stopping' && worker.hasServed) this.#restart(worker, code, signal)
+    if (this.#state !== 'stopping' && worker.hasServed) this.#restart(worker, end)
     this.#lookWhetherAllEnded()
     await this.#metrics.ended(worker.index)
+    return end
   }
 
-  #restart(worker: Worker, code: number | null, signal: string | null): void {
+  /** Resolves with its end. Not to be let start is one as well: the system may have room for it later. */
+  #startProcess(worker: Worker, onServing: (listen: string) => void): Promise<ProcessEnd> {
+    return new Promise(resolve => {
+      try {
+        const child = this.#options.fork(worker.index)
+        worker.child = child
+        child.on('message', received => this.#hear(worker, received, onServing))
+        child.once('exit', (code, signal) => resolve({ code, signal }))
+        // There is no exit where nothing was started. One that cannot be told something ends: its exit says so.
+        child.on('error', error => child.pid === undefined && resolve(notStarted(error)))
+      } catch (error) {
+        resolve(notStarted(error))
+      }
+    })
+  }
+
+  #hear(worker: Worker, received: unknown, onServing: (listen: string) => void): void {
+    const message = readFromWorker(received)
+    if (message?.kind === 'serving') {
+      worker.isServing = true
+      worker.hasServed = true
+      onServing(message.listen)
+    } else if (message?.kind === 'config') this.#options.reportConfig(message.version, message.masked)
+    else if (message !== undefined) this.#questions.answered(worker.index, message)
+  }
+
+  #restart(worker: Worker, end: ProcessEnd): void {
     const restartMs = worker.backoff.next(this.#options.clock() - worker.startedAt)
     this.restarts += 1
-    this.#options.report({ worker: worker.index, code, signal, restartMs })
-    worker.restart = setTimeout(() => {
-      worker.child = this.#options.fork(worker.index)
-      worker.startedAt = this.#options.clock()
-      worker.decisionsRead = 0
-      this.#watch(worker, () => {})
-    }, restartMs)
+    this.#options.report({ worker: worker.index, ...end, restartMs })
+    worker.restart = setTimeout(() => void this.#run(worker, () => {}), restartMs)
   }
 
   #lookWhetherAllEnded(): void {
-    const isOver = ({ child }: Worker): boolean =>
-      child.exitCode !== null || child.signalCode !== null || child.pid === undefined
-    if (this.#state === 'stopping' && this.#workers.every(isOver)) this.#allEnded.resolve()
+    if (this.#state === 'stopping' && this.#workers.every(({ child }) => child === undefined))
+      this.#allEnded.resolve()
   }
 
   #askMetrics(
@@ -243,6 +252,19 @@ export class WorkerPool {
 }
 
 /** To one whose channel is closed nothing can be said: it is about to end, or has. */
-function send(child: ChildProcess, message: ToWorker): void {
-  if (child.connected) child.send(message, () => {})
+function send(child: ChildProcess | undefined, message: ToWorker): void {
+  if (child?.connected) child.send(message, () => {})
+}
+
+function notStarted(error: unknown): ProcessEnd {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
+  return { code: null, signal: null, error: code }
+}
+
+function failedStart(worker: number, { code, error }: ProcessEnd): WeirError {
+  const how =
+    error === undefined
+      ? `ended (code ${code}) before it served; its log says why`
+      : `could not be started (${error})`
+  return new WeirError('worker-failed', `worker ${worker} ${how}`)
 }

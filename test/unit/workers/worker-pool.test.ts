@@ -27,6 +27,11 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
+/** As where the program is gone, or there may be no more processes. */
+function forkNothing(): ChildProcess {
+  return fork(script, { execPath: '/no/such/program' })
+}
+
 type ForkWorker = (worker: number) => ChildProcess
 
 /** Of two workers, without a wait before one is started again. */
@@ -80,4 +85,43 @@ test('those that come to serve although they are stopped meanwhile end, and are 
   const starting = pool.start().catch(() => 'stopped')
   await pool.stop()
   expect([await starting, started]).toEqual(['stopped', 2])
+})
+
+test('one that the system does not let start at first fails the start', async () => {
+  const pool = poolOf(worker => (worker === 0 ? fork(script, ['at-once']) : forkNothing()))
+  await expect(pool.start()).rejects.toThrow('worker 1 could not be started (ENOENT)')
+})
+
+test.each([
+  ['says so', forkNothing],
+  [
+    'throws',
+    () => {
+      throw Object.assign(new Error('no memory'), { code: 'ENOMEM' })
+    },
+  ],
+])('one that the system does not let start again, and %s, is tried later', async (_, failing) => {
+  const again = Promise.withResolvers<void>()
+  const ends: WorkerEnd[] = []
+  let started = 0
+  const pool = poolOf(
+    worker => {
+      if (worker === 0) return fork(script, ['at-once', 'stays'])
+      started += 1
+      if (started === 2) return failing()
+      if (started === 3) again.resolve()
+      return fork(script, ['at-once', started === 1 ? 'fails' : 'stays'])
+    },
+    end => ends.push(end),
+  )
+  await pool.start()
+  try {
+    await again.promise
+    expect(ends).toMatchObject([
+      { worker: 1, code: 1 },
+      { worker: 1, code: null, signal: null },
+    ])
+  } finally {
+    await pool.stop()
+  }
 })
