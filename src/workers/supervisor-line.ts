@@ -39,7 +39,10 @@ export function supervisorLine(index: string | undefined, channel: Channel): Sup
         const message = readToWorker(received)
         if (message !== undefined) take(message)
       })
-      channel.on('disconnect', () => take({ kind: 'stop' }))
+      const gone = (): void => take({ kind: 'stop' })
+      channel.on('disconnect', gone)
+      // What has happened before is told to nobody.
+      if (channel.connected !== true) queueMicrotask(gone)
     },
     close() {
       if (channel.connected === true) channel.disconnect?.()

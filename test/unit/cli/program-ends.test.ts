@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { appendFileSync, existsSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
@@ -65,16 +65,17 @@ describe('a config with a cache server', () => {
   })
 })
 
-/** A Vault whose secret is another one each time. It answers the first request, and every other when it is let. */
-async function startSlowVault() {
+/** A Vault whose secret is another one each time. It answers so many requests, and the others when it is let. */
+async function startSlowVault(answeredAtOnce = 1) {
   const waiting: (() => void)[] = []
+  let mayAnswer = answeredAtOnce
   const asked = Promise.withResolvers<void>()
   let reads = 0
   const vault: Server = createServer((_request, response) => {
     reads += 1
     const data = { data: { k: `${KEY}${reads}` }, metadata: { version: reads } }
     const answer = (): void => void response.end(JSON.stringify({ data }))
-    if (reads === 1) return answer()
+    if (reads <= mayAnswer) return answer()
     waiting.push(answer)
     asked.resolve()
   }).listen(0, '127.0.0.1')
@@ -82,9 +83,12 @@ async function startSlowVault() {
   const { port } = vault.address() as AddressInfo
   return {
     url: `http://127.0.0.1:${port}`,
-    /** Resolves when it was asked again. */
-    askedAgain: asked.promise,
-    answer: () => waiting.splice(0).map(answer => answer()),
+    /** Resolves when it was asked for more than it answers at once. */
+    waited: asked.promise,
+    answer() {
+      mayAnswer = Number.POSITIVE_INFINITY
+      for (const answer of waiting.splice(0)) answer()
+    },
     async close() {
       vault.closeAllConnections()
       vault.close()
@@ -93,15 +97,20 @@ async function startSlowVault() {
   }
 }
 
+/** Serves a config with a secret of that Vault. */
+function serveWith({ url }: { readonly url: string }, env: Record<string, string> = {}, more = '') {
+  const file = configWith('k', '$secret://vault/kv/team/k')
+  appendFileSync(file, more)
+  return serveReal(['--config', file, ...ANY_PORTS], { ...env, VAULT_ADDR: url, VAULT_TOKEN: 'hvs.token' })
+}
+
 it('a signal during a renewal of secrets: it is over before all is closed, and then the program ends', async () => {
   const vault = await startSlowVault()
   try {
-    const file = configWith('k', '$secret://vault/kv/team/k')
     const times = { WEIR_SECRET_POLL_MS: '5', VAULT_REFRESH_MS: '5' }
-    const env = { ...times, VAULT_ADDR: vault.url, VAULT_TOKEN: 'hvs.token' }
-    const weir = serveReal(['--config', file, ...ANY_PORTS], env)
+    const weir = serveWith(vault, { ...times })
     const { admin } = await weir.until('serving')
-    await vault.askedAgain
+    await vault.waited
     weir.child.kill('SIGTERM')
     const page = () =>
       fetch(`http://${admin}/readyz`).then(
@@ -130,4 +139,20 @@ it('a signal while the workers start: they end, and then the program does', asyn
     'draining',
     'stopped',
   ])
+})
+
+it('a supervisor that is killed while its worker reads the config: the worker ends as well', async () => {
+  const vault = await startSlowVault()
+  try {
+    const weir = serveWith(vault, {}, 'server: { workers: 2 }\n')
+    await vault.waited
+    weir.child.kill('SIGKILL')
+    await once(weir.child, 'exit')
+    vault.answer()
+    // Its output is the workers' as well, and ends with the last of them.
+    await weir.closed
+    expect(weir.stderr()).toBe('')
+  } finally {
+    await vault.close()
+  }
 })
