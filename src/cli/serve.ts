@@ -16,7 +16,8 @@ import { answerSupervisor } from './answer-supervisor.ts'
 import { readArguments } from './arguments.ts'
 import { type Command, type CommandIo, EXIT_CODES } from './command.ts'
 import { type Exporting, openExporting } from './exporting.ts'
-import { type OpenedSnapshot, openSnapshot } from './open-snapshot.ts'
+import { type OpenedSnapshot, openSnapshot, type SnapshotSource } from './open-snapshot.ts'
+import { type Orders, takeOrders } from './orders.ts'
 import { configRenewal } from './renew-config.ts'
 import { supervise } from './supervise.ts'
 
@@ -52,9 +53,11 @@ ${EXIT_CODES}`,
     const { options } = readArguments(args, { options: ['config', 'listen', 'admin'], fewest: 0, most: 0 })
     const { config: file, listen, admin } = options
     const times = watchTimes(io.env)
+    // From now on, since the default of a signal is to end the process, or as the first of a container to do nothing.
+    const orders = takeOrders(io)
     // The log's level stands in the config, so that the snapshot is made before what listens to its guardrails.
     const heard: { telemetry?: Telemetry; exporting?: Exporting } = {}
-    const opened = await openSnapshot({
+    const source: SnapshotSource = {
       file,
       env: io.env,
       listen,
@@ -64,17 +67,23 @@ ${EXIT_CODES}`,
         heard.exporting?.serviceEvent(event)
       },
       reportCache: (state, cause) => heard.telemetry?.cacheState(state, cause),
-    })
+    }
     const metrics = createMetrics()
+    let opened: OpenedSnapshot | undefined
     try {
+      opened = await openSnapshot(source)
       const { snapshot } = opened
       const scrubber = createScrubber()
       scrubber.add([...snapshot.secretValues(), ...headerValuesIn(io.env)])
       const log = createLog({ level: snapshot.server.log.level, scrubber, worker: io.supervisor?.worker })
+      if (orders.isToStop) {
+        log.info('stopped before it served')
+        return 0
+      }
       if (snapshot.server.workers > 1 && io.supervisor === undefined) {
         // Only to know that it holds, and to show it: each worker opens its own.
         await opened.close()
-        await supervise({ snapshot, log, args, scrub: scrubber.jsonLine }, io)
+        await supervise({ snapshot, log, orders, args, scrub: scrubber.jsonLine }, io)
         return 0
       }
       metrics.snapshot(snapshot.version)
@@ -100,19 +109,24 @@ ${EXIT_CODES}`,
       })
       heard.exporting = exporting
       try {
-        await serveUntilStopped({ opened, times, scrubber, telemetry, exporting, decisions, ring }, io)
+        await serveUntilStopped(
+          { orders, opened, times, scrubber, telemetry, exporting, decisions, ring },
+          io,
+        )
       } finally {
         await Promise.all([exporting.close(EXPORT_DEADLINE_MS), decisions?.close()])
       }
       return 0
     } finally {
       metrics.close()
-      await opened.close()
+      await opened?.close()
+      orders.close()
     }
   },
 }
 
 interface Serving {
+  readonly orders: Orders
   readonly opened: OpenedSnapshot
   readonly times: WatchTimes
   readonly scrubber: Scrubber
@@ -123,15 +137,14 @@ interface Serving {
   readonly ring: DecisionRing | undefined
 }
 
-/** Starts, waits for a signal and drains. Rejects when a listener cannot be bound. */
+/** Starts, waits until it is told to stop and drains. Rejects when a listener cannot be bound. */
 async function serveUntilStopped(
-  { opened, times, scrubber, telemetry, exporting, decisions, ring }: Serving,
+  { orders, opened, times, scrubber, telemetry, exporting, decisions, ring }: Serving,
   io: CommandIo,
 ): Promise<void> {
   const { snapshot } = opened
   const { log } = telemetry
   const { supervisor } = io
-  const stop = stopOf(io)
   // After a throw that nothing caught no invariant is sure to hold: going on could let traffic pass unscanned.
   const unwatchFaults = io.onFault(error => {
     log.error('fatal', { err: error })
@@ -162,54 +175,19 @@ async function serveUntilStopped(
     }
     const renew = configRenewal({ opened, use, scrubber, telemetry })
     const watch = watchConfig(opened.origins, times, renew)
-    const unwatchReload = onReload(() => {
+    orders.onReload(() => {
       decisions?.reopen()
       watch.renewNow()
-    }, io)
-    const signal = await stop.signal
-    unwatchReload()
+    })
+    const signal = await orders.stop
     const deadlineMs = snapshot.server.drain_ms
     log.info('draining', { signal, deadlineMs })
     // What a renewal under way opens must not be opened after all was closed. Vault's own deadlines bound the wait.
     await Promise.all([watch.close(), server.drain(deadlineMs)])
     log.info('stopped')
   } finally {
-    stop.unwatch()
-    supervisor?.close()
     unwatchFaults()
   }
-}
-
-interface Stop {
-  /** Resolves with what told the process to stop. */
-  readonly signal: Promise<string>
-  unwatch(): void
-}
-
-/** A worker is stopped by its supervisor alone: a terminal's signal reaches both, and one of them is to answer it. */
-function stopOf({ supervisor, onStopSignal, exit }: CommandIo): Stop {
-  const { promise, resolve } = Promise.withResolvers<string>()
-  if (supervisor === undefined) {
-    let signals = 0
-    const unwatch = onStopSignal(signal => {
-      signals++
-      if (signals === 1) resolve(signal)
-      else exit(1)
-    })
-    return { signal: promise, unwatch }
-  }
-  supervisor.onMessage(({ kind }) => {
-    if (kind === 'stop') resolve('supervisor')
-  })
-  return { signal: promise, unwatch: onStopSignal(() => {}) }
-}
-
-/** A worker gets the signal itself where it goes to all processes of a terminal. */
-function onReload(reload: () => void, { supervisor, onReloadSignal }: CommandIo): () => void {
-  supervisor?.onMessage(({ kind }) => {
-    if (kind === 'reload') reload()
-  })
-  return onReloadSignal(reload)
 }
 
 /**

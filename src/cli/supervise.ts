@@ -8,6 +8,7 @@ import { WORKER_BACKOFF } from '../workers/backoff.ts'
 import { supervisorMetrics } from '../workers/supervisor-metrics.ts'
 import { WorkerPool } from '../workers/worker-pool.ts'
 import type { CommandIo } from './command.ts'
+import type { Orders } from './orders.ts'
 import { poolConsole } from './pool-console.ts'
 
 /** A scrape takes no longer for a worker that does not answer. */
@@ -17,6 +18,7 @@ export interface Supervision {
   /** What all workers will run on, already known to hold. */
   readonly snapshot: Snapshot
   readonly log: Log
+  readonly orders: Orders
   /** The command line of `serve`, for the workers. */
   readonly args: readonly string[]
   /** Takes known secrets out of a line of JSON. */
@@ -24,11 +26,11 @@ export interface Supervision {
 }
 
 /**
- * Runs `server.workers` processes that serve, and the one admin listener for all of them, until a signal comes; then
+ * Runs `server.workers` processes that serve, and the one admin listener for all of them, until it is told to stop; then
  * they drain. A worker that ends by itself is started again. Rejects when one cannot be started at first.
  */
-export async function supervise(supervision: Supervision, io: CommandIo): Promise<void> {
-  const { snapshot, log, args } = supervision
+export async function supervise(supervision: Supervision, io: Pick<CommandIo, 'fork'>): Promise<void> {
+  const { snapshot, log, orders, args } = supervision
   const { workers, admin: adminText } = snapshot.server
   let maskedConfig = snapshot.masked
   const history = new SnapshotHistory(snapshot.version, snapshot.masked)
@@ -56,15 +58,8 @@ export async function supervise(supervision: Supervision, io: CommandIo): Promis
     log,
     more: poolConsole(pool, history, readiness, supervision),
   })
-  const stop = Promise.withResolvers<string>()
-  let signals = 0
-  const unwatchSignals = io.onStopSignal(signal => {
-    signals++
-    if (signals === 1) return stop.resolve(signal)
-    pool.kill()
-    io.exit(1)
-  })
-  const unwatchReload = io.onReloadSignal(() => pool.reload())
+  orders.beforeExit(() => pool.kill())
+  orders.onReload(() => pool.reload())
   try {
     const adminBound = await admin.listen(adminAddress(adminText))
     const started = pool.start().then(listen => {
@@ -72,7 +67,7 @@ export async function supervise(supervision: Supervision, io: CommandIo): Promis
       for (const warning of snapshot.warnings) log.warn('config warning', { warning })
       log.info('serving', { listen, admin: adminBound, workers, snapshot: snapshot.version })
     })
-    const signal = await Promise.race([stop.promise, started.then(() => stop.promise)])
+    const signal = await Promise.race([orders.stop, started.then(() => orders.stop)])
     state = 'draining'
     log.info('draining', { signal })
     await pool.stop()
@@ -80,8 +75,6 @@ export async function supervise(supervision: Supervision, io: CommandIo): Promis
     await started.catch(() => {})
     log.info('stopped')
   } finally {
-    unwatchSignals()
-    unwatchReload()
     await admin.close()
   }
 }

@@ -74,7 +74,7 @@ async function startSlowVault(answeredAtOnce = 1) {
   const vault: Server = createServer((_request, response) => {
     reads += 1
     const data = { data: { k: `${KEY}${reads}` }, metadata: { version: reads } }
-    const answer = (): void => void response.end(JSON.stringify({ data }))
+    const answer = (): void => void response.end(JSON.stringify({ data, auth: { client_token: 'hvs.lent' } }))
     if (reads <= mayAnswer) return answer()
     waiting.push(answer)
     asked.resolve()
@@ -97,18 +97,19 @@ async function startSlowVault(answeredAtOnce = 1) {
   }
 }
 
+const ASKS_AGAIN = { WEIR_SECRET_POLL_MS: '5', VAULT_REFRESH_MS: '5' }
+
 /** Serves a config with a secret of that Vault. */
 function serveWith({ url }: { readonly url: string }, env: Record<string, string> = {}, more = '') {
   const file = configWith('k', '$secret://vault/kv/team/k')
   appendFileSync(file, more)
-  return serveReal(['--config', file, ...ANY_PORTS], { ...env, VAULT_ADDR: url, VAULT_TOKEN: 'hvs.token' })
+  return serveReal(['--config', file, ...ANY_PORTS], { VAULT_ADDR: url, VAULT_TOKEN: 'hvs.token', ...env })
 }
 
 it('a signal during a renewal of secrets: it is over before all is closed, and then the program ends', async () => {
   const vault = await startSlowVault()
   try {
-    const times = { WEIR_SECRET_POLL_MS: '5', VAULT_REFRESH_MS: '5' }
-    const weir = serveWith(vault, { ...times })
+    const weir = serveWith(vault, ASKS_AGAIN)
     const { admin } = await weir.until('serving')
     await vault.waited
     weir.child.kill('SIGTERM')
@@ -152,6 +153,56 @@ it('a supervisor that is killed while its worker reads the config: the worker en
     // Its output is the workers' as well, and ends with the last of them.
     await weir.closed
     expect(weir.stderr()).toBe('')
+  } finally {
+    await vault.close()
+  }
+})
+
+it.each(['SIGTERM', 'SIGINT'] as const)(
+  '%s while the config is read: it is over, and nothing is served',
+  async signal => {
+    const vault = await startSlowVault(0)
+    try {
+      // It asks for more than one thing, so that the signal is heard before the last of them came.
+      const login = { VAULT_TOKEN: '', VAULT_K8S_ROLE: 'weir', VAULT_K8S_TOKEN_FILE: fileOf('jwt') }
+      const weir = serveWith(vault, login)
+      await vault.waited
+      weir.child.kill(signal)
+      vault.answer()
+      expect(await weir.closed).toBe(0)
+      expect(weir.lines.map(({ msg }) => msg)).toEqual(['stopped before it served'])
+    } finally {
+      await vault.close()
+    }
+  },
+)
+
+it('SIGHUP while the config is read has it read again, and ends nothing', async () => {
+  const vault = await startSlowVault(0)
+  try {
+    const weir = serveWith(vault)
+    await vault.waited
+    weir.child.kill('SIGHUP')
+    vault.answer()
+    await weir.until('secrets rotated')
+    weir.child.kill('SIGTERM')
+    expect(await weir.closed).toBe(0)
+  } finally {
+    await vault.close()
+  }
+})
+
+it('SIGHUP while it ends does not cut that short', async () => {
+  const vault = await startSlowVault()
+  try {
+    const weir = serveWith(vault, ASKS_AGAIN)
+    await vault.waited
+    weir.child.kill('SIGTERM')
+    await weir.until('draining')
+    weir.child.kill('SIGHUP')
+    vault.answer()
+    expect(await weir.closed).toBe(0)
+    expect(weir.lines.at(-1)?.msg).toBe('stopped')
   } finally {
     await vault.close()
   }
