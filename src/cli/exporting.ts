@@ -4,7 +4,6 @@ import type { Snapshot } from '../config/snapshot.ts'
 import { type SignalExport, telemetrySettings } from '../config/telemetry-settings.ts'
 import { reportExports } from '../telemetry/export-report.ts'
 import type { OpenExport } from '../telemetry/otel/open-export.ts'
-import type { Scrubber } from '../telemetry/scrub.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import { programVersion } from './version.ts'
 
@@ -27,13 +26,12 @@ export interface ExportingDeps {
   readonly telemetry: Pick<Telemetry, 'log' | 'metrics'>
   /** The index of this process among several. */
   readonly worker: number | undefined
-  readonly scrubber: Pick<Scrubber, 'text'>
 }
 
 /** Opens what the config and the environment ask for; the libraries are loaded only then. */
 export async function openExporting(
   first: Snapshot,
-  { env, telemetry, worker, scrubber }: ExportingDeps,
+  { env, telemetry, worker }: ExportingDeps,
 ): Promise<Exporting> {
   const { log, metrics } = telemetry
   const config = first.server.telemetry
@@ -55,7 +53,6 @@ export async function openExporting(
     metrics: metricExport && withHeaders(metricExport),
     families: metrics.asObjects,
     kindOf: guardrail => snapshot.kindOf(guardrail),
-    scrub: scrubber.text,
     report: reportExports(log, metrics, () => performance.now()),
   })
   log.info('exporting telemetry', { traces: originOf(traces), metrics: originOf(metricExport) })

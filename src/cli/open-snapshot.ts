@@ -13,6 +13,7 @@ import type { Snapshot } from '../config/snapshot.ts'
 import { readVault } from '../config/vault.ts'
 import { createHttpClient } from '../service/http-client.ts'
 import type { ReportServiceEvent } from '../service/service-events.ts'
+import { createScrubber, type Scrubber } from '../telemetry/scrub.ts'
 import { openVerdictCaches, type ReportCacheState } from '../verdict-cache/verdict-caches.ts'
 import { usage } from './arguments.ts'
 import { reportNewest } from './report-newest.ts'
@@ -29,6 +30,8 @@ export interface SnapshotSource {
    * who never asks a service. `resolved` when absent.
    */
   readonly secrets?: 'resolved' | 'stand-in'
+  /** Learns every secret value before anything is done with it. One of its own when absent. */
+  readonly scrubber?: Scrubber
   /** Hears how asking the guard services goes; of circuits, only of the newest snapshot's. */
   readonly report?: ReportServiceEvent
   /** Hears of the connection to the server of the newest snapshot's verdict cache. */
@@ -54,11 +57,11 @@ export interface OpenedSnapshot {
   origins(): ConfigOrigins
   /**
    * Reads the config again, with its secrets and lists as they are now, and compiles it; undefined where nothing has
-   * changed, or `close` was called meanwhile. `learn` is told all secret values before anything is done with one.
+   * changed, or `close` was called meanwhile.
    *
    * @throws WeirError `bad-config` when the text does not hold, or one of them is missing or cannot be used
    */
-  reopen(learn: (secretValues: readonly string[]) => void): Promise<RenewedSnapshot | undefined>
+  reopen(): Promise<RenewedSnapshot | undefined>
   /** Ends every connection of all its snapshots, and opens no other. */
   close(): Promise<void>
 }
@@ -72,6 +75,7 @@ export interface OpenedSnapshot {
 export async function openSnapshot(source: SnapshotSource): Promise<OpenedSnapshot> {
   const addresses = readAddresses(source)
   const readText = textOf(source.file)
+  const scrubber = source.scrubber ?? createScrubber()
   let origins: ConfigOrigins = { files: new Map(), vault: 'unused' }
   const load = async (): Promise<ReadConfig> => {
     // Looked at before it is read: what changes in between is then seen as changed.
@@ -85,6 +89,7 @@ export async function openSnapshot(source: SnapshotSource): Promise<OpenedSnapsh
       source.secrets === 'stand-in'
         ? loadWithStandIns(text, references, source.env)
         : await loadWithVault(text, references, source.env)
+    scrubber.add(loaded.secretValues)
     return { text, config: { ...config, server: { ...config.server, ...addresses } }, ...loaded }
   }
   let loaded = await load()
@@ -104,6 +109,7 @@ export async function openSnapshot(source: SnapshotSource): Promise<OpenedSnapsh
       clock: () => performance.now(),
       random: Math.random,
       report: heard,
+      scrub: scrubber.text,
     }
     // What all snapshots share is not for one of them to close.
     const snapshot = compile(next, { guardrails, caches, close: async () => {} })
@@ -114,9 +120,8 @@ export async function openSnapshot(source: SnapshotSource): Promise<OpenedSnapsh
     return {
       snapshot: compileNext(loaded),
       origins: () => origins,
-      async reopen(learn) {
+      async reopen() {
         const next = await load()
-        learn(next.secretValues)
         const changed = changesOf(next, loaded)
         if (state === 'closed' || changed.length === 0) return undefined
         const snapshot = compileNext(next)

@@ -2,7 +2,6 @@ import type { RenewalCause } from '../config/config-watch.ts'
 import type { Snapshot } from '../config/snapshot.ts'
 import { WeirError } from '../errors.ts'
 import type { Log } from '../telemetry/log.ts'
-import type { Scrubber } from '../telemetry/scrub.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { ChangedPart, OpenedSnapshot } from './open-snapshot.ts'
 
@@ -10,7 +9,6 @@ export interface RenewalDeps {
   readonly opened: Pick<OpenedSnapshot, 'reopen'>
   /** Gets the snapshot that new exchanges are to run on. */
   readonly use: (snapshot: Snapshot) => void
-  readonly scrubber: Scrubber
   readonly telemetry: Pick<Telemetry, 'log' | 'metrics'>
 }
 
@@ -21,14 +19,13 @@ export interface RenewalDeps {
 export function configRenewal({
   opened,
   use,
-  scrubber,
   telemetry,
 }: RenewalDeps): (cause: RenewalCause) => Promise<'done' | 'failed'> {
   const { log, metrics } = telemetry
   let said = ''
   return async cause => {
     try {
-      const next = await opened.reopen(values => scrubber.add(values))
+      const next = await opened.reopen()
       if (next === undefined) {
         metrics.renewal('config', 'unchanged')
         if (cause === 'asked') log.info('config unchanged')

@@ -57,11 +57,13 @@ ${EXIT_CODES}`,
     const orders = takeOrders(io)
     // The log's level stands in the config, so that the snapshot is made before what listens to its guardrails.
     const heard: { telemetry?: Telemetry; exporting?: Exporting } = {}
+    const scrubber = createScrubber()
     const source: SnapshotSource = {
       file,
       env: io.env,
       listen,
       admin,
+      scrubber,
       report(guardrail, event) {
         heard.telemetry?.serviceEvent(guardrail, event)
         heard.exporting?.serviceEvent(event)
@@ -73,8 +75,7 @@ ${EXIT_CODES}`,
     try {
       opened = await openSnapshot(source)
       const { snapshot } = opened
-      const scrubber = createScrubber()
-      scrubber.add([...snapshot.secretValues(), ...headerValuesIn(io.env)])
+      scrubber.add(headerValuesIn(io.env))
       const log = createLog({ level: snapshot.server.log.level, scrubber, worker: io.supervisor?.worker })
       if (orders.isToStop) {
         log.info('stopped before it served')
@@ -105,7 +106,6 @@ ${EXIT_CODES}`,
         env: io.env,
         telemetry,
         worker: io.supervisor?.worker,
-        scrubber,
       })
       heard.exporting = exporting
       try {
@@ -173,7 +173,7 @@ async function serveUntilStopped(
       exporting.use(next)
       supervisor?.send({ kind: 'config', version: next.version, masked: next.masked })
     }
-    const renew = configRenewal({ opened, use, scrubber, telemetry })
+    const renew = configRenewal({ opened, use, telemetry })
     const watch = watchConfig(opened.origins, times, renew)
     orders.onReload(() => {
       decisions?.reopen()

@@ -13,7 +13,6 @@ import { missesOf } from '../rehearsal/expectations.ts'
 import { play } from '../rehearsal/play.ts'
 import { type Services, withRecorded } from '../rehearsal/recorded.ts'
 import { Recording } from '../rehearsal/recording.ts'
-import { createScrubber } from '../telemetry/scrub.ts'
 import { oneOf, readArguments, usage } from './arguments.ts'
 import type { Command, CommandIo } from './command.ts'
 import { openSnapshot } from './open-snapshot.ts'
@@ -75,7 +74,7 @@ Exit codes:
         reporter: createReporter(reporter, file),
       }
       const code = await playAll(run, io)
-      if (services === 'record') writeRecording(recordingFile, run.recording, snapshot.secretValues())
+      if (services === 'record') writeRecording(recordingFile, run.recording)
       return code
     } finally {
       await close()
@@ -160,12 +159,9 @@ function readRecording(path: string): Recording {
   return existsSync(path) ? Recording.read(readFileSync(path, 'utf8')) : Recording.empty()
 }
 
-/** Names in it come from guard services: none of them may bring a key along. */
-function writeRecording(path: string, recording: Recording, secrets: readonly string[]): void {
-  const scrubber = createScrubber()
-  scrubber.add(secrets)
+function writeRecording(path: string, recording: Recording): void {
   try {
-    writeFileSync(path, scrubber.text(recording.text()))
+    writeFileSync(path, recording.text())
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'failed'
     throw usage(`cannot write ${path} (${code})`)

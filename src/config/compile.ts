@@ -34,7 +34,7 @@ export interface CompileDeps {
  * @throws WeirError `bad-config` when something that would be unsafe to ignore is not built yet, or a guardrail
  * cannot be made of its config
  */
-export function compile({ config, secrets, secretValues }: LoadedConfig, deps: CompileDeps): Snapshot {
+export function compile({ config, secrets }: LoadedConfig, deps: CompileDeps): Snapshot {
   const cacheSecrets = secrets.get(CACHE_PLACE)
   const made = createGuardrails(config, secrets, deps.guardrails, cacheProblems(config.cache, cacheSecrets))
   // Only now: a config that cannot be used must not leave a connection behind.
@@ -59,7 +59,6 @@ export function compile({ config, secrets, secretValues }: LoadedConfig, deps: C
     masked,
     kindOf: name => config.guardrails[name]?.kind,
     otlpHeaders: () => otlpHeaders(config, secrets),
-    secretValues: () => secretValues,
     close: async () => {
       await Promise.all([cache?.close(), deps.close()])
     },

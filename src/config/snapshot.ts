@@ -15,10 +15,11 @@ export interface Snapshot {
   readonly masked: unknown
   /** The kind of a guardrail, by its name in the config. */
   readonly kindOf: (guardrail: string) => string | undefined
-  /** `server.telemetry.otlp.headers`, references resolved; undefined where there are none. A function, as the next. */
+  /**
+   * `server.telemetry.otlp.headers`, references resolved; undefined where there are none. A function, so that no dump of
+   * a snapshot holds them.
+   */
   readonly otlpHeaders: () => Readonly<Record<string, string>> | undefined
-  /** The values that no log line may hold. A function, so that no dump of a snapshot holds them either. */
-  readonly secretValues: () => readonly string[]
   /**
    * Gives back what it was opened with. Call it when no exchange pins the snapshot any more: nothing would be looked up
    * or remembered for it.

@@ -4,6 +4,7 @@ import { withAttempts } from './attempts.ts'
 import { withBreaker } from './breaker.ts'
 import { withBulkhead } from './bulkhead.ts'
 import type { HttpClient, PostJson, ServiceAccess } from './http-client.ts'
+import { withScrubbedNames } from './scrubbed-names.ts'
 import type { ServiceConfig } from './service-config.ts'
 import type { ReportServiceEvent, ServiceEvent } from './service-events.ts'
 
@@ -13,16 +14,19 @@ export interface GuardrailDeps {
   readonly clock: Clock
   readonly random: () => number
   readonly report: ReportServiceEvent
+  /** Takes known secrets out of a text. */
+  readonly scrub: (text: string) => string
 }
 
 /**
  * A guardrail that asks its service with everything between the two that its config wants: from the guardrail outwards
- * retry or hedge, the bulkhead, the connection; around its scans the circuit breaker. `create` gets the way to ask.
+ * retry or hedge, the bulkhead, the connection; around its scans the circuit breaker. What the service names is
+ * scrubbed. `create` gets the way to ask.
  */
 export function askService(
   name: string,
   config: ServiceConfig,
-  { connect, clock, random, report }: GuardrailDeps,
+  { connect, clock, random, report, scrub }: GuardrailDeps,
   create: (postJson: PostJson) => RemoteGuardrail,
 ): RemoteGuardrail {
   const tell = (event: ServiceEvent): void => report(name, event)
@@ -33,7 +37,8 @@ export function askService(
     report: tell,
   })
   const { retry, hedge } = config
-  const guardrail = create(withAttempts(bounded, { retry, hedge, clock, random, report: tell }))
+  const asking = create(withAttempts(bounded, { retry, hedge, clock, random, report: tell }))
+  const guardrail = withScrubbedNames(asking, scrub)
   const { failure_ratio, scans, open_ms } = config.circuit_breaker
   return withBreaker(guardrail, { failureRatio: failure_ratio, scans, openMs: open_ms, clock, report: tell })
 }

@@ -35,8 +35,10 @@ export function createScrubber(): Scrubber {
         if (known.size <= MAX_VALUES) break
         known.delete(oldest)
       }
+      // Detectors that guard services name are taken in lower case, and a secret among them with it.
+      const written = new Set([...known].flatMap(value => [value, value.toLowerCase()]))
       // A value that holds another must go first, or its rest would stay.
-      longestFirst = [...known].sort((a, b) => b.length - a.length)
+      longestFirst = [...written].sort((a, b) => b.length - a.length)
       needles = longestFirst.map(value => JSON.stringify(value).slice(1, -1))
     },
     text,

@@ -52,7 +52,6 @@ function open(by: 'parent' | 'ratio', ratio: number) {
     },
     families: metrics.asObjects,
     kindOf: () => 'keywords',
-    scrub: text => text,
     report: reportExports(log, metrics, () => performance.now()),
   })
 }

@@ -248,6 +248,35 @@ describe.each(GUARD_KINDS.map(({ title }, index) => [title, index] as const))('%
   })
 })
 
+describe('a service that names what it found after a secret', () => {
+  const NAMES: readonly (readonly [string, string])[] = [
+    ['its key', KEY_CANARY],
+    ['a key in capitals', ENV.ACCESS_KEY],
+    ['a key behind a long word', `${'w'.repeat(120 - KEY_CANARY.length)}${KEY_CANARY}`],
+  ]
+  test.each(NAMES)('%s', async (_what, name) => {
+    const { front, host } = planted.find(({ kind }) => kind.title === 'lakera')!
+    const breakdown = [
+      { detector_type: name, detected: true, result: name },
+      { detector_type: 'prompt_attack', detected: true, result: name },
+    ]
+    front.fault = {
+      kind: 'body',
+      body: JSON.stringify({ flagged: true, breakdown, metadata: { request_uuid: name } }),
+    }
+    const told = weir.lines.filter(({ msg }) => msg === 'flagged').length
+    const got = await ask(host, chatRequest(PROMPT))
+    front.fault = undefined
+    expect(got.body).toMatch(/Flagged categories: .*prompt_attack/)
+    expect(got.head).toContain('x-weir-detectors')
+    expect(got.head + got.body).not.toMatch(PLANTED)
+    const { exchangeId } = await weir.logged('flagged', told + 1)
+    await collector.span(({ attributes }) => attributes['weir.exchange.id'] === exchangeId)
+    await envoy.logged(new RegExp(String(exchangeId)))
+    await expectNothingWritten()
+  })
+})
+
 describe('what else is secret', () => {
   test('the keys that sign requests', async () => {
     const got = await ask('signed.example', chatRequest(PROMPT))

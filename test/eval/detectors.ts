@@ -25,6 +25,7 @@ const NO_SERVICE: Parameters<typeof createGuardrail>[2] = {
   clock: nothingOutside,
   random: nothingOutside,
   report: nothingOutside,
+  scrub: nothingOutside,
 }
 
 /** The threshold that a kind has when the config names none; 0 where it knows no threshold. */

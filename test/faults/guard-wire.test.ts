@@ -50,6 +50,7 @@ function guardrailOf(config: object = {}): RemoteGuardrail {
     clock: () => performance.now() + laterMs,
     random: () => 0,
     report: (_, event) => events.push(event),
+    scrub: text => text,
   })
   if (guardrail.locality !== 'remote') throw new Error('the kind is remote')
   return guardrail

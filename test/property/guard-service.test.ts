@@ -4,6 +4,7 @@ import type { RemoteGuardrail } from '../../src/guardrail/guardrail.ts'
 import { createGuardrail, guardrailConfigSchema } from '../../src/guardrail/registry.ts'
 import { runRemoteScan } from '../../src/guardrail/run-scan.ts'
 import { createHttpClient, type HttpClient } from '../../src/service/http-client.ts'
+import { guardrailDeps } from '../support/guard-http.ts'
 import {
   FLAG_MARKER,
   flaggedNull,
@@ -63,8 +64,7 @@ function guardrailOf(url: string, hedge: boolean, scans: number): RemoteGuardrai
     max_concurrent: 2,
     circuit_breaker: { scans, open_ms: 1 },
   })
-  const deps = { connect: http.connect, clock: () => performance.now(), random: () => 0, report: () => {} }
-  const guardrail = createGuardrail('guard', config, deps)
+  const guardrail = createGuardrail('guard', config, guardrailDeps(http.connect))
   if (guardrail.locality !== 'remote') throw new Error('the kind is remote')
   return guardrail
 }

@@ -30,5 +30,5 @@ export function openGuardHttp(
 
 /** What guardrails of a config are built with; `connect` is the test's. */
 export function guardrailDeps(connect: GuardrailDeps['connect']): GuardrailDeps {
-  return { connect, clock: () => performance.now(), random: () => 0, report: () => {} }
+  return { connect, clock: () => performance.now(), random: () => 0, report: () => {}, scrub: text => text }
 }

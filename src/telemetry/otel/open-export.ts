@@ -15,7 +15,7 @@ import { BoundedSpans } from './bounded-spans.ts'
 import { metricData } from './metric-bridge.ts'
 import { OtlpExporter } from './otlp-exporter.ts'
 import { OtlpSender } from './otlp-sender.ts'
-import type { ScanNames } from './scan-spans.ts'
+import type { KindOf } from './scan-spans.ts'
 import { Tracing } from './tracing.ts'
 
 /** How one signal is exported. */
@@ -27,7 +27,7 @@ export interface SignalExport {
   readonly compression: 'gzip' | 'none'
 }
 
-export interface ExportOptions extends ScanNames {
+export interface ExportOptions {
   readonly resource: Readonly<Record<string, string>>
   readonly version: string
   readonly traces:
@@ -39,6 +39,7 @@ export interface ExportOptions extends ScanNames {
     | undefined
   readonly metrics: (SignalExport & { readonly intervalMs: number }) | undefined
   readonly families: () => Promise<readonly MetricObject[]>
+  readonly kindOf: KindOf
   readonly report: ReportExport
 }
 
@@ -96,7 +97,7 @@ export function openExport(options: ExportOptions): OpenExport {
 function openTraces(
   traces: NonNullable<ExportOptions['traces']>,
   resource: Resource,
-  { version, kindOf, scrub, report }: ExportOptions,
+  { version, kindOf, report }: ExportOptions,
 ): OpenSignal & { readonly tracing: Tracing } {
   const { sampling, maxQueued, delayMs, timeoutMs } = traces
   const sender = new OtlpSender(traces)
@@ -129,7 +130,7 @@ function openTraces(
   })
   const tracer = provider.getTracer('weir', version)
   return {
-    tracing: new Tracing({ tracer, sampling: sampling.by, kindOf, scrub }),
+    tracing: new Tracing({ tracer, sampling: sampling.by, kindOf }),
     sender,
     flush: () => provider.shutdown(),
   }

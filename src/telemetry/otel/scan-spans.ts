@@ -3,7 +3,7 @@ import { type Context, type Span, SpanKind, SpanStatusCode, type Tracer } from '
 import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions'
 import { assertNever } from '../../errors.ts'
 import type { Effect } from '../../exchange/events.ts'
-import { MAX_DETECTORS, MAX_NAME_LENGTH } from '../../exchange/record.ts'
+import { MAX_NAME_LENGTH, shownNames } from '../../exchange/record.ts'
 import type { Outcome } from '../../guardrail/guardrail.ts'
 import type { ServiceEvent } from '../../service/service-events.ts'
 import type { SpanClock } from './span-clock.ts'
@@ -18,13 +18,8 @@ export interface ScanPlace {
   readonly index: number
 }
 
-/** What is said of guardrails and by guard services. */
-export interface ScanNames {
-  /** The kind of a guardrail, by its name. */
-  readonly kindOf: (guardrail: string) => string | undefined
-  /** Takes known secrets out of a text: a guard service may name a detector after one. */
-  readonly scrub: (text: string) => string
-}
+/** The kind of a guardrail, by its name. */
+export type KindOf = (guardrail: string) => string | undefined
 
 /** What is gathered while a scan runs. */
 interface OpenScanSpan {
@@ -37,13 +32,13 @@ interface OpenScanSpan {
 /** One span a scan: begun before it, ended with its outcome, whatever became of its exchange meanwhile. */
 export class ScanSpans {
   readonly #tracer: Tracer
-  readonly #names: ScanNames
+  readonly #kindOf: KindOf
   /** Which scan it is that something happens in: the events of a service do not say. */
   readonly #running = new AsyncLocalStorage<OpenScanSpan>()
 
-  constructor(tracer: Tracer, names: ScanNames) {
+  constructor(tracer: Tracer, kindOf: KindOf) {
     this.#tracer = tracer
-    this.#names = names
+    this.#kindOf = kindOf
   }
 
   run<T extends Outcome | Promise<Outcome>>(place: ScanPlace, scan: () => T): T {
@@ -90,7 +85,7 @@ export class ScanSpans {
     const { rules, subject, lifetime } = effect
     const { guardrail, action } = rules[index]!
     const { name, locality } = guardrail
-    const kind = this.#names.kindOf(name)
+    const kind = this.#kindOf(name)
     return this.#tracer.startSpan(
       `scan ${name}`,
       {
@@ -111,12 +106,12 @@ export class ScanSpans {
   #end({ span, clock, cacheHits, cacheMisses }: OpenScanSpan, outcome: Outcome | undefined): void {
     if (cacheHits + cacheMisses > 0)
       span.setAttributes({ 'weir.cache.hits': cacheHits, 'weir.cache.misses': cacheMisses })
-    if (outcome !== undefined) setOutcome(span, outcome, this.#names.scrub)
+    if (outcome !== undefined) setOutcome(span, outcome)
     span.end(clock.now())
   }
 }
 
-function setOutcome(span: Span, outcome: Outcome, scrub: ScanNames['scrub']): void {
+function setOutcome(span: Span, outcome: Outcome): void {
   if (outcome.kind === 'failure') {
     const { reason, detail } = outcome
     span.setAttributes({ 'weir.outcome': 'failure', 'weir.reason': reason })
@@ -129,12 +124,9 @@ function setOutcome(span: Span, outcome: Outcome, scrub: ScanNames['scrub']): vo
   }
   const { verdict } = outcome
   span.setAttribute('weir.outcome', verdict.kind)
-  // Before it is cut, since half a secret is none that is known.
-  const shown = (text: string) => scrub(text).slice(0, MAX_NAME_LENGTH)
   if (verdict.requestId !== undefined)
-    span.setAttribute('weir.guardrail.request_id', shown(verdict.requestId))
+    span.setAttribute('weir.guardrail.request_id', verdict.requestId.slice(0, MAX_NAME_LENGTH))
   if (verdict.kind === 'clean') return
-  const detectors = new Set(verdict.findings.map(({ detector }) => detector))
-  span.setAttribute('weir.detectors', [...detectors].slice(0, MAX_DETECTORS).map(shown))
+  span.setAttribute('weir.detectors', [...shownNames(verdict.findings.map(({ detector }) => detector))])
   if (verdict.incomplete !== undefined) span.setAttribute('weir.reason', verdict.incomplete)
 }

@@ -2,7 +2,7 @@ import { ROOT_CONTEXT, TraceFlags, type Tracer, trace } from '@opentelemetry/api
 import { parseTraceParent, TraceState } from '@opentelemetry/core'
 import type { ServiceEvent } from '../../service/service-events.ts'
 import { ExchangeTrace, startExchangeSpan } from './exchange-trace.ts'
-import { type ScanNames, ScanSpans } from './scan-spans.ts'
+import { type KindOf, ScanSpans } from './scan-spans.ts'
 import { SpanClock } from './span-clock.ts'
 
 /** What an exchange begins with. */
@@ -18,8 +18,9 @@ export interface ExchangeStart {
 /** W3C asks for at least so much to be kept; queued spans keep it, so more is dropped whole. */
 const MAX_TRACESTATE_LENGTH = 512
 
-export interface TracingOptions extends ScanNames {
+export interface TracingOptions {
   readonly tracer: Tracer
+  readonly kindOf: KindOf
   /** `parent`: the caller's traceparent decides where there is one. */
   readonly sampling: 'parent' | 'ratio'
 }
@@ -30,10 +31,10 @@ export class Tracing {
   readonly #sampling: TracingOptions['sampling']
   readonly #scans: ScanSpans
 
-  constructor({ tracer, sampling, ...names }: TracingOptions) {
+  constructor({ tracer, sampling, kindOf }: TracingOptions) {
     this.#tracer = tracer
     this.#sampling = sampling
-    this.#scans = new ScanSpans(tracer, names)
+    this.#scans = new ScanSpans(tracer, kindOf)
   }
 
   /** Undefined for an exchange that is not sampled. A traceparent that is none is as if there were none. */

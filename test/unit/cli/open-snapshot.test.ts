@@ -51,7 +51,7 @@ policies: [{ name: p, guardrails: [{ use: w }] }]
 }
 
 async function reopened(from: OpenedSnapshot): Promise<Snapshot> {
-  const next = await from.reopen(() => {})
+  const next = await from.reopen()
   if (next === undefined) throw new Error('nothing had changed')
   return next.snapshot
 }
@@ -121,7 +121,7 @@ it('a reopening that is overtaken by the close comes to nothing', async () => {
   const { opened: from, url } = await openRotating()
   await cache.until('connected')
   writeFileSync(url, two.url)
-  const reopening = from.reopen(() => {})
+  const reopening = from.reopen()
   await from.close()
   expect(await reopening).toBeUndefined()
   await one.untilOpen(0)

@@ -4,7 +4,6 @@ import { type OpenedSnapshot, openSnapshot } from '../../../src/cli/open-snapsho
 import { configRenewal } from '../../../src/cli/renew-config.ts'
 import type { Snapshot } from '../../../src/config/snapshot.ts'
 import { createMetrics, type Metrics } from '../../../src/telemetry/metrics.ts'
-import { createScrubber } from '../../../src/telemetry/scrub.ts'
 import { captureLog } from '../telemetry/lines.ts'
 import { fileOf } from './command-line.ts'
 
@@ -32,7 +31,6 @@ policies: [{ name: p, guardrails: [{ use: w }, { use: k }] }]
   const renew = configRenewal({
     opened,
     use: snapshot => used.push(snapshot),
-    scrubber: createScrubber(),
     telemetry: { log, metrics },
   })
   const counted = async (result: string): Promise<number> => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { DEFAULT_CONFIG } from '../../../src/config/default-config.ts'
-import { snapshotOf } from './given.ts'
+import { secretValuesOf, snapshotOf } from './given.ts'
 import { ENV, FULL_CONFIG } from './section6.ts'
 
 const WITH_G = 'guardrails: { g: { kind: local-pii } }\n'
@@ -97,12 +97,10 @@ describe('compile', () => {
   })
 
   it('keeps the key of a hash among the secrets', () => {
-    const snapshot = snapshotOf(
-      `${WITH_G}policies: [{ name: p, guardrails: [{ use: g, action: redact, redact: { style: hash, hash_key: $env://HASH_KEY } }] }]`,
-      { env: { HASH_KEY: 'a-key-of-a-hash' } },
-    )
-    expect(snapshot.secretValues()).toContain('a-key-of-a-hash')
-    expect(JSON.stringify(snapshot.masked)).not.toContain('HASH_KEY')
+    const text = `${WITH_G}policies: [{ name: p, guardrails: [{ use: g, action: redact, redact: { style: hash, hash_key: $env://HASH_KEY } }] }]`
+    const given = { env: { HASH_KEY: 'a-key-of-a-hash' } }
+    expect(secretValuesOf(text, given)).toContain('a-key-of-a-hash')
+    expect(JSON.stringify(snapshotOf(text, given).masked)).not.toContain('HASH_KEY')
   })
 
   it('compares hosts without case, port and closing dot', () => {

@@ -23,6 +23,11 @@ export function snapshotOf(text: string, given?: Partial<ConfigSources>): Snapsh
   })
 }
 
+/** What of a config no log line may hold. */
+export function secretValuesOf(text: string, given?: Partial<ConfigSources>): readonly string[] {
+  return loadConfig(text, sources(given)).secretValues
+}
+
 /** The error of a config that must not load. */
 export function errorOf(load: () => unknown): WeirError {
   try {

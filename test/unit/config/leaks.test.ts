@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { errorOf, snapshotOf } from './given.ts'
+import { errorOf, secretValuesOf, snapshotOf } from './given.ts'
 import { FULL_CONFIG } from './section6.ts'
 
 const CANARY = 'canary-9b7e55aa01'
@@ -54,17 +54,18 @@ describe('a key in the config', () => {
     const snapshot = snapshotOf(FULL_CONFIG, { env: { LAKERA_API_KEY: CANARY } })
     expect(JSON.stringify(snapshot)).not.toContain(CANARY)
     expect(JSON.stringify(snapshot.masked)).toContain('"api_key":"***"')
-    expect(snapshot.secretValues()).toEqual([CANARY])
+    expect(secretValuesOf(FULL_CONFIG, { env: { LAKERA_API_KEY: CANARY } })).toEqual([CANARY])
   })
 
   it('is masked when it stands there itself, in the cache, and in URLs', async () => {
-    const { masked, secretValues, close } = snapshotOf(`
+    const text = `
 guardrails: { l: { kind: lakera, api_key: ${CANARY} } }
 policies: [{ name: p, request_failure_message: "see https://u:${CANARY}@example.com/x" }]
 cache: { url: "redis://:${CANARY}@127.0.0.1:1", key: ${CANARY} }
-`)
+`
+    const { masked, close } = snapshotOf(text)
     expect(JSON.stringify(masked)).not.toContain(CANARY)
-    expect(new Set(secretValues())).toEqual(new Set([CANARY, `redis://:${CANARY}@127.0.0.1:1`]))
+    expect(new Set(secretValuesOf(text))).toEqual(new Set([CANARY, `redis://:${CANARY}@127.0.0.1:1`]))
     await close()
   })
 

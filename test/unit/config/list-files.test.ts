@@ -123,9 +123,9 @@ describe('files of words on the disk', () => {
     try {
       expect([...opened.origins().files.keys()]).toEqual([file, list])
       expect(found(opened.snapshot, 'heron, owl')).toEqual(['heron'])
-      expect(await opened.reopen(() => {})).toBeUndefined()
+      expect(await opened.reopen()).toBeUndefined()
       writeFileSync(list, 'owl\n')
-      const renewed = await opened.reopen(() => {})
+      const renewed = await opened.reopen()
       expect(renewed?.changed).toEqual(['lists'])
       expect(found(renewed!.snapshot, 'heron, owl')).toEqual(['owl'])
       expect(found(opened.snapshot, 'heron, owl')).toEqual(['heron'])
@@ -142,7 +142,7 @@ describe('files of words on the disk', () => {
     const opened = await openSnapshot({ file, env: {} })
     try {
       rmSync(list)
-      await expect(opened.reopen(() => {})).rejects.toMatchObject({ code: 'bad-config' })
+      await expect(opened.reopen()).rejects.toMatchObject({ code: 'bad-config' })
       expect(found(opened.snapshot, 'heron')).toEqual(['heron'])
     } finally {
       await opened.close()

@@ -43,6 +43,7 @@ function guardrailOf(config: object, connect: GuardrailDeps['connect'] = http.co
     clock: () => performance.now() + laterMs,
     random: () => 0,
     report: (name, event) => events.push(`${name} ${event}`),
+    scrub: text => text.replaceAll(KEY, '***'),
   })
   if (guardrail.locality !== 'remote') throw new Error('the kind is remote')
   return guardrail
@@ -244,4 +245,19 @@ describe('circuit_breaker', () => {
       reason: failure_ratio === 0 ? 'circuit-open' : 'bad-response',
     })
   })
+})
+
+test('what the service names holds no secret: detectors, levels, the id of the check', async () => {
+  const named = { detector_type: `named-${KEY}`, detected: true, result: `sure-${KEY}` }
+  const metadata = { request_uuid: KEY }
+  stub.failNext({ kind: 'body', body: JSON.stringify({ flagged: true, breakdown: [named], metadata }) })
+  expect(await scan(guardrailOf({}))).toMatchObject({
+    verdict: {
+      findings: [{ detector: 'named-***', level: 'sure-***' }],
+      breakdown: [{ detector: 'named-***', level: 'sure-***' }],
+      requestId: '***',
+    },
+  })
+  stub.failNext({ kind: 'body', body: JSON.stringify({ flagged: false, metadata }) })
+  expect(await scan(guardrailOf({}))).toMatchObject({ verdict: { kind: 'clean', requestId: '***' } })
 })

@@ -11,4 +11,10 @@ describe('a scrubber', () => {
     // Its number of values is bounded: what nobody has told for long goes first.
     expect(scrubber.text('key-of-old')).toBe('key-of-old')
   })
+  it('finds a value in lower case as well: so are the detectors that guard services name', () => {
+    const scrubber = createScrubber()
+    scrubber.add(['Key-In-Use'])
+    expect(scrubber.text('pii/key-in-use, Key-In-Use')).toBe('pii/***, ***')
+    expect(scrubber.jsonLine('{"detectors":["key-in-use"]}\n')).toBe('{"detectors":["***"]}\n')
+  })
 })

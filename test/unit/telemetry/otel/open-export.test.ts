@@ -42,7 +42,6 @@ function start(options: Partial<ExportOptions> = {}): OpenExport {
     metrics: { ...TO, url: `${receiver.origin}/v1/metrics`, intervalMs: 3_600_000 },
     families: metrics.asObjects,
     kindOf: () => undefined,
-    scrub: text => text.replaceAll('a-known-secret', '***'),
     report: reportExports(captureLog().log, metrics, () => performance.now()),
     ...options,
   })
@@ -151,7 +150,7 @@ test('a scan lies within its exchange, to the microsecond', async () => {
   }
 })
 
-test('what guard services name is cut, and holds no secret that is known', async () => {
+test('what guard services name is cut', async () => {
   const one = start({ metrics: undefined })
   const trace = one.tracing?.begin({
     id: 'one',
@@ -159,15 +158,15 @@ test('what guard services name is cut, and holds no secret that is known', async
     traceparent: undefined,
     tracestate: undefined,
   })
-  const detector = `${'d'.repeat(120)}a-known-secret${'d'.repeat(200)}`
-  const requestId = 'of a-known-secret'
+  const detector = 'd'.repeat(200)
+  const requestId = 'i'.repeat(200)
   const verdict = { kind: 'flagged', findings: [{ detector }], requestId } as const
   trace?.around(SCAN)(0, () => ({ kind: 'verdict', verdict, ms: 0 }))
   trace?.end(undefined)
   await one.close(10_000)
   expect(receiver.spans[0]?.attributes).toMatchObject({
-    'weir.detectors': [`${'d'.repeat(120)}***${'d'.repeat(5)}`],
-    'weir.guardrail.request_id': 'of ***',
+    'weir.detectors': ['d'.repeat(128)],
+    'weir.guardrail.request_id': 'i'.repeat(128),
   })
 })
 
