@@ -94,7 +94,7 @@ module.exports = {
     ),
     door(
       'console',
-      '^src/telemetry/(admin|decision-log|log|metrics|page)\\.ts$',
+      '^src/telemetry/(admin|callers|decision-log|log|metrics|page)\\.ts$',
       '^src/exchange/(events|judge|local-reply|record)\\.ts$',
       '^src/rehearsal/scan-body\\.ts$',
       '^src/policy/(decide|policy|redact|redaction|select)\\.ts$',

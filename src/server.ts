@@ -128,6 +128,7 @@ export function createServer(snapshot: Snapshot, deps: ServerDeps): WeirServer {
     readiness,
     metrics: telemetry.metrics,
     maskedConfig: () => snapshots.inForce.masked,
+    hosts,
     log: telemetry.log,
     more: hasConsole
       ? createConsole({

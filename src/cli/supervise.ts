@@ -55,6 +55,7 @@ export async function supervise(supervision: Supervision, io: Pick<CommandIo, 'f
     readiness,
     metrics: supervisorMetrics(pool),
     maskedConfig: () => maskedConfig,
+    hosts: snapshot.server.console.hosts,
     log,
     more: poolConsole(pool, history, readiness, supervision),
   })

@@ -92,7 +92,7 @@ const consoleSchema = z.strictObject({
     .array(z.string().regex(/^[a-z0-9.-]+$/, { error: 'must be a host name in lower case, without port' }))
     .default([])
     .describe(
-      'Host names by which the console may be asked, beside IP addresses and localhost: any other could be one that a foreign page has led here.',
+      'Host names by which the console and `/config` may be asked, beside IP addresses and localhost: any other could be one that a foreign page has led here.',
     ),
 })
 

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { assertNever, WeirError } from '../errors.ts'
+import { readerProblem } from './callers.ts'
 import type { Log } from './log.ts'
 import { failure, json, type Page, send, text, wrongMethod } from './page.ts'
 
@@ -17,6 +18,8 @@ export interface AdminDeps {
   readonly metrics: { readonly contentType: string; render(): Promise<string> }
   /** The config in force, secrets masked, as plain data. */
   readonly maskedConfig: () => unknown
+  /** Host names, beside IP addresses and localhost, by which the config may be asked for; lower case. */
+  readonly hosts: readonly string[]
   readonly log: Log
   /** None when absent. */
   readonly more?: MorePages | undefined
@@ -83,9 +86,12 @@ async function answer(request: IncomingMessage, deps: AdminDeps): Promise<Page> 
     case '/readyz':
       return readiness(deps.readiness())
     case '/metrics':
+      // By any name: scrapers ask by that of a service, which nobody could list beforehand.
       return { status: 200, contentType: deps.metrics.contentType, body: await deps.metrics.render() }
-    case '/config':
-      return json(200, deps.maskedConfig())
+    case '/config': {
+      const problem = readerProblem(request.headers, deps.hosts)
+      return problem === undefined ? json(200, deps.maskedConfig()) : failure(403, problem)
+    }
     default:
       return text(200, 'ok')
   }

@@ -26,6 +26,7 @@ export async function startConsole(given: Partial<ConsoleDeps> = {}): Promise<Ru
     readiness: () => ({ ready: true }),
     metrics: { contentType: 'text/plain', render: async () => '' },
     maskedConfig: () => ({}),
+    hosts: [],
     log: log.log,
     more: createConsole({
       access: 'full',

@@ -19,6 +19,7 @@ function create(given: Partial<AdminDeps> = {}): AdminServer {
     readiness: () => ({ ready: true }),
     metrics: { contentType: 'text/plain; version=0.0.4', render: async () => 'weir_up 1\n' },
     maskedConfig: () => ({ unmatched: 'pass' }),
+    hosts: ['weir.example.com'],
     log: captureLog().log,
     ...given,
   })
@@ -28,6 +29,15 @@ function create(given: Partial<AdminDeps> = {}): AdminServer {
 
 async function start(given: Partial<AdminDeps> = {}): Promise<string> {
   return `http://${await create(given).listen(LOOPBACK)}`
+}
+
+/** fetch would not send a host of ours. */
+function statusOf(url: string, headers: Record<string, string>): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    request(url, { headers }, answer => resolve(answer.resume().statusCode))
+      .on('error', reject)
+      .end()
+  })
 }
 
 describe('the admin listener', () => {
@@ -90,6 +100,19 @@ describe('the admin listener', () => {
       code: 'address-in-use',
       message: `cannot listen on ${address}: it is in use; choose another address by server.admin or --admin`,
     })
+  })
+
+  it.each([
+    ['a host name that is not known', { host: 'evil.example:9090' }, 403],
+    ['a page of another origin', { 'sec-fetch-site': 'cross-site' }, 403],
+    ['a host name of the config', { host: 'weir.example.com:9090' }, 200],
+    ['localhost', { host: 'localhost' }, 200],
+  ])('shows the config by %s: %j %i', async (_name, headers, expected) => {
+    expect(await statusOf(`${await start()}/config`, headers)).toBe(expected)
+  })
+
+  it.each(['/healthz', '/readyz', '/metrics'])('shows %s by whatever name a scraper uses', async path => {
+    expect(await statusOf((await start()) + path, { host: 'weir-0.monitoring.svc:9090' })).toBe(200)
   })
 
   it('listens on a Unix socket', async () => {

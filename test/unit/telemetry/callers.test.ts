@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { hostProblem, originProblem, siteProblem } from '../../../src/console/callers.ts'
+import { hostProblem, originProblem, siteProblem } from '../../../src/telemetry/callers.ts'
 
 const KNOWN = ['weir.example.com']
 

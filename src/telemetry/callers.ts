@@ -29,4 +29,9 @@ export function originProblem(headers: IncomingHttpHeaders): string | undefined 
   return isOwn ? siteProblem(headers) : OTHER_ORIGIN
 }
 
+/** A request for what only shows something: by an unknown host name, or of another origin. */
+export function readerProblem(headers: IncomingHttpHeaders, known: readonly string[]): string | undefined {
+  return hostProblem(headers.host, known) ?? siteProblem(headers)
+}
+
 const OTHER_ORIGIN = 'asked by a page of another origin'
