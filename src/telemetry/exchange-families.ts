@@ -69,7 +69,7 @@ export const EXCHANGE_FAMILIES = {
     type: 'gauge',
     help: 'Body bytes in memory now.',
     labels: {},
-    watch: 'Over 80 % of `weir_budget_bytes`.',
+    watch: 'Over 75 % of `weir_budget_bytes`.',
   },
   budgetBytes: {
     name: 'weir_budget_bytes',

@@ -96,6 +96,16 @@ test('every alert has its section in docs/en/alerts.md, and every section its al
     expect(annotations.runbook).toBe(`docs/en/alerts.md#${alert.toLowerCase()}`)
 })
 
+test.each(['weir_held_bytes', 'weir_event_loop_lag_seconds'])(
+  '%s is to be looked at from where its alert begins',
+  family => {
+    const row = new RegExp(`^\\| \`${family}\` .*Look when:\\*\\* (?:Over|Above) ([\\d.]+)( %)?`, 'm')
+    const [, bound, percent] = row.exec(read('docs/en/metrics.md')) ?? []
+    const expr = alerts.find(alert => alert.expr.includes(family))?.expr ?? ''
+    expect(Number(bound) / (percent === undefined ? 1 : 100)).toBe(Number(/> ([\d.]+)$/.exec(expr)?.[1]))
+  },
+)
+
 describe('the dashboard', () => {
   test('has a row for each matter', () => {
     const rows = board.panels.filter(({ type }) => type === 'row').map(({ title }) => title)
