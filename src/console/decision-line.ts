@@ -1,14 +1,25 @@
 import { type DecisionRecord, MAX_NAME_LENGTH, type RuleRecord } from '../exchange/record.ts'
-import { decisionFields, levelOf, shownBreakdown } from '../telemetry/decision-log.ts'
+import { decisionFields, levelOf, shownBreakdown, type TraceIds } from '../telemetry/decision-log.ts'
+
+/** A decision and when it was made. */
+export interface Decided {
+  readonly record: DecisionRecord
+  /** From the exchange's start to the decision. */
+  readonly ms: number
+  /** Of an exchange that is traced. */
+  readonly trace: TraceIds | undefined
+  /** Unix time in milliseconds. */
+  readonly atMs: number
+}
 
 /**
  * One decision as one line of JSON, its line end included: what the log writes of it, and for each guardrail that
  * flagged what its detectors came to. Never content.
  *
- * `atMs`: Unix time in milliseconds. `worker`: of several processes, which one decided.
+ * `worker`: of several processes, which one decided.
  */
-export function decisionLine(record: DecisionRecord, ms: number, atMs: number, worker?: number): string {
-  const { rules, ...fields } = decisionFields(record, ms)
+export function decisionLine({ record, ms, trace, atMs }: Decided, worker?: number): string {
+  const { rules, ...fields } = decisionFields(record, ms, trace)
   const line = {
     level: levelOf(record),
     time: new Date(atMs).toISOString(),

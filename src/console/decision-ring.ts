@@ -1,13 +1,13 @@
 import type { DecisionRecord } from '../exchange/record.ts'
-import { isShownWhole } from '../telemetry/decision-log.ts'
-import { decisionLine } from './decision-line.ts'
+import { isShownWhole, type TraceIds } from '../telemetry/decision-log.ts'
+import { type Decided, decisionLine } from './decision-line.ts'
 
 /** Decisions that are kept for whoever looks later; the oldest go first. */
 export const KEPT_DECISIONS = 500
 
 /** A decision waits as it came: nobody may ever ask for its line. */
 type Kept =
-  | { readonly kind: 'record'; readonly record: DecisionRecord; readonly ms: number; readonly atMs: number }
+  | { readonly kind: 'record'; readonly decided: Decided }
   | { readonly kind: 'line'; readonly line: string }
 
 /** A line with its place in the row of all decisions; the first has 1. */
@@ -55,11 +55,13 @@ export class DecisionRing {
     return this.#last
   }
 
-  /** `ms`: from the exchange's start to the decision. */
-  readonly add = (record: DecisionRecord, ms: number): void => {
-    const one: Kept = { kind: 'record', record, ms, atMs: this.#nowMs() }
+  /** `ms`: from the exchange's start to the decision. `trace`: of an exchange that is traced. */
+  readonly add = (record: DecisionRecord, ms: number, trace?: TraceIds): void => {
+    const decided = { record, ms, trace, atMs: this.#nowMs() }
     // What a guard service says without end is cut at once, so that the row keeps none of it in memory.
-    this.#push(isShownWhole(record) ? one : { kind: 'line', line: this.#lineOf(one) })
+    this.#push(
+      isShownWhole(record) ? { kind: 'record', decided } : { kind: 'line', line: this.#lineOf(decided) },
+    )
   }
 
   /** A line that another process made. */
@@ -96,12 +98,12 @@ export class DecisionRing {
   #lineAt(place: number): string | undefined {
     const one = this.#kept[place % KEPT_DECISIONS]
     if (one === undefined || one.kind === 'line') return one?.line
-    const line = this.#lineOf(one)
+    const line = this.#lineOf(one.decided)
     this.#kept[place % KEPT_DECISIONS] = { kind: 'line', line }
     return line
   }
 
-  #lineOf({ record, ms, atMs }: Extract<Kept, { kind: 'record' }>): string {
-    return this.#options.scrub(decisionLine(record, ms, atMs, this.#options.worker))
+  #lineOf(decided: Decided): string {
+    return this.#options.scrub(decisionLine(decided, this.#options.worker))
   }
 }

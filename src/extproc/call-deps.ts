@@ -14,8 +14,8 @@ export type CallEnd = 'done' | 'closed-by-envoy' | 'refused' | 'failed' | 'drain
 export interface CallTelemetry {
   exchangeOpened(): void
   exchangeEnded(how: CallEnd): void
-  /** `ms`: from the call's start to the decision. */
-  decision(record: DecisionRecord, ms: number): void
+  /** `ms`: from the call's start to the decision. `trace`: of an exchange that is followed. */
+  decision(record: DecisionRecord, ms: number, trace: TraceIds | undefined): void
   count(what: Counted): void
   /** A scan by windows begins, of so many new characters. */
   windowScanned(chars: number): void
@@ -28,7 +28,13 @@ export interface CallTelemetry {
   /** Envoy runs the filter in observability_mode under a policy that would deny or change what passes. */
   unenforced(policy: string): void
   /** A bug, or the cause of a guardrail's failure. */
-  fault(error: unknown, exchangeId: string): void
+  fault(error: unknown, exchangeId: string, trace: TraceIds | undefined): void
+}
+
+/** Where the spans of an exchange are found: W3C ids, in hex. */
+export interface TraceIds {
+  readonly traceId: string
+  readonly spanId: string
 }
 
 /** Follows exchanges; telemetry implements it. Nothing here carries content. */
@@ -45,6 +51,8 @@ export interface Tracing {
 
 /** Follows one exchange. */
 export interface ExchangeTrace {
+  /** Of the exchange's own span. */
+  readonly ids: TraceIds
   /** Goes around each scan of a stage, those that outlive the call as well. */
   around(effect: Extract<Effect, { kind: 'scan' }>): AroundScan
   decided(record: DecisionRecord): void

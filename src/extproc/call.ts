@@ -1,6 +1,7 @@
 import { assertNever } from '../errors.ts'
 import type { Effect, ExchangeEvent, Reply } from '../exchange/events.ts'
 import { Exchange } from '../exchange/exchange.ts'
+import type { DecisionRecord } from '../exchange/record.ts'
 import { type FailureStatus, GRPC_STATUS, type Rpc, type RpcListener } from '../grpc/rpc.ts'
 import type { Outcome } from '../guardrail/guardrail.ts'
 import { inAnotherTurn, scanAtOnce } from '../guardrail/run-stage.ts'
@@ -190,8 +191,7 @@ export class Call implements RpcListener, MemoryHost {
         this.#later().read(effect)
         return
       case 'record':
-        this.#deps.telemetry.decision(effect.record, this.#deps.clock() - this.#startedAt)
-        this.#trace?.decided(effect.record)
+        this.#decided(effect.record)
         return
       case 'count':
         this.#deps.telemetry.count(effect.what)
@@ -230,6 +230,11 @@ export class Call implements RpcListener, MemoryHost {
     }
   }
 
+  #decided(record: DecisionRecord): void {
+    this.#deps.telemetry.decision(record, this.#deps.clock() - this.#startedAt, this.#trace?.ids)
+    this.#trace?.decided(record)
+  }
+
   #alarms(): Alarms {
     this.#setAlarms ??= new Alarms(this.#deps.clock, {
       heartbeatDue: () => this.#guarded(() => this.#step({ kind: 'heartbeat-due' })),
@@ -263,8 +268,8 @@ export class Call implements RpcListener, MemoryHost {
   /** Local guardrails judge what is small at once. What is large, and remote ones, are answered when they are done. */
   #scan(effect: ScanEffect): void {
     const { rules, subject } = effect
-    const { clock, telemetry } = this.#deps
-    const onFault = (error: unknown): void => telemetry.fault(error, this.#id)
+    const { clock } = this.#deps
+    const onFault = (error: unknown): void => this.#tellFault(error)
     const around = this.#trace?.around(effect)
     const task = { guardrails: rules.map(rule => rule.guardrail), subject, clock, onFault, around }
     const known = scanAtOnce(task)
@@ -356,7 +361,7 @@ export class Call implements RpcListener, MemoryHost {
 
   #tellFault(error: unknown): void {
     try {
-      this.#deps.telemetry.fault(error, this.#id)
+      this.#deps.telemetry.fault(error, this.#id, this.#trace?.ids)
     } catch {
       // There is nobody left to tell.
     }

@@ -8,22 +8,33 @@ import {
 import type { DetectorResult } from '../guardrail/guardrail.ts'
 import type { Log, LogFields } from './log.ts'
 
+/** Where the spans of an exchange are found: W3C ids, in hex. */
+export interface TraceIds {
+  readonly traceId: string
+  readonly spanId: string
+}
+
 /**
  * Writes one decision as one line, `msg` always `decision`, and one line, `msg` always `flagged`, for each guardrail
  * that flagged what was decided on, with what its detectors came to. `ms` is the time the decision took.
  */
-export function logDecision(log: Log, record: DecisionRecord, ms: number): void {
+export function logDecision(log: Log, record: DecisionRecord, ms: number, trace?: TraceIds): void {
   const level = levelOf(record)
   if (!log.writes(level)) return
-  log[level]('decision', decisionFields(record, ms))
+  log[level]('decision', decisionFields(record, ms, trace))
   for (const rule of record.rules) {
-    if (rule.outcome === 'flagged') log[level]('flagged', flaggedFields(record, rule))
+    if (rule.outcome === 'flagged') log[level]('flagged', flaggedFields(record, rule, trace))
   }
 }
 
 /** What the line of a decision says beside its level, its time and `msg`. */
-export function decisionFields(record: DecisionRecord, ms: number) {
-  return { ...record, rules: record.rules.map(ruleFields), ms: round(ms) }
+export function decisionFields(record: DecisionRecord, ms: number, trace?: TraceIds) {
+  return { ...record, ...traceFields(trace), rules: record.rules.map(ruleFields), ms: round(ms) }
+}
+
+/** By the names that OpenTelemetry has for logs in other formats; nothing for an exchange that is not traced. */
+export function traceFields(trace: TraceIds | undefined): LogFields {
+  return trace === undefined ? {} : { trace_id: trace.traceId, span_id: trace.spanId }
 }
 
 /** What each detector of a rule came to, as much of it as a line shows. */
@@ -48,13 +59,14 @@ export function isShownWhole({ rules }: DecisionRecord): boolean {
   )
 }
 
-function flaggedFields(record: DecisionRecord, rule: RuleRecord): LogFields {
+function flaggedFields(record: DecisionRecord, rule: RuleRecord, trace: TraceIds | undefined): LogFields {
   const { exchangeId, policy, phase, format, effective, because } = record
   const { guardrail, action, guardRequestId, reason, would, breakdown = [] } = rule
   const shown = shownBreakdown(rule)
   const leftOut = breakdown.length - shown.length
   return {
     exchangeId,
+    ...traceFields(trace),
     policy,
     phase,
     format,

@@ -2,7 +2,7 @@ import type { Counted } from '../exchange/events.ts'
 import type { DecisionRecord } from '../exchange/record.ts'
 import { GuardrailFailure } from '../guardrail/guardrail.ts'
 import type { ReportServiceEvent } from '../service/service-events.ts'
-import { logDecision } from './decision-log.ts'
+import { logDecision, type TraceIds, traceFields } from './decision-log.ts'
 import type { ExchangeEnd } from './exchange-families.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
@@ -12,8 +12,8 @@ import type { CacheState } from './service-metrics.ts'
 export interface Telemetry {
   exchangeOpened(): void
   exchangeEnded(how: ExchangeEnd): void
-  /** `ms`: from the exchange's start to the decision. */
-  decision(record: DecisionRecord, ms: number): void
+  /** `ms`: from the exchange's start to the decision. `trace`: of an exchange that is traced. */
+  decision(record: DecisionRecord, ms: number, trace?: TraceIds): void
   count(what: Counted): void
   /** A scan by windows begins, of so many new characters. */
   windowScanned(chars: number): void
@@ -33,7 +33,7 @@ export interface Telemetry {
   /** The connection to the server of the verdict cache. `cause`: a code. */
   cacheState(state: CacheState, cause?: string): void
   /** A bug, or the cause of a guardrail's failure. */
-  fault(error: unknown, exchangeId: string): void
+  fault(error: unknown, exchangeId: string, trace?: TraceIds): void
   readonly log: Log
   readonly metrics: Metrics
 }
@@ -50,7 +50,7 @@ export function createTelemetry(
   metrics: Metrics,
   sampleClean = 1,
   decisions = log,
-  onDecision?: (record: DecisionRecord, ms: number) => void,
+  onDecision?: Telemetry['decision'],
 ): Telemetry {
   /** Said once a policy: it is true of every exchange. */
   const warned = new Set<string>()
@@ -61,10 +61,10 @@ export function createTelemetry(
     metrics,
     exchangeOpened: metrics.exchangeOpened,
     exchangeEnded: metrics.exchangeEnded,
-    decision(record, ms) {
+    decision(record, ms, trace) {
       metrics.decision(record, ms)
-      onDecision?.(record, ms)
-      if (isLogged(record, sampleClean)) logDecision(decisions, record, ms)
+      onDecision?.(record, ms, trace)
+      if (isLogged(record, sampleClean)) logDecision(decisions, record, ms, trace)
     },
     count: metrics.count,
     windowScanned: metrics.windowScanned,
@@ -101,17 +101,18 @@ export function createTelemetry(
       if (state === 'lost') log.warn('verdict cache lost: every lookup is a miss', { cause })
       else if (state === 'connected') log.info('verdict cache connected')
     },
-    fault(error, exchangeId) {
+    fault(error, exchangeId, trace) {
       metrics.fault()
+      const place = { exchangeId, ...traceFields(trace) }
       // A guard service that is down is no bug of ours; each of its scans tells.
       if (error instanceof GuardrailFailure)
         log.warn('guardrail failed', {
-          exchangeId,
+          ...place,
           reason: error.reason,
           detail: error.detail,
           err: error,
         })
-      else log.error('fault', { exchangeId, err: error })
+      else log.error('fault', { ...place, err: error })
     },
   }
 }

@@ -336,6 +336,39 @@ describe('the span of a scan', () => {
   })
 })
 
+describe('the lines of the log', () => {
+  const linesOf = (exchange: ReceivedSpan) =>
+    weir.lines.filter(({ exchangeId }) => exchangeId === exchange.attributes['weir.exchange.id'])
+  const msgOf = ({ msg }: { readonly msg: string }) => msg
+
+  test('of an exchange that is traced name its span: decisions, what was flagged, and failures', async () => {
+    lakera.failNext({ kind: 'status', status: 400 })
+    await ask({ policy: 'open' })
+    const failed = await trace()
+    receiver.clear()
+    await ask({ policy: 'words', text: 'a forbidden-word here' })
+    const denied = await trace()
+    // The span may be here before the line is.
+    await vi.waitUntil(() => linesOf(denied.exchange).length === 2)
+    expect(linesOf(failed.exchange).map(msgOf)).toEqual(['guardrail failed', 'decision'])
+    expect(linesOf(denied.exchange).map(msgOf)).toEqual(['decision', 'flagged'])
+    for (const { exchange } of [failed, denied]) {
+      const { traceId, spanId } = exchange
+      for (const line of linesOf(exchange)) expect(line).toMatchObject({ trace_id: traceId, span_id: spanId })
+    }
+  })
+
+  test('of one that is not have no such field', async () => {
+    const before = weir.lines.length
+    await ask({ policy: 'words', headers: { traceparent: `00-${TRACE}-${CALLER}-00` } })
+    await vi.waitUntil(() => weir.lines.length >= before + 2)
+    for (const line of weir.lines.slice(before)) {
+      expect(line).toMatchObject({ msg: 'decision', because: 'clean' })
+      expect(Object.keys(line)).not.toEqual(expect.arrayContaining([expect.stringMatching(/trace|span/)]))
+    }
+  })
+})
+
 test('a key of the collector stands nowhere', async () => {
   await ask({ policy: 'words' })
   await trace()

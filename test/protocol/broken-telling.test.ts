@@ -7,6 +7,7 @@ import { connectProcessor } from '../support/processor-client.ts'
 import { type RunningWeir, startWeir } from '../support/weir.ts'
 
 const quiet: ExchangeTrace = {
+  ids: { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16) },
   around: () => (_, scan) => scan(),
   decided() {},
   closed() {},

@@ -11,6 +11,7 @@ import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions'
 import type { Effect } from '../../exchange/events.ts'
 import type { DecisionRecord } from '../../exchange/record.ts'
 import type { AroundScan } from '../../guardrail/guardrail.ts'
+import type { TraceIds } from '../decision-log.ts'
 import type { ExchangeEnd } from '../exchange-families.ts'
 import { genAiOf, modelName } from './gen-ai.ts'
 import type { ScanSpans } from './scan-spans.ts'
@@ -23,6 +24,8 @@ const FAILED_ENDS: ReadonlySet<ExchangeEnd> = new Set<ExchangeEnd>(['failed', 'r
 
 /** The spans of one exchange. What it is told is names, numbers and closed words: never content. */
 export class ExchangeTrace {
+  /** Of its own span. */
+  readonly ids: TraceIds
   readonly #span: Span
   readonly #context: Context
   readonly #scans: ScanSpans
@@ -32,6 +35,8 @@ export class ExchangeTrace {
 
   /** `span`: one that is recorded; `context`: the one that it was begun in. */
   constructor(span: Span, context: Context, scans: ScanSpans, clock: SpanClock) {
+    const { traceId, spanId } = span.spanContext()
+    this.ids = { traceId, spanId }
     this.#span = span
     this.#context = trace.setSpan(context, span)
     this.#scans = scans

@@ -51,12 +51,15 @@ describe('the ring of decisions', () => {
   it('writes a decision as the log does, with what the detectors came to', () => {
     const ring = ringOf({ worker: 2, nowMs: () => Date.UTC(2026, 0, 2) })
     const breakdown = [{ detector: 'prompt_attack', detected: true, score: 0.9 }]
-    ring.add(recordOf({ effective: 'denied', because: 'flagged', rules: [{ ...RULE, breakdown }] }), 1.23456)
+    const record = recordOf({ effective: 'denied', because: 'flagged', rules: [{ ...RULE, breakdown }] })
+    ring.add(record, 1.23456, { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16) })
     expect(lineOf(ring)).toMatchObject({
       level: 'warn',
       time: '2026-01-02T00:00:00.000Z',
       worker: 2,
       msg: 'decision',
+      trace_id: 'a'.repeat(32),
+      span_id: 'b'.repeat(16),
       effective: 'denied',
       rules: [{ guardrail: 'lakera', detectors: ['prompt_attack'], breakdown }],
       ms: 1.235,

@@ -144,6 +144,19 @@ describe('a decision', () => {
     expect(lines()[1]).toMatchObject({ breakdown: [{ level: 'x'.repeat(128) }] })
   })
 
+  it('names the span of an exchange that is traced, in each line of it', () => {
+    const { telemetry, lines } = given()
+    const rule = { guardrail: 'g', action: 'alert', outcome: 'flagged', detectors: ['d'], ms: 1 } as const
+    const trace = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16) }
+    telemetry.decision(recordOf({ rules: [rule] }), 1, trace)
+    telemetry.fault(new GuardrailFailure('unreachable', 'no route'), 'id-1', trace)
+    telemetry.fault(new Error('bug'), 'id-2', trace)
+    const ids = { trace_id: trace.traceId, span_id: trace.spanId }
+    expect(lines()).toMatchObject(
+      ['decision', 'flagged', 'guardrail failed', 'fault'].map(msg => ({ msg, ...ids })),
+    )
+  })
+
   it('has no line more for a rule that did not flag, and says why part of a text got no verdict', () => {
     const { telemetry, lines } = given()
     const rule = { guardrail: 'g', action: 'alert', detectors: [], ms: 1 } as const
