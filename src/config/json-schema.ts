@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { KeyHints } from './problems.ts'
 import { configSchema } from './schema.ts'
 
 /** The part of JSON Schema that zod writes for a config. */
@@ -36,17 +37,36 @@ export function jsonSchemaOf(part: z.ZodType): JsonSchema {
 
 let cached: JsonSchema | undefined
 
-/** The keys that the schema knows at a place of this raw config; empty where any key may stand. */
-export function knownKeysIn(raw: unknown, path: readonly PropertyKey[]): readonly string[] {
+/** What the schema says of the keys of this raw config. */
+export function keyHintsOf(raw: unknown): KeyHints {
   cached ??= configJsonSchema()
-  let schema: JsonSchema | undefined = cached
+  const whole = cached
+  return {
+    known: path => Object.keys(schemaAt(whole, raw, path)?.properties ?? {}),
+    required: path => schemaAt(whole, raw, path)?.required ?? [],
+    placesOf: key => [...placesIn(whole, key, '')],
+  }
+}
+
+function schemaAt(whole: JsonSchema, raw: unknown, path: readonly PropertyKey[]): JsonSchema | undefined {
+  let schema: JsonSchema | undefined = whole
   let value = raw
   for (const key of path) {
     schema = childSchema(narrow(schema, value), key)
     value = isRecord(value) ? value[String(key)] : undefined
-    if (schema === undefined) return []
+    if (schema === undefined) return undefined
   }
-  return Object.keys(narrow(schema, value).properties ?? {})
+  return narrow(schema, value)
+}
+
+/** The mappings that have this key, written as docs/en/config.md writes them; what the kinds of guardrails have is left out. */
+function* placesIn(schema: JsonSchema, key: string, path: string): Generator<string> {
+  const { properties = {}, items } = schema
+  if (Object.hasOwn(properties, key)) yield path === '' ? 'the top level' : path
+  for (const [name, child] of Object.entries(properties)) {
+    yield* placesIn(child, key, path === '' ? name : `${path}.${name}`)
+  }
+  if (items !== undefined) yield* placesIn(items, key, `${path}[]`)
 }
 
 function childSchema(schema: JsonSchema, key: PropertyKey): JsonSchema | undefined {

@@ -1,6 +1,6 @@
 import { type ConfigProblem, WeirError } from '../errors.ts'
 import { crossCheck } from './cross-checks.ts'
-import { knownKeysIn } from './json-schema.ts'
+import { keyHintsOf } from './json-schema.ts'
 import { fillLists, listFilePaths } from './list-files.ts'
 import { dottedPath, problemsFrom } from './problems.ts'
 import { type Config, configSchema } from './schema.ts'
@@ -68,9 +68,7 @@ export function loadConfig(text: string, sources: ConfigSources): LoadedConfig {
   const { secrets, secretValues, problems: secretProblems } = resolveSecrets(raw, sources)
   const problems = [
     ...fileProblems,
-    ...(parsed.success
-      ? []
-      : problemsFrom(parsed.error.issues, path => knownKeysIn(raw, path)).map(atItsLine)),
+    ...(parsed.success ? [] : problemsFrom(parsed.error.issues, keyHintsOf(raw)).map(atItsLine)),
     ...crossCheck(raw),
     ...secretProblems,
   ]

@@ -4,17 +4,26 @@ import { closestWord } from './hints.ts'
 
 type Issue = z.core.$ZodIssue
 
-/** The keys that may stand at a place of the config, for hints; empty where any may. */
-export type KnownKeys = (path: readonly PropertyKey[]) => readonly string[]
+/** What the schema says of keys, for hints. */
+export interface KeyHints {
+  /** Those that may stand at a place; none where any may. */
+  known(path: readonly PropertyKey[]): readonly string[]
+  /** Those that must stand in a mapping at a place. */
+  required(path: readonly PropertyKey[]): readonly string[]
+  /** Where else a key of this name may stand. */
+  placesOf(key: string): readonly string[]
+}
+
+export const NO_HINTS: KeyHints = { known: () => [], required: () => [], placesOf: () => [] }
 
 /**
  * Zod's issues in plain English. No message holds a value from the file: only key names, which have to be named,
  * and what should stand there.
  */
-export function problemsFrom(issues: readonly Issue[], knownKeys: KnownKeys): ConfigProblem[] {
+export function problemsFrom(issues: readonly Issue[], hints: KeyHints): ConfigProblem[] {
   return issues.flatMap(issue => {
-    if (issue.code === 'unrecognized_keys') return unknownKeys(issue.path, issue.keys, knownKeys)
-    return [{ path: dottedPath(issue.path), message: messageOf(issue) }]
+    if (issue.code === 'unrecognized_keys') return unknownKeys(issue.path, issue.keys, hints)
+    return [{ path: dottedPath(issue.path), message: messageOf(issue, hints) }]
   })
 }
 
@@ -34,25 +43,32 @@ function shownKey(key: string): string {
 function unknownKeys(
   path: readonly PropertyKey[],
   keys: readonly string[],
-  knownKeys: KnownKeys,
+  hints: KeyHints,
 ): ConfigProblem[] {
-  const known = knownKeys(path)
-  return keys.map(key => {
-    const meant = closestWord(key, known)
-    const hint = meant === undefined ? '' : `; did you mean ${meant}?`
-    const blank = key.includes(':') ? '; is the blank after a colon missing?' : hint
-    return { path: dottedPath([...path, key]), message: `unknown key${blank}` }
-  })
+  const known = hints.known(path)
+  return keys.map(key => ({
+    path: dottedPath([...path, key]),
+    message: `unknown key${keyHint(key, known, hints)}`,
+  }))
 }
 
-function messageOf(issue: Issue): string {
+/** More places than these tell nobody where it belongs. */
+const MOST_PLACES = 2
+
+function keyHint(key: string, known: readonly string[], hints: KeyHints): string {
+  if (key.includes(':')) return '; is the blank after a colon missing?'
+  const meant = closestWord(key, known)
+  if (meant !== undefined) return `; did you mean ${meant}?`
+  const places = hints.placesOf(key)
+  return places.length === 0 || places.length > MOST_PLACES ? '' : ` here; it belongs to ${listOf(places)}`
+}
+
+function messageOf(issue: Issue, hints: KeyHints): string {
   switch (issue.code) {
     case 'invalid_type':
-      return issue.input === undefined
-        ? `is required and must be ${typeName(issue.expected)}`
-        : `must be ${typeName(issue.expected)}, not ${kindOf(issue.input)}`
+      return typeMessage(issue, hints)
     case 'invalid_value':
-      return `must be ${listOf(issue.values.map(String))}`
+      return `must be ${listOf(issue.values.map(String))}${valueHint(issue.input, issue.values.map(String))}`
     case 'too_small':
       return `must ${bound(issue.origin, 'at least', Number(issue.minimum))}`
     case 'too_big':
@@ -66,12 +82,40 @@ function messageOf(issue: Issue): string {
   }
 }
 
+/** How zod begins where the schema has no sentence of its own. */
+const ZODS_OWN = 'Invalid input'
+
+function typeMessage(issue: Issue & { code: 'invalid_type' }, hints: KeyHints): string {
+  const { expected, input, path, message } = issue
+  if (!message.startsWith(ZODS_OWN)) return message
+  const required = expected === 'object' ? hints.required(path) : []
+  const what = `${typeName(expected)}${required.length === 0 ? '' : ` with ${listOf(required, 'and')}`}`
+  if (input === undefined) return `is required and must be ${what}`
+  return `must be ${what}, not ${kindOf(input)}${scalarHint(expected, input)}`
+}
+
+function scalarHint(expected: string, input: unknown): string {
+  if (expected === 'number' && typeof input === 'string' && /^\d/.test(input)) {
+    return ': leave out quotes and unit; times are milliseconds, sizes bytes'
+  }
+  const isScalar = typeof input === 'number' || typeof input === 'boolean'
+  return expected === 'string' && isScalar ? ': put it in quotes' : ''
+}
+
+function valueHint(input: unknown, values: readonly string[]): string {
+  const meant = typeof input === 'string' ? closestWord(input, values) : undefined
+  return meant === undefined ? '' : `; did you mean ${meant}?`
+}
+
 function unionMessage(issue: Issue & { code: 'invalid_union' }): string {
   if (!('options' in issue) || !Array.isArray(issue.options)) return issue.message
   const given: unknown = issue.input
-  const missing = !(typeof given === 'object' && given !== null && String(issue.discriminator) in given)
-  const options = listOf(issue.options.map(String))
-  return missing ? `is required and must be ${options}` : `must be ${options}`
+  const said = typeof given === 'object' && given !== null ? Object.entries(given) : []
+  const [, value] = said.find(([key]) => key === issue.discriminator) ?? []
+  const options = issue.options.map(String)
+  return value === undefined
+    ? `is required and must be ${listOf(options)}`
+    : `must be ${listOf(options)}${valueHint(value, options)}`
 }
 
 function bound(origin: string, relation: 'at least' | 'at most', limit: number): string {
@@ -120,7 +164,7 @@ function kindOf(value: unknown): string {
   }
 }
 
-function listOf(words: readonly string[]): string {
+function listOf(words: readonly string[], joint: 'or' | 'and' = 'or'): string {
   if (words.length < 2) return words.join('')
-  return `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
+  return `${words.slice(0, -1).join(', ')} ${joint} ${words.at(-1)}`
 }

@@ -8,7 +8,7 @@ import { policySchema } from './policy-schema.ts'
 import { telemetrySchema } from './telemetry-schema.ts'
 
 const listenSchema = z
-  .string()
+  .string({ error: `must be ${ADDRESS_FORM}` })
   .refine(text => parseListenAddress(text) !== undefined, { error: `must be ${ADDRESS_FORM}` })
 
 /** One that is longer would ring at once. */

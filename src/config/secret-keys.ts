@@ -28,8 +28,11 @@ export const OTLP_PLACE = 'the OTLP exporter'
 
 /** The secrets of a kind; none for a kind that is not known. */
 export function secretKeysOf(kind: unknown): readonly SecretPattern[] {
-  const entry = Object.entries(guardrailKinds).find(([name]) => name === kind)
-  return entry?.[1].secretKeys ?? []
+  return kindOf(kind)?.secretKeys ?? []
+}
+
+function kindOf(kind: unknown): { readonly secretKeys: readonly SecretPattern[] } | undefined {
+  return Object.entries(guardrailKinds).find(([name]) => name === kind)?.[1]
 }
 
 /** All blocks of a config that may hold secrets. It takes a raw config, of whatever shape. */
@@ -44,12 +47,13 @@ export function secretBlocksOf(config: unknown): readonly SecretBlock[] {
       block: isRecord(telemetry) ? telemetry.otlp : undefined,
       patterns: OTLP_SECRETS,
     },
-    ...Object.entries(isRecord(guardrails) ? guardrails : {}).map(([name, block]) => ({
-      place: name,
-      path: ['guardrails', name],
-      block,
-      patterns: secretKeysOf(isRecord(block) ? block.kind : undefined),
-    })),
+    // Of a kind that is not known nobody can say which of its keys are secrets.
+    ...Object.entries(isRecord(guardrails) ? guardrails : {}).flatMap(([name, block]) => {
+      const kind = isRecord(block) ? kindOf(block.kind) : undefined
+      return kind === undefined
+        ? []
+        : [{ place: name, path: ['guardrails', name], block, patterns: kind.secretKeys }]
+    }),
     ...listOf(policies).flatMap((policy, index) =>
       listOf(isRecord(policy) ? policy.guardrails : undefined).map((use, position) => ({
         place: redactPlace(index, position),

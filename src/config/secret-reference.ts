@@ -20,6 +20,10 @@ export interface NoReference {
   readonly message: string
 }
 
+/** As other configs name variables; taken for a key it would be refused by the service, request by request. */
+const SHELL_VARIABLE = /^(?:\$\{[A-Za-z_][A-Za-z0-9_]*\}|\$[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)$/
+const NOT_AS_IN_A_SHELL = 'names a variable as a shell does, which is not filled in: use $env://NAME'
+
 const REFERENCE = /^\$([A-Za-z]+):\/\/(.*)$/s
 
 /** Whether a text has the form of a reference, known or not. */
@@ -27,10 +31,10 @@ export function isReference(text: string): boolean {
   return REFERENCE.test(text)
 }
 
-/** Reads `$env://NAME`, `$secret://file/<path>` or `$secret://vault/<mount>/<path>/<key>`; undefined for any other text. */
+/** Reads `$env://NAME`, `$secret://file/<path>` or `$secret://vault/<mount>/<path>/<key>`; undefined for any other text but one like `${NAME}`. */
 export function parseReference(text: string): SecretReference | NoReference | undefined {
   const [whole, scheme, rest = ''] = REFERENCE.exec(text) ?? []
-  if (whole === undefined) return undefined
+  if (whole === undefined) return SHELL_VARIABLE.test(text) ? problem(NOT_AS_IN_A_SHELL) : undefined
   switch (scheme) {
     case 'env':
       return /^[A-Za-z_][A-Za-z0-9_]*$/.test(rest)

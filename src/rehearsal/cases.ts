@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { problemsFrom } from '../config/problems.ts'
+import { NO_HINTS, problemsFrom } from '../config/problems.ts'
 import { parseYaml } from '../config/yaml.ts'
 import { type ConfigProblem, WeirError } from '../errors.ts'
 import { detectFormat, placeOf } from '../llm/detect.ts'
@@ -16,11 +16,21 @@ const WHAT = 'the file of cases'
  * @throws WeirError `bad-config` with every problem and its place
  */
 export function loadCases(text: string): CasesFile {
-  const parsed = casesSchema.safeParse(parseYaml(text, WHAT), { reportInput: true })
-  if (!parsed.success) throw badCases(problemsFrom(issuesOf(parsed.error), () => []))
+  const raw = parseYaml(text, WHAT)
+  if (isConfig(raw)) throw badCases([{ path: '', message: NO_CASES }])
+  const parsed = casesSchema.safeParse(raw, { reportInput: true })
+  if (!parsed.success) throw badCases(problemsFrom(issuesOf(parsed.error), NO_HINTS))
   const problems = parsed.data.cases.flatMap(bodyProblems)
   if (problems.length > 0) throw badCases(problems)
   return parsed.data
+}
+
+const NO_CASES =
+  'this is a config: its cases stand in a file of their own, which names it by `config`; see docs/en/policy-tests.md'
+
+/** The two are mixed up easily, and nearly every key of the one is unknown in the other. */
+function isConfig(raw: unknown): boolean {
+  return typeof raw === 'object' && raw !== null && 'policies' in raw && !('cases' in raw)
 }
 
 /** Of a union whose members all refuse a value, what the closest of them says. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { problemsFrom } from '../config/problems.ts'
+import { NO_HINTS, problemsFrom } from '../config/problems.ts'
 import { WeirError } from '../errors.ts'
 import {
   type Finding,
@@ -53,7 +53,7 @@ export class Recording {
     const parsed = recordingSchema.safeParse(parsedJson(json), { reportInput: true })
     if (!parsed.success) {
       throw new WeirError('bad-config', 'the recording does not hold: record it again', {
-        problems: problemsFrom(parsed.error.issues, () => []),
+        problems: problemsFrom(parsed.error.issues, NO_HINTS),
       })
     }
     const { guardrails } = parsed.data

@@ -112,8 +112,8 @@ const DURING_REDACT =
 describe('a config that does not hold', () => {
   it.each<[string, string, string]>([
     ['no policies', 'unmatched: pass', 'policies: is required and must be a list'],
-    ['a list on top', '[1]', ': must be a mapping, not a list'],
-    ['a text on top', 'hello', ': must be a mapping, not text'],
+    ['a list on top', '[1]', ': must be a mapping with policies, not a list'],
+    ['a text on top', 'hello', ': must be a mapping with policies, not text'],
     ['an unknown key on top', 'polices: []\npolicies: []', 'polices: unknown key; did you mean policies?'],
     [
       'an unknown key below',
@@ -126,6 +126,52 @@ describe('a config that does not hold', () => {
       'policies.0.guardrails.0.failOpen: unknown key; did you mean fail_open?',
     ],
     ['a key like no other', inPolicy('zzz: 1'), 'policies.0.zzz: unknown key'],
+    [
+      'two letters swapped',
+      inUse('driection: both'),
+      'policies.0.guardrails.0.driection: unknown key; did you mean direction?',
+    ],
+    ['a singular', 'policies: []\npolicy: []', 'policy: unknown key; did you mean policies?'],
+    [
+      'a key of another place',
+      inUse('deny_code: 403'),
+      'policies.0.guardrails.0.deny_code: unknown key here; it belongs to policies[]',
+    ],
+    [
+      'a key of a place further down',
+      inPolicy('heartbeat_ms: 100'),
+      'policies.0.heartbeat_ms: unknown key here; it belongs to policies[].stream',
+    ],
+    [
+      'a text where a mapping belongs',
+      inPolicy('guardrails: [g]'),
+      'policies.0.guardrails.0: must be a mapping with use, not text',
+    ],
+    [
+      'a time with a unit',
+      'guardrails: { g: { kind: lakera, api_key: k, timeout: 2s } }\npolicies: []',
+      'guardrails.g.timeout: must be a number, not text: leave out quotes and unit; times are milliseconds, sizes bytes',
+    ],
+    [
+      'a number where a text belongs',
+      'guardrails: { g: { kind: lakera, api_key: k, project_id: 7 } }\npolicies: []',
+      'guardrails.g.project_id: must be text, not a whole number: put it in quotes',
+    ],
+    [
+      'a port alone',
+      'server: { listen: 9002 }\npolicies: []',
+      'server.listen: must be host:port or unix:///absolute/path',
+    ],
+    [
+      'a misspelt value',
+      inUse('action: blok'),
+      'policies.0.guardrails.0.action: must be block, redact or alert; did you mean block?',
+    ],
+    [
+      'a misspelt kind, of which nothing else is said',
+      'guardrails: { g: { kind: lakerra, api_key: $env://KEY } }\npolicies: []',
+      `guardrails.g.kind: must be ${KINDS}; did you mean lakera?`,
+    ],
     [
       'an unknown key of a kind',
       'guardrails: { g: { kind: lakera, api_key: k, projectid: x } }\npolicies: []',

@@ -37,6 +37,9 @@ describe('resolveSecret', () => {
     ['$env://NOPE', 'the environment variable NOPE is not set'],
     ['$env://toString', 'the environment variable toString is not set'],
     ['$env://EMPTY', 'the environment variable EMPTY is empty'],
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a shell's reference, as it is pasted
+    ['${KEY}', 'names a variable as a shell does, which is not filled in: use $env://NAME'],
+    ['$API_KEY', 'names a variable as a shell does'],
     ['$env://', '$env:// must be followed by the name of a variable'],
     ['$env://A B', '$env:// must be followed by the name of a variable'],
     ['$env://BAD', 'the secret holds'],
