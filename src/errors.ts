@@ -17,6 +17,14 @@ export type WeirErrorCode =
 export interface ConfigProblem {
   readonly path: string
   readonly message: string
+  /** Its line in the file, from 1, where it is known. */
+  readonly line?: number | undefined
+}
+
+/** As a person reads it: `line 7: server.listen: must be …`, as far as its place is known. */
+export function showProblem({ line, path, message }: ConfigProblem): string {
+  const at = line === undefined ? [] : [`line ${line}`]
+  return [...at, ...(path === '' ? [] : [path]), message].join(': ')
 }
 
 export class WeirError extends Error {

@@ -8,7 +8,7 @@ export interface Arguments {
   readonly positionals: readonly string[]
 }
 
-/** What a command takes: options that each have a value, and how many positionals (`fewest` to `most`). */
+/** What a command takes: options that each have a value, and how many positionals (`fewest` to `most`), each a FILE. */
 export interface ArgumentShape {
   readonly options: readonly string[]
   readonly fewest: number
@@ -35,8 +35,8 @@ export function readArguments(args: readonly string[], shape: ArgumentShape): Ar
       options[name] = value
     }
   }
-  if (positionals.length > shape.most) throw usage('too many arguments')
-  if (positionals.length < shape.fewest) throw usage('an argument is missing')
+  if (positionals.length > shape.most) throw usage('too many arguments; see --help')
+  if (positionals.length < shape.fewest) throw usage('FILE is missing; see --help')
   return { options, positionals }
 }
 
@@ -66,7 +66,9 @@ function checkOption(
 ): { name: string; value: string } {
   if (!known.includes(name)) {
     const meant = closestWord(name, known)
-    throw usage(`unknown option ${rawName}${meant === undefined ? '' : `; did you mean --${meant}?`}`)
+    throw usage(
+      `unknown option ${rawName}; ${meant === undefined ? 'see --help' : `did you mean --${meant}?`}`,
+    )
   }
   // `--config --listen x` swallows the next option as its value: that is a missing value.
   if (value === undefined || value === '' || value.startsWith('--')) throw usage(`--${name} needs a value`)

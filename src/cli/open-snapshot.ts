@@ -7,6 +7,7 @@ import { DEFAULT_CONFIG } from '../config/default-config.ts'
 import type { Environment } from '../config/environment.ts'
 import { readConfigFile, readListFile, readSecretFile } from '../config/files.ts'
 import { type LoadedConfig, listFilesIn, loadConfig, referencesIn } from '../config/load.ts'
+import { inFile } from '../config/problem-lines.ts'
 import type { ServerConfig } from '../config/schema.ts'
 import type { SecretReference } from '../config/secret-reference.ts'
 import type { Snapshot } from '../config/snapshot.ts'
@@ -83,14 +84,18 @@ export async function openSnapshot(source: SnapshotSource): Promise<OpenedSnapsh
     const files = seeFiles(own)
     origins = { ...origins, files: new Map([...origins.files, ...files]) }
     const text = readText()
-    const references = referencesIn(text)
-    origins = originsOf(files, references, listFilesIn(text))
-    const { config, ...loaded } =
-      source.secrets === 'stand-in'
-        ? loadWithStandIns(text, references, source.env)
-        : await loadWithVault(text, references, source.env)
-    scrubber.add(loaded.secretValues)
-    return { text, config: { ...config, server: { ...config.server, ...addresses } }, ...loaded }
+    try {
+      const references = referencesIn(text)
+      origins = originsOf(files, references, listFilesIn(text))
+      const { config, ...loaded } =
+        source.secrets === 'stand-in'
+          ? loadWithStandIns(text, references, source.env)
+          : await loadWithVault(text, references, source.env)
+      scrubber.add(loaded.secretValues)
+      return { text, config: { ...config, server: { ...config.server, ...addresses } }, ...loaded }
+    } catch (error) {
+      throw inFile(error, source.file, text)
+    }
   }
   let loaded = await load()
   const first = loaded.config.server
@@ -102,7 +107,7 @@ export async function openSnapshot(source: SnapshotSource): Promise<OpenedSnapsh
     await Promise.all([http.close(), caches.close()])
   }
   const report = reportNewest(source.report ?? (() => {}))
-  const compileNext = (next: LoadedConfig): Snapshot => {
+  const compileNext = (next: ReadConfig): Snapshot => {
     const { heard, adopt } = report.next()
     const guardrails = {
       connect: http.connect,
@@ -112,9 +117,13 @@ export async function openSnapshot(source: SnapshotSource): Promise<OpenedSnapsh
       scrub: scrubber.text,
     }
     // What all snapshots share is not for one of them to close.
-    const snapshot = compile(next, { guardrails, caches, close: async () => {} })
-    adopt()
-    return snapshot
+    try {
+      const snapshot = compile(next, { guardrails, caches, close: async () => {} })
+      adopt()
+      return snapshot
+    } catch (error) {
+      throw inFile(error, source.file, next.text)
+    }
   }
   try {
     return {

@@ -1,6 +1,6 @@
 import type { RenewalCause } from '../config/config-watch.ts'
 import type { Snapshot } from '../config/snapshot.ts'
-import { WeirError } from '../errors.ts'
+import { showProblem, WeirError } from '../errors.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { ChangedPart, OpenedSnapshot } from './open-snapshot.ts'
@@ -64,5 +64,5 @@ function tellOfConfig({ warnings }: Snapshot, atNextStart: readonly string[], lo
 
 function fieldsOf(error: unknown): { readonly problems: readonly string[] } {
   const problems = error instanceof WeirError ? error.problems : []
-  return { problems: problems.map(({ path, message }) => `${path}: ${message}`) }
+  return { problems: problems.map(showProblem) }
 }

@@ -1,5 +1,5 @@
 import { closestWord } from '../config/hints.ts'
-import { WeirError } from '../errors.ts'
+import { showProblem, WeirError } from '../errors.ts'
 import { asksForHelp, usage } from './arguments.ts'
 import { check } from './check.ts'
 import { type Command, type CommandIo, EXIT_CODES, type ExitCode } from './command.ts'
@@ -66,9 +66,7 @@ function report(error: unknown, io: CommandIo): ExitCode {
     )
     return 1
   }
-  const problems = error.problems.map(
-    ({ path, message }) => `  ${path === '' ? message : `${path}: ${message}`}\n`,
-  )
+  const problems = error.problems.map(problem => `  ${showProblem(problem)}\n`)
   io.stderr(`weir: ${error.message}\n${problems.join('')}`)
   return exitCodeOf(error)
 }

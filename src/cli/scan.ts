@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises'
+import { fileFailure } from '../config/files.ts'
 import type { Snapshot } from '../config/snapshot.ts'
 import { placeOf } from '../llm/detect.ts'
 import type { RequestPlace } from '../llm/format.ts'
@@ -110,7 +111,6 @@ async function readBody(file: string, mostBytes: number): Promise<Uint8Array> {
     for await (const chunk of handle.createReadStream({ end: mostBytes - 1 })) chunks.push(chunk)
     return Buffer.concat(chunks)
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'failed'
-    throw usage(`cannot read ${file} (${code})`)
+    throw usage(`cannot read ${file}: ${fileFailure(cause)}`)
   }
 }

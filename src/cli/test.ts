@@ -3,8 +3,9 @@ import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { contentCodings } from '../coding/codings.ts'
-import { readConfigFile } from '../config/files.ts'
+import { fileFailure, readConfigFile } from '../config/files.ts'
 import { closestWord } from '../config/hints.ts'
+import { inFile } from '../config/problem-lines.ts'
 import { type ConfigProblem, WeirError } from '../errors.ts'
 import type { PolicySet } from '../policy/policy.ts'
 import { type CasesFile, MODES, type Mode, type PolicyCase } from '../rehearsal/case-schema.ts'
@@ -52,12 +53,13 @@ Exit codes:
     const services = oneOf('services', options.services ?? 'recorded', ['recorded', 'record', 'live'])
     const mode = oneOf('mode', options.mode ?? 'full-duplex', [...MODES, 'all'])
     const reporter = oneOf('reporter', options.reporter ?? 'text', REPORTERS)
-    const cases = loadCases(readConfigFile(file))
+    const text = readConfigFile(file, 'the file of cases')
+    const cases = toldByLine(file, text, () => loadCases(text))
     const config = options.config ?? (cases.config && resolve(dirname(file), cases.config))
     const secrets = services === 'recorded' ? 'stand-in' : 'resolved'
     const { snapshot, close } = await openSnapshot({ file: config, env: io.env, secrets })
     try {
-      checkNames(cases, new Set(snapshot.guardrails.keys()))
+      toldByLine(file, text, () => checkNames(cases, new Set(snapshot.guardrails.keys())))
       const chosen = cases.cases.filter(({ name }) => name.includes(options.only ?? ''))
       if (chosen.length === 0) throw usage('--only takes no case')
       const recordingFile = `${file.replace(/\.ya?ml$/, '')}.recorded.json`
@@ -92,6 +94,15 @@ interface Run {
   readonly modes: readonly Mode[]
   readonly recording: Recording
   readonly reporter: Reporter
+}
+
+/** Does what may find something wrong with the file of cases, which is then told by its lines. */
+function toldByLine<T>(file: string, text: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw inFile(error, file, text)
+  }
 }
 
 /** A name that no guardrail has would make an expectation that always holds. */
@@ -163,8 +174,7 @@ function writeRecording(path: string, recording: Recording): void {
   try {
     writeFileSync(path, recording.text())
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'failed'
-    throw usage(`cannot write ${path} (${code})`)
+    throw usage(`cannot write ${path}: ${fileFailure(cause)}`)
   }
 }
 
@@ -172,7 +182,6 @@ async function readCaseFile(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path)
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'failed'
-    throw usage(`cannot read ${path} (${code})`)
+    throw usage(`cannot read ${path}: ${fileFailure(cause)}`)
   }
 }

@@ -27,16 +27,16 @@ export function readSecretFile(path: string): string {
 }
 
 /**
- * The text of a config file.
+ * The text of a config file, or of another that is written by hand: `what` names it in errors.
  *
  * @throws WeirError `bad-config` when it cannot be read, is not UTF-8 or is larger than MAX_CONFIG_BYTES
  */
-export function readConfigFile(path: string): string {
+export function readConfigFile(path: string, what = 'the config'): string {
   try {
     return readCapped(path, MAX_CONFIG_BYTES)
   } catch (cause) {
-    const problems = [{ path: '', message: readFailure(cause) }]
-    throw new WeirError('bad-config', `the config ${path} cannot be read`, { problems })
+    const problems = [{ path: '', message: fileFailure(cause) }]
+    throw new WeirError('bad-config', `${what} ${path} cannot be read`, { problems })
   }
 }
 
@@ -57,7 +57,8 @@ function readCapped(path: string, maxBytes: number): string {
   }
 }
 
-function readFailure(error: unknown): string {
+/** Why a file cannot be read or written, by the system's code. */
+export function fileFailure(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'failed'
   switch (code) {
     case 'ENOENT':

@@ -149,7 +149,7 @@ test('a directory that is swapped by its link, and a new key that cannot be used
   turnTo('v2')
   expect(await served.logged('config not renewed')).toMatchObject({
     level: 'error',
-    problems: ['guardrails.lakera.api_key: the secret is empty'],
+    problems: [expect.stringContaining('guardrails.lakera.api_key: the secret is empty')],
   })
   expect(await ask()).toBe('an answer')
 
@@ -171,7 +171,9 @@ test('a secret of Vault that changes there, and a Vault that goes away', async (
 
   vault.fail({ kind: 'status', status: 503 })
   expect(await served.logged('config not renewed')).toMatchObject({
-    problems: ['guardrails.lakera.api_key: Vault answered status 503 for kv/team/lakera'],
+    problems: [
+      expect.stringContaining('guardrails.lakera.api_key: Vault answered status 503 for kv/team/lakera'),
+    ],
   })
   expect(await ask()).toBe('an answer')
 

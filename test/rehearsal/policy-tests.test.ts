@@ -200,12 +200,26 @@ describe('what does not hold ends with 2', () => {
     [
       'a file that is not there',
       'request: { file: nowhere.json }, expect: { request: unguarded }',
-      'nowhere.json (ENOENT)',
+      'nowhere.json: there is no such file',
     ],
   ])('%s', async (_, text, message) => {
     const { code, err } = await play(text)
     expect(code).toBe(2)
     expect(err).toContain(message)
+  })
+
+  it('a config in the place of cases', async () => {
+    const { code, err } = await weir(['test', fileOf('guardrails: {}\npolicies: []\n')])
+    expect(code).toBe(2)
+    expect(err).toMatch(
+      /the file of cases has 1 problem\n {2}this is a config: its cases stand in a file of their own/,
+    )
+  })
+
+  it('is told by its line', async () => {
+    const text = 'cases:\n  - name: it\n    request: {}\n    expect: { asked: [wordz] }\n'
+    const { err } = await weir(['test', fileOf(text)])
+    expect(err).toContain('  line 4: cases.0.expect.asked.wordz: the config has no such guardrail')
   })
 
   it('a case that stands twice', async () => {

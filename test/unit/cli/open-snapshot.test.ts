@@ -150,8 +150,8 @@ policies: []`
   await expect(open(text)).rejects.toThrow(
     expect.objectContaining({
       problems: [
-        { path: 'cache.url', message: expect.stringContaining(problem) },
-        { path: 'guardrails.w.api_key', message: expect.stringContaining('holds a space') },
+        { path: 'cache.url', message: expect.stringContaining(problem), line: 2 },
+        { path: 'guardrails.w.api_key', message: expect.stringContaining('holds a space'), line: 3 },
       ],
     }),
   )

@@ -74,11 +74,15 @@ it('keeps what is in use where it fails, counts each failure and says each cause
   writeFileSync(files.words, 'heron')
   expect(await renew('due')).toBe('done')
   expect(lines().map(({ level, msg, problems }) => [level, msg, problems])).toEqual([
-    ['error', 'config not renewed', ['guardrails.w.api_key: the secret is empty']],
     [
       'error',
       'config not renewed',
-      expect.arrayContaining([expect.stringMatching(/^guardrails\.k\.words_files\.0: .*ENOENT/)]),
+      [expect.stringMatching(/^line \d: guardrails\.w\.api_key: the secret is empty$/)],
+    ],
+    [
+      'error',
+      'config not renewed',
+      expect.arrayContaining([expect.stringMatching(/^line \d: guardrails\.k\.words_files\.0: .*ENOENT/)]),
     ],
     ['info', 'config as it was: what was wrong with its files or its Vault is over', undefined],
   ])

@@ -25,14 +25,14 @@ describe('a command line that does not hold', () => {
     ['nothing', [], 'no command is given; see weir --help'],
     ['an unknown command', ['frobnicate'], 'unknown command frobnicate; see weir --help'],
     ['a misspelt command', ['serv'], 'unknown command serv; did you mean serve?; see weir --help'],
-    ['an unknown option', ['serve', '--port', '1'], 'unknown option --port'],
+    ['an unknown option', ['serve', '--port', '1'], 'unknown option --port; see --help'],
     ['a misspelt option', ['serve', '--lisen', 'x'], 'unknown option --lisen; did you mean --listen?'],
-    ['a short option', ['serve', '-c', 'x'], 'unknown option -c'],
+    ['a short option', ['serve', '-c', 'x'], 'unknown option -c; see --help'],
     ['an option without value', ['serve', '--config'], '--config needs a value'],
     ['an option before an option', ['serve', '--config', '--listen', 'a:1'], '--config needs a value'],
     ['an option twice', ['serve', '--listen', 'a:1', '--listen', 'b:2'], '--listen is given twice'],
-    ['an argument too many', ['serve', 'file'], 'too many arguments'],
-    ['an argument too few', ['check'], 'an argument is missing'],
+    ['an argument too many', ['serve', 'file'], 'too many arguments; see --help'],
+    ['an argument too few', ['check'], 'FILE is missing; see --help'],
     [
       'an address that is none',
       ['serve', '--listen', 'here'],
@@ -61,7 +61,11 @@ describe('a command line that does not hold', () => {
       '--listen must be PORT or HOST:PORT',
     ],
     ['a policy that is none', ['scan', '-', '--policy', 'nope'], '--policy names no policy of the config'],
-    ['a body that is not there', ['scan', '/nonexistent/body'], 'cannot read /nonexistent/body (ENOENT)'],
+    [
+      'a body that is not there',
+      ['scan', '/nonexistent/body'],
+      'cannot read /nonexistent/body: there is no such file',
+    ],
   ])('%s is one clear line and exit code 2', async (_name, args, message) => {
     expect(await weir(args)).toEqual({ code: 2, out: '', err: `weir: ${message}\n` })
   })
@@ -77,14 +81,14 @@ describe('weir check', () => {
     })
   })
 
-  it('lists every problem with its path', async () => {
+  it('lists every problem with its line and path', async () => {
     const file = fileOf('unmatched: maybe\npolicies: [{ name: p, deny_code: 500 }]')
     expect(await weir(['check', file])).toEqual({
       code: 2,
       out: '',
-      err: `weir: the config has 2 problems
-  policies.0.deny_code: must be 200, or 400 to 499 except 408, 409, 425, 429: clients retry those
-  unmatched: must be pass or deny
+      err: `weir: ${file}: the config has 2 problems
+  line 1: unmatched: must be pass or deny
+  line 2: policies.0.deny_code: must be 200, or 400 to 499 except 408, 409, 425, 429: clients retry those
 `,
     })
   })
@@ -102,7 +106,7 @@ describe('weir check', () => {
     ['is not there', () => '/nonexistent/config', 'there is no such file'],
     ['is a directory', () => '/', 'it is a directory'],
     ['is too large', () => fileOf(`#${'x'.repeat(1_048_576)}`), 'it is larger than 1048576 bytes'],
-    ['does not parse', () => fileOf('a: [\n'), 'line 2: '],
+    ['does not parse', () => fileOf('a: [\n'), 'line 2: a { or [ of a line above is not closed'],
   ])('says when the file %s', async (_name, path, message) => {
     const { code, err } = await weir(['check', path()])
     expect([code, err]).toEqual([2, expect.stringContaining(message)])

@@ -49,7 +49,9 @@ policies: [{ name: p, guardrails: [{ use: l, action: alert, direction: both }] }
   it('ends with every problem and code 2 when the config does not hold', async () => {
     const weir = serve(['--config', fileOf('policies: [{ name: p, deny_code: 503 }]\nunmatched: no')])
     expect(await weir.closed).toBe(2)
-    expect(weir.stderr()).toMatch(/2 problems\n {2}policies\.0\.deny_code: .*\n {2}unmatched: /)
+    expect(weir.stderr()).toMatch(
+      /2 problems\n {2}line 1: policies\.0\.deny_code: .*\n {2}line 2: unmatched: /,
+    )
     expect(weir.lines).toEqual([])
   })
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { parseYaml } from '../../../src/config/yaml.ts'
+import { showProblem } from '../../../src/errors.ts'
 import { errorOf, problemsOf } from './given.ts'
 
-const messagesOf = (text: string) => errorOf(() => parseYaml(text)).problems.map(({ message }) => message)
+const messagesOf = (text: string) => errorOf(() => parseYaml(text)).problems.map(showProblem)
 
 describe('parseYaml', () => {
   it('reads a document as plain data, with aliases', () => {
@@ -21,6 +22,22 @@ describe('parseYaml', () => {
     ['an unknown tag', 'a: !python/object x\n', 'line 1: an unknown tag (!)'],
   ])('names the line of %s', (_name, text, message) => {
     expect(messagesOf(text).join('\n')).toContain(message)
+  })
+
+  it.each<[string, string, string]>([
+    [
+      'a line that is indented too little',
+      'a:\n  - b: 1\n   c: 2\n',
+      'line 3: an entry of a list must begin with "- "',
+    ],
+    ['one that is indented too far', 'a: 1\n  b: 2\n', 'line 1: a key inside of a value'],
+    ['one that stands between two levels', 'a:\n    b: 1\n  c: 2\n', 'line 3: the indentation does not fit'],
+    ['a colon without a blank', 'a:\n  c: 2\n  b:1\n', 'line 3: a key without a value: a colon and a blank'],
+    ['an open brace', 'a:\n  - { b: 1\n  - { c: 2 }\n', 'line 3: a { or [ of a line above is not closed'],
+  ])('says of %s what to look for, once', (_name, text, message) => {
+    const messages = messagesOf(text)
+    expect(messages[0]).toContain(message)
+    expect(new Set(messages.map(told => told.split(':')[0])).size).toBe(messages.length)
   })
 
   it('refuses aliases that blow a small file up', () => {
