@@ -34,6 +34,9 @@ export type Decoded<T> =
   | { readonly kind: 'ok'; readonly value: T }
   | { readonly kind: 'undecodable'; readonly reason: Undecodable }
 
+/** What an API does not take, or does not send. */
+export const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
+
 export interface LlmRequest {
   /** The model the client asked for, for refusals. */
   readonly model: string | undefined
@@ -56,6 +59,9 @@ export interface Completion {
   readonly segments: readonly TextSegment[]
   readonly uninspectable: number
 }
+
+/** An answer that has no text by its nature: a number, a receipt, vectors. */
+export const NO_TEXT: Decoded<Completion> = { kind: 'ok', value: { segments: [], uninspectable: 0 } }
 
 /** One meaning inside a frame. */
 export type Part =

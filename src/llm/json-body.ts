@@ -1,4 +1,4 @@
-import type { Decoded, JsonPath } from './format.ts'
+import { type Decoded, type JsonPath, WRONG_SHAPE } from './format.ts'
 import { applySplices, closingQuote, type JsonEdit, jsonSplices } from './json-edits.ts'
 import { scanJson } from './json-scan.ts'
 
@@ -27,9 +27,20 @@ export function decodeJsonBody(body: Uint8Array): Decoded<unknown> {
   return isDeep ? decodeDeepJson(body) : decodeFlatJson(body)
 }
 
+/** The same, of an API whose bodies are objects. */
+export function decodeJsonObject(body: Uint8Array): Decoded<JsonObject> {
+  return asObject(decodeJsonBody(body))
+}
+
+/** Anything else than an object is `wrong-shape`. */
+export function asObject(json: Decoded<unknown>): Decoded<JsonObject> {
+  if (json.kind !== 'ok') return json
+  return isJsonObject(json.value) ? { kind: 'ok', value: json.value } : WRONG_SHAPE
+}
+
 /** What it is beside too deep is said first, as of any other body. */
 function decodeDeepJson(body: Uint8Array): Decoded<unknown> {
-  return decodeUtf8(body) === undefined ? NOT_UTF8 : { kind: 'undecodable', reason: 'wrong-shape' }
+  return decodeUtf8(body) === undefined ? NOT_UTF8 : WRONG_SHAPE
 }
 
 /** The same, of a body that is known to be no deeper than MAX_JSON_DEPTH. */
@@ -59,8 +70,7 @@ export function canonicalJson(body: Uint8Array): Uint8Array | undefined {
 /** One JSON value, at most MAX_JSON_DEPTH deep; deeper is `wrong-shape`. */
 export function parseJson(text: string): Decoded<unknown> {
   // A value of depth n has at least 2n brackets, so that short texts, such as stream events, need no look.
-  if (text.length > 2 * MAX_JSON_DEPTH && isTooDeep(text))
-    return { kind: 'undecodable', reason: 'wrong-shape' }
+  if (text.length > 2 * MAX_JSON_DEPTH && isTooDeep(text)) return WRONG_SHAPE
   return parseFlat(text)
 }
 

@@ -1,6 +1,6 @@
 import { type MultipartPart, parseMultipart } from '@remix-run/multipart-parser'
 import { WeirError } from '../errors.ts'
-import type { Decoded, JsonPath, TextEdit } from './format.ts'
+import { type Decoded, type JsonPath, type TextEdit, WRONG_SHAPE } from './format.ts'
 import type { RequestTexts } from './request-texts.ts'
 
 /** More than any of these APIs takes; a body with more is refused as one of a wrong shape. */
@@ -27,7 +27,6 @@ const DASH = 0x2d
 const latin1 = new TextDecoder('latin1')
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
 const NOT_UTF8 = { kind: 'undecodable', reason: 'not-utf8' } as const
 
 /**

@@ -1,5 +1,14 @@
-import type { Decoded, JsonPath, LlmRequest, Role, TextKind, TextSegment } from './format.ts'
+import {
+  type Decoded,
+  type JsonPath,
+  type LlmRequest,
+  type Role,
+  type TextKind,
+  type TextSegment,
+  WRONG_SHAPE,
+} from './format.ts'
 import { isJsonObject, type JsonObject } from './json-body.ts'
+import { readModel } from './request-settings.ts'
 
 /** The texts of a request that is no conversation: prompts, inputs, queries. */
 export class RequestTexts {
@@ -59,23 +68,17 @@ function gatherPart(into: RequestTexts, part: JsonObject, path: JsonPath, messag
   else if (!hasText || !TEXT_TYPES.has(part.type)) into.uninspectable++
 }
 
-/** Only JSON true asks for a stream. Another reader might take `"true"` or 1 for it, so those are refused. */
-export function readStream(stream: unknown): boolean | undefined | 'wrong-shape' {
-  if (stream === undefined || typeof stream === 'boolean') return stream
-  return stream === null ? false : 'wrong-shape'
-}
-
 /** A request of which there is nothing to say but its texts. `streams`: what the body says, false where none can. */
 export function requestOf(
   into: RequestTexts,
   model: unknown,
   streams: boolean | undefined | 'wrong-shape',
 ): Decoded<LlmRequest> {
-  if (into.malformed || streams === 'wrong-shape') return { kind: 'undecodable', reason: 'wrong-shape' }
+  if (into.malformed || streams === 'wrong-shape') return WRONG_SHAPE
   return {
     kind: 'ok',
     value: {
-      model: typeof model === 'string' ? model : undefined,
+      model: readModel(model),
       streams,
       choices: 1,
       segments: into.segments,

@@ -1,5 +1,12 @@
-import type { Decoded } from './format.ts'
-import { decodeFlatJson, decodeJsonBody, isJsonObject, type JsonObject, MAX_JSON_DEPTH } from './json-body.ts'
+import { type Decoded, WRONG_SHAPE } from './format.ts'
+import {
+  asObject,
+  decodeFlatJson,
+  decodeJsonBody,
+  isJsonObject,
+  type JsonObject,
+  MAX_JSON_DEPTH,
+} from './json-body.ts'
 import { scanJson } from './json-scan.ts'
 
 /**
@@ -18,8 +25,12 @@ export function decodeRequestJson(body: Uint8Array): Decoded<unknown> {
   return keys.count === members && !keys.hasCaseTwin ? json : WRONG_SHAPE
 }
 
+/** The same, of an API whose requests are objects. */
+export function decodeRequestObject(body: Uint8Array): Decoded<JsonObject> {
+  return asObject(decodeRequestJson(body))
+}
+
 const BOM = [0xef, 0xbb, 0xbf] as const
-const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
 
 /** The keys of a value, in one walk. */
 class Keys {

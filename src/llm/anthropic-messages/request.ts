@@ -1,9 +1,16 @@
-import type { Decoded, JsonPath, LlmRequest, RequestPlace, Role, TextSegment } from '../format.ts'
+import {
+  type Decoded,
+  type JsonPath,
+  type LlmRequest,
+  type RequestPlace,
+  type Role,
+  type TextSegment,
+  WRONG_SHAPE,
+} from '../format.ts'
 import { isJsonObject, type JsonObject } from '../json-body.ts'
-import { decodeRequestJson } from '../strict-json.ts'
+import { readStream } from '../request-settings.ts'
+import { decodeRequestObject } from '../strict-json.ts'
 import { Gathering, gatherContent, gatherText } from './message.ts'
-
-const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
 
 /** `system` stands there for what an operator says in the middle of a conversation. A role not here is `user`. */
 const ROLES: ReadonlyMap<unknown, Role> = new Map<unknown, Role>([
@@ -17,10 +24,9 @@ const ROLES: ReadonlyMap<unknown, Role> = new Map<unknown, Role>([
  * Vertex AI has the model in the path: `…/models/claude-x:rawPredict`.
  */
 export function decodeRequest(body: Uint8Array, place: RequestPlace): Decoded<LlmRequest> {
-  const json = decodeRequestJson(body)
+  const json = decodeRequestObject(body)
   if (json.kind !== 'ok') return json
   const root = json.value
-  if (!isJsonObject(root)) return WRONG_SHAPE
   const streams = readStream(root.stream)
   const into = new Gathering('request')
   gatherPrompt(into, root, [])
@@ -32,10 +38,10 @@ export function decodeRequest(body: Uint8Array, place: RequestPlace): Decoded<Ll
 
 /** A `POST …/messages/batches` body: many requests, none of which is answered here. */
 export function decodeBatches(body: Uint8Array): Decoded<LlmRequest> {
-  const json = decodeRequestJson(body)
+  const json = decodeRequestObject(body)
   if (json.kind !== 'ok') return json
   const root = json.value
-  if (!isJsonObject(root) || !Array.isArray(root.requests)) return WRONG_SHAPE
+  if (!Array.isArray(root.requests)) return WRONG_SHAPE
   const prompts: (readonly TextSegment[])[] = []
   let uninspectable = 0
   for (const [index, request] of root.requests.entries()) {
@@ -119,12 +125,6 @@ function numbered(runs: readonly (readonly TextSegment[])[]): readonly TextSegme
       return { ...segment, message }
     }),
   )
-}
-
-/** Only JSON true asks for a stream. Another reader might take `"true"` or 1 for it, so those are refused. */
-function readStream(stream: unknown): boolean | undefined | 'wrong-shape' {
-  if (stream === undefined || typeof stream === 'boolean') return stream
-  return stream === null ? false : 'wrong-shape'
 }
 
 function modelIn(path: string): string | undefined {

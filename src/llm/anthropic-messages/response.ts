@@ -1,16 +1,13 @@
-import type { Completion, Decoded, JsonPath } from '../format.ts'
-import { decodeJsonBody, isJsonObject, type JsonObject } from '../json-body.ts'
+import { type Completion, type Decoded, type JsonPath, NO_TEXT, WRONG_SHAPE } from '../format.ts'
+import { decodeJsonBody, decodeJsonObject, isJsonObject, type JsonObject } from '../json-body.ts'
 import { Gathering, gatherContent, gatherText, isPresent } from './message.ts'
-
-const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
-const NO_TEXT = { kind: 'ok', value: { segments: [], uninspectable: 0 } } as const
 
 /** A `message` body. */
 export function decodeResponse(body: Uint8Array): Decoded<Completion> {
-  const json = decodeJsonBody(body)
+  const json = decodeJsonObject(body)
   if (json.kind !== 'ok') return json
   const root = json.value
-  if (!isJsonObject(root) || !isPresent(root.content)) return WRONG_SHAPE
+  if (!isPresent(root.content)) return WRONG_SHAPE
   const into = new Gathering('response')
   gatherAnswer(into, root, [])
   return { kind: 'ok', value: { segments: into.segments, uninspectable: into.uninspectable } }

@@ -1,10 +1,9 @@
 import { modelInPath } from '../bedrock.ts'
-import type { Decoded, LlmRequest, RequestPlace, Role } from '../format.ts'
+import { type Decoded, type LlmRequest, type RequestPlace, type Role, WRONG_SHAPE } from '../format.ts'
 import { isJsonObject, type JsonObject, textsInside } from '../json-body.ts'
-import { decodeRequestJson } from '../strict-json.ts'
+import { readModel } from '../request-settings.ts'
+import { decodeRequestObject } from '../strict-json.ts'
 import { Gathering, gatherBlock, gatherBlocks, isPresent } from './message.ts'
-
-const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
 
 /** A role that is not here is `user`. */
 const ROLES: ReadonlyMap<unknown, Role> = new Map<unknown, Role>([
@@ -37,7 +36,7 @@ export function decodeOwnRequest(body: Uint8Array): Decoded<LlmRequest> {
   const decoded = decodeConversation(body)
   if (decoded.kind !== 'ok') return decoded
   const { root, gathered } = decoded.value
-  const model = typeof root.model === 'string' ? root.model : undefined
+  const model = readModel(root.model)
   const streams = typeof root.stream === 'boolean' ? root.stream : undefined
   return { kind: 'ok', value: toRequest(root, gathered, { model, streams }) }
 }
@@ -64,10 +63,9 @@ interface Conversation {
 }
 
 function decodeConversation(body: Uint8Array): Decoded<Conversation> {
-  const json = decodeRequestJson(body)
+  const json = decodeRequestObject(body)
   if (json.kind !== 'ok') return json
   const root = json.value
-  if (!isJsonObject(root)) return WRONG_SHAPE
   const gathered = new Gathering('request')
   gatherSystem(gathered, root)
   if (!gatherMessages(gathered, root.messages)) return WRONG_SHAPE

@@ -1,17 +1,13 @@
-import type { Completion, Decoded } from '../format.ts'
-import { decodeJsonBody, isJsonObject, textsInside } from '../json-body.ts'
+import { type Completion, type Decoded, WRONG_SHAPE } from '../format.ts'
+import { decodeJsonObject, isJsonObject, textsInside } from '../json-body.ts'
 import { Gathering, gatherBlocks, traceTexts } from './message.ts'
-
-const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
 
 /** The body of a `Converse` answer: one choice. */
 export function decodeResponse(body: Uint8Array): Decoded<Completion> {
-  const json = decodeJsonBody(body)
+  const json = decodeJsonObject(body)
   if (json.kind !== 'ok') return json
   const root = json.value
-  if (!isJsonObject(root) || !isJsonObject(root.output) || !isJsonObject(root.output.message)) {
-    return WRONG_SHAPE
-  }
+  if (!isJsonObject(root.output) || !isJsonObject(root.output.message)) return WRONG_SHAPE
   const into = new Gathering('answer')
   const at = { role: 'assistant', kind: 'content' } as const
   gatherBlocks(into, root.output.message.content, { ...at, path: ['output', 'message', 'content'] })

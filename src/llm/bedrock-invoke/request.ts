@@ -1,9 +1,6 @@
 import { modelInPath } from '../bedrock.ts'
 import type { Decoded, LlmFormat, LlmRequest, RequestPlace } from '../format.ts'
-import { isJsonObject } from '../json-body.ts'
-import { decodeRequestJson } from '../strict-json.ts'
-
-const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
+import { decodeRequestObject } from '../strict-json.ts'
 
 /**
  * A body of `POST /model/{id}/invoke` or `…/invoke-with-response-stream`: that of the provider's own API but for the
@@ -19,9 +16,8 @@ export function decodeRequest(
   place: RequestPlace,
   answer: 'json' | 'event-stream',
 ): Decoded<LlmRequest> {
-  const json = decodeRequestJson(body)
+  const json = decodeRequestObject(body)
   if (json.kind !== 'ok') return json
-  if (!isJsonObject(json.value)) return WRONG_SHAPE
   const whole = { ...json.value, model: modelInPath(place.path), stream: answer === 'event-stream' }
   return provider.decodeRequest(new TextEncoder().encode(JSON.stringify(whole)), place)
 }

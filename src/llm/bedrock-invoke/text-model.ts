@@ -1,23 +1,25 @@
 import { WeirError } from '../../errors.ts'
 import { renderBedrockError } from '../bedrock.ts'
 import { DecodedFrame, type Told } from '../decoded-frame.ts'
-import type {
-  Completion,
-  Decoded,
-  Frame,
-  JsonPath,
-  LlmFormat,
-  LlmRequest,
-  Part,
-  Refusal,
-  StreamPosition,
-  TextEdit,
+import {
+  type Completion,
+  type Decoded,
+  type Frame,
+  type JsonPath,
+  type LlmFormat,
+  type LlmRequest,
+  type Part,
+  type Refusal,
+  type StreamPosition,
+  type TextEdit,
+  WRONG_SHAPE,
 } from '../format.ts'
 import { decodeJsonBody, editJson, isJsonObject, type JsonObject } from '../json-body.ts'
 import type { JsonEdit } from '../json-edits.ts'
 import { errorOrWrong, openJsonEvents, rewriteEvent } from '../json-events.ts'
+import { readModel } from '../request-settings.ts'
 import { responseShape } from '../response-shape.ts'
-import { decodeRequestJson } from '../strict-json.ts'
+import { decodeRequestObject } from '../strict-json.ts'
 
 /** A model that goes on with one prompt, and says nothing but text. */
 interface TextModel {
@@ -67,8 +69,6 @@ export const mistralText = textModel({
   finishReasons: { refused: 'stop', stopped: 'stop' },
 })
 
-const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
-
 /** A provider's format, to stand inside an invoke format. */
 function textModel(model: TextModel): LlmFormat {
   return {
@@ -92,16 +92,16 @@ function textModel(model: TextModel): LlmFormat {
 }
 
 function decodeRequest(model: TextModel, body: Uint8Array): Decoded<LlmRequest> {
-  const json = decodeRequestJson(body)
+  const json = decodeRequestObject(body)
   if (json.kind !== 'ok') return json
   const root = json.value
-  const prompt = isJsonObject(root) ? root[model.prompt] : undefined
-  if (!isJsonObject(root) || typeof prompt !== 'string') return WRONG_SHAPE
+  const prompt = root[model.prompt]
+  if (typeof prompt !== 'string') return WRONG_SHAPE
   const segment = { message: 0, role: 'user', kind: 'content', text: prompt, path: [model.prompt] } as const
   return {
     kind: 'ok',
     value: {
-      model: typeof root.model === 'string' ? root.model : undefined,
+      model: readModel(root.model),
       streams: typeof root.stream === 'boolean' ? root.stream : undefined,
       choices: 1,
       segments: prompt === '' ? [] : [segment],

@@ -1,9 +1,8 @@
-import type { Decoded, LlmRequest, Role } from '../format.ts'
+import { type Decoded, type LlmRequest, type Role, WRONG_SHAPE } from '../format.ts'
 import { isJsonObject, type JsonObject } from '../json-body.ts'
-import { decodeRequestJson } from '../strict-json.ts'
+import { readModel, readStream } from '../request-settings.ts'
+import { decodeRequestObject } from '../strict-json.ts'
 import { Gathering, gatherDocument, gatherMessage, isPresent } from './message.ts'
-
-const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
 
 /** A role that is not here is `user`. */
 const ROLES: ReadonlyMap<unknown, Role> = new Map<unknown, Role>([
@@ -16,10 +15,9 @@ const ROLES: ReadonlyMap<unknown, Role> = new Map<unknown, Role>([
 
 /** A `POST …/v2/chat` body: https://docs.cohere.com/reference/chat. */
 export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
-  const json = decodeRequestJson(body)
+  const json = decodeRequestObject(body)
   if (json.kind !== 'ok') return json
   const root = json.value
-  if (!isJsonObject(root)) return WRONG_SHAPE
   const streams = readStream(root.stream)
   const gathered = gatherTexts(root)
   if (streams === 'wrong-shape' || gathered === 'wrong-shape') return WRONG_SHAPE
@@ -27,7 +25,7 @@ export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
   return {
     kind: 'ok',
     value: {
-      model: typeof model === 'string' ? model : undefined,
+      model: readModel(model),
       streams,
       choices: 1,
       segments: gathered.segments,
@@ -37,12 +35,6 @@ export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
       streamUsage: false,
     },
   }
-}
-
-/** Only JSON true asks for a stream. Another reader might take `"true"` or 1 for it, so those are refused. */
-function readStream(stream: unknown): boolean | undefined | 'wrong-shape' {
-  if (stream === undefined || typeof stream === 'boolean') return stream
-  return stream === null ? false : 'wrong-shape'
 }
 
 function gatherTexts({ messages, documents }: JsonObject): Gathering | 'wrong-shape' {

@@ -1,15 +1,13 @@
-import type { Completion, Decoded } from '../format.ts'
-import { decodeJsonBody, isJsonObject } from '../json-body.ts'
+import { type Completion, type Decoded, WRONG_SHAPE } from '../format.ts'
+import { decodeJsonObject, isJsonObject } from '../json-body.ts'
 import { Gathering, gatherMessage } from './message.ts'
-
-const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
 
 /** A whole answer: https://docs.cohere.com/reference/chat. Cohere gives one choice. */
 export function decodeResponse(body: Uint8Array): Decoded<Completion> {
-  const json = decodeJsonBody(body)
+  const json = decodeJsonObject(body)
   if (json.kind !== 'ok') return json
   const root = json.value
-  if (!isJsonObject(root) || !isJsonObject(root.message)) return WRONG_SHAPE
+  if (!isJsonObject(root.message)) return WRONG_SHAPE
   const into = new Gathering('uninspectable')
   gatherMessage(into, root.message, { message: 0, role: 'assistant', path: ['message'] })
   return { kind: 'ok', value: { segments: into.segments, uninspectable: into.uninspectable } }

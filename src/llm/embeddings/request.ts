@@ -1,7 +1,6 @@
-import type { Decoded, LlmRequest } from '../format.ts'
-import { isJsonObject } from '../json-body.ts'
+import { type Decoded, type LlmRequest, WRONG_SHAPE } from '../format.ts'
 import { gatherInput, isPresent, RequestTexts, requestOf } from '../request-texts.ts'
-import { decodeRequestJson } from '../strict-json.ts'
+import { decodeRequestObject } from '../strict-json.ts'
 
 /**
  * `input` is the API's own; servers that also take chats, pairs of texts or more than text have the others beside it or
@@ -11,12 +10,11 @@ const INPUTS = ['input', 'inputs', 'texts', 'messages', 'prompt', 'instruction']
 
 /** A `POST …/embeddings` body. */
 export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
-  const json = decodeRequestJson(body)
+  const json = decodeRequestObject(body)
   if (json.kind !== 'ok') return json
   const root = json.value
-  if (!isJsonObject(root)) return { kind: 'undecodable', reason: 'wrong-shape' }
   const present = INPUTS.filter(key => isPresent(root[key]))
-  if (present.length === 0) return { kind: 'undecodable', reason: 'wrong-shape' }
+  if (present.length === 0) return WRONG_SHAPE
   const into = new RequestTexts()
   for (const key of present) gatherInput(into, root[key], [key], into.segments.length)
   return requestOf(into, root.model, false)

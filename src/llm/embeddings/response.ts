@@ -1,13 +1,12 @@
-import type { Completion, Decoded } from '../format.ts'
-import { decodeJsonBody, isJsonObject } from '../json-body.ts'
+import { type Completion, type Decoded, NO_TEXT, WRONG_SHAPE } from '../format.ts'
+import { decodeJsonObject, isJsonObject } from '../json-body.ts'
 
 /** Vectors, be they lists of numbers or base64: no text. */
 export function decodeResponse(body: Uint8Array): Decoded<Completion> {
-  const json = decodeJsonBody(body)
+  const json = decodeJsonObject(body)
   if (json.kind !== 'ok') return json
-  return isJsonObject(json.value) && Array.isArray(json.value.data) && json.value.data.every(isVector)
-    ? { kind: 'ok', value: { segments: [], uninspectable: 0 } }
-    : { kind: 'undecodable', reason: 'wrong-shape' }
+  const { data } = json.value
+  return Array.isArray(data) && data.every(isVector) ? NO_TEXT : WRONG_SHAPE
 }
 
 function isVector(item: unknown): boolean {

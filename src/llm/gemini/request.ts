@@ -1,6 +1,6 @@
-import type { Decoded, LlmRequest, RequestPlace, Role } from '../format.ts'
+import { type Decoded, type LlmRequest, type RequestPlace, type Role, WRONG_SHAPE } from '../format.ts'
 import { isJsonObject, type JsonObject, type JsonText, textsInside } from '../json-body.ts'
-import { decodeRequestJson } from '../strict-json.ts'
+import { decodeRequestObject } from '../strict-json.ts'
 import {
   type Call,
   entriesOf,
@@ -14,8 +14,6 @@ import {
 
 /** Far above the API's own bound on `candidateCount`, which is 8 and may rise. */
 export const MAX_CANDIDATES = 128
-
-const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
 
 /** `function` is an old name for what the client's tools gave back. A role that is not here is `user`. */
 const ROLES: ReadonlyMap<unknown, Role> = new Map<unknown, Role>([
@@ -76,9 +74,9 @@ function decodeWith(
   body: Uint8Array,
   read: (root: JsonObject) => LlmRequest | 'wrong-shape',
 ): Decoded<LlmRequest> {
-  const json = decodeRequestJson(body)
+  const json = decodeRequestObject(body)
   if (json.kind !== 'ok') return json
-  const value = isJsonObject(json.value) ? read(json.value) : 'wrong-shape'
+  const value = read(json.value)
   return value === 'wrong-shape' ? WRONG_SHAPE : { kind: 'ok', value }
 }
 

@@ -1,9 +1,14 @@
-import type { Completion, Decoded, JsonPath } from '../format.ts'
-import { decodeJsonBody, isJsonObject, type JsonObject, type JsonText, textsInside } from '../json-body.ts'
+import { type Completion, type Decoded, type JsonPath, NO_TEXT, WRONG_SHAPE } from '../format.ts'
+import {
+  decodeJsonBody,
+  decodeJsonObject,
+  isJsonObject,
+  type JsonObject,
+  type JsonText,
+  textsInside,
+} from '../json-body.ts'
 import { type Call, fieldsOf, Gathering, isPresent, type PartSink, readParts } from './message.ts'
 import { MAX_CANDIDATES } from './request.ts'
-
-const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
 
 /**
  * A `GenerateContentResponse`; a segment's `message` is the index of its candidate. A list of those is a stream: its
@@ -20,10 +25,9 @@ export function decodeResponse(body: Uint8Array): Decoded<Completion> {
 
 /** An answer of numbers only, such as those to `:countTokens` and `:embedContent`. */
 export function decodeTextless(body: Uint8Array): Decoded<Completion> {
-  const json = decodeJsonBody(body)
+  const json = decodeJsonObject(body)
   if (json.kind !== 'ok') return json
-  if (!isJsonObject(json.value) || isPresent(json.value.candidates)) return WRONG_SHAPE
-  return { kind: 'ok', value: { segments: [], uninspectable: 0 } }
+  return isPresent(json.value.candidates) ? WRONG_SHAPE : NO_TEXT
 }
 
 /** Every field of an answer may be absent, but not all of them. */

@@ -1,4 +1,4 @@
-import type { Decoded, LlmRequest, TextSegment } from '../format.ts'
+import { type Decoded, type LlmRequest, type TextSegment, WRONG_SHAPE } from '../format.ts'
 import { isJsonObject, type JsonObject } from '../json-body.ts'
 import { decodeRequestJson } from '../strict-json.ts'
 import { Gathering } from './members.ts'
@@ -36,8 +36,6 @@ export class McpRequest implements LlmRequest {
     this.envelope = read.envelope
   }
 }
-
-const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
 
 /** A POST to a server's endpoint. What the server would refuse as well is `wrong-shape`. */
 export function decodeRequest(body: Uint8Array): Decoded<McpRequest> {

@@ -1,4 +1,4 @@
-import type { Completion, Decoded, TextSegment } from '../format.ts'
+import { type Completion, type Decoded, NO_TEXT, type TextSegment, WRONG_SHAPE } from '../format.ts'
 import { decodeJsonBody, isJsonObject } from '../json-body.ts'
 import { Gathering } from './members.ts'
 import { gatherMessage, messagesIn } from './message.ts'
@@ -6,11 +6,11 @@ import { gatherMessage, messagesIn } from './message.ts'
 /** An answer to a POST. A segment's `message` is its message's place in an array of answers. */
 export function decodeResponse(body: Uint8Array): Decoded<Completion> {
   // Notifications are answered 202 without a body, by some servers under a content type all the same.
-  if (body.byteLength === 0) return { kind: 'ok', value: { segments: [], uninspectable: 0 } }
+  if (body.byteLength === 0) return NO_TEXT
   const json = decodeJsonBody(body)
   if (json.kind !== 'ok') return json
   const messages = messagesIn(json.value)
-  if (messages === undefined) return { kind: 'undecodable', reason: 'wrong-shape' }
+  if (messages === undefined) return WRONG_SHAPE
   const segments: TextSegment[] = []
   let uninspectable = 0
   for (const [index, message] of messages.entries()) {

@@ -1,14 +1,13 @@
-import type { Decoded, LlmRequest } from '../format.ts'
-import { isJsonObject } from '../json-body.ts'
+import { type Decoded, type LlmRequest, WRONG_SHAPE } from '../format.ts'
 import { gatherInput, isPresent, RequestTexts, requestOf } from '../request-texts.ts'
-import { decodeRequestJson } from '../strict-json.ts'
+import { decodeRequestObject } from '../strict-json.ts'
 
 /** A `POST …/moderations` body. */
 export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
-  const json = decodeRequestJson(body)
+  const json = decodeRequestObject(body)
   if (json.kind !== 'ok') return json
   const root = json.value
-  if (!isJsonObject(root) || !isPresent(root.input)) return { kind: 'undecodable', reason: 'wrong-shape' }
+  if (!isPresent(root.input)) return WRONG_SHAPE
   const into = new RequestTexts()
   gatherInput(into, root.input, ['input'])
   return requestOf(into, root.model, false)

@@ -1,15 +1,12 @@
-import type { Completion, Decoded } from '../format.ts'
-import { decodeJsonBody, isJsonObject } from '../json-body.ts'
+import { type Completion, type Decoded, NO_TEXT, WRONG_SHAPE } from '../format.ts'
+import { decodeJsonObject, isJsonObject } from '../json-body.ts'
 
 /** Flags and scores: no text. */
 export function decodeResponse(body: Uint8Array): Decoded<Completion> {
-  const json = decodeJsonBody(body)
+  const json = decodeJsonObject(body)
   if (json.kind !== 'ok') return json
-  return isJsonObject(json.value) &&
-    Array.isArray(json.value.results) &&
-    json.value.results.every(isJudgement)
-    ? { kind: 'ok', value: { segments: [], uninspectable: 0 } }
-    : { kind: 'undecodable', reason: 'wrong-shape' }
+  const { results } = json.value
+  return Array.isArray(results) && results.every(isJudgement) ? NO_TEXT : WRONG_SHAPE
 }
 
 function isJudgement(item: unknown): boolean {

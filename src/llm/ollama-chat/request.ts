@@ -1,7 +1,8 @@
-import type { Decoded, LlmRequest, Role, TextSegment } from '../format.ts'
+import { type Decoded, type LlmRequest, type Role, type TextSegment, WRONG_SHAPE } from '../format.ts'
 import { isJsonObject } from '../json-body.ts'
 import { isPresent, readMessage } from '../ollama-message.ts'
-import { decodeRoot, readSettings, WRONG_SHAPE } from '../ollama-request.ts'
+import { readSettings } from '../ollama-request.ts'
+import { decodeRequestObject } from '../strict-json.ts'
 
 /** A role that is not here is `user`. */
 const ROLES: ReadonlyMap<string, Role> = new Map<string, Role>([
@@ -14,10 +15,11 @@ const ROLES: ReadonlyMap<string, Role> = new Map<string, Role>([
 
 /** A `POST …/api/chat` body. Without messages it only loads the model. */
 export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
-  const root = decodeRoot(body)
-  if (root.kind !== 'ok') return root
-  const settings = readSettings(root.value)
-  const { messages } = root.value
+  const json = decodeRequestObject(body)
+  if (json.kind !== 'ok') return json
+  const root = json.value
+  const settings = readSettings(root)
+  const { messages } = root
   if (settings === 'wrong-shape' || (isPresent(messages) && !Array.isArray(messages))) return WRONG_SHAPE
   const segments: TextSegment[] = []
   let uninspectable = 0

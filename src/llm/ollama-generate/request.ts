@@ -1,6 +1,7 @@
-import type { Decoded, LlmRequest, TextSegment } from '../format.ts'
+import { type Decoded, type LlmRequest, type TextSegment, WRONG_SHAPE } from '../format.ts'
 import { isPresent } from '../ollama-message.ts'
-import { decodeRoot, readSettings, WRONG_SHAPE } from '../ollama-request.ts'
+import { readSettings } from '../ollama-request.ts'
+import { decodeRequestObject } from '../strict-json.ts'
 
 /** Where the texts stand, in the order in which the model sees them; what comes after the answer is the user's too. */
 const TEXTS = [
@@ -12,16 +13,17 @@ const TEXTS = [
 
 /** A `POST …/api/generate` body. Without a prompt it only loads the model. */
 export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
-  const root = decodeRoot(body)
-  if (root.kind !== 'ok') return root
-  const settings = readSettings(root.value)
-  const images = countItems(root.value.images)
-  const contextIds = countItems(root.value.context)
+  const json = decodeRequestObject(body)
+  if (json.kind !== 'ok') return json
+  const root = json.value
+  const settings = readSettings(root)
+  const images = countItems(root.images)
+  const contextIds = countItems(root.context)
   if (settings === 'wrong-shape' || images === 'wrong-shape' || contextIds === 'wrong-shape')
     return WRONG_SHAPE
   const segments: TextSegment[] = []
   for (const { key, message, role } of TEXTS) {
-    const text = root.value[key]
+    const text = root[key]
     if (isPresent(text) && typeof text !== 'string') return WRONG_SHAPE
     if (typeof text === 'string' && text !== '') {
       segments.push({ message, role, kind: 'content', text, path: [key] })

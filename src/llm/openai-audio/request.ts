@@ -1,5 +1,5 @@
-import type { Decoded, LlmRequest } from '../format.ts'
-import { isJsonObject, type JsonObject } from '../json-body.ts'
+import { type Decoded, type LlmRequest, WRONG_SHAPE } from '../format.ts'
+import type { JsonObject } from '../json-body.ts'
 import {
   type FormField,
   gatherForm,
@@ -8,18 +8,18 @@ import {
   readMultipart,
   soleField,
 } from '../multipart.ts'
-import { gatherInput, isPresent, RequestTexts, readStream, requestOf } from '../request-texts.ts'
-import { decodeRequestJson } from '../strict-json.ts'
+import { readStream } from '../request-settings.ts'
+import { gatherInput, isPresent, RequestTexts, requestOf } from '../request-texts.ts'
+import { decodeRequestObject } from '../strict-json.ts'
 
-const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
 const NOT_UTF8 = { kind: 'undecodable', reason: 'not-utf8' } as const
 
 /** A `POST …/audio/speech` body: what is to be said, and how. */
 export function decodeSpeechRequest(body: Uint8Array): Decoded<LlmRequest> {
-  const json = decodeRequestJson(body)
+  const json = decodeRequestObject(body)
   if (json.kind !== 'ok') return json
   const root = json.value
-  if (!isJsonObject(root) || !isPresent(root.input)) return WRONG_SHAPE
+  if (!isPresent(root.input)) return WRONG_SHAPE
   const into = new RequestTexts()
   gatherInput(into, root.instructions, ['instructions'])
   gatherInput(into, root.input, ['input'], into.segments.length)
@@ -67,9 +67,8 @@ const SHAPE = {
  */
 export function decodeTranscriptionRequest(body: Uint8Array): Decoded<LlmRequest> {
   if (!isMultipart(body)) {
-    const json = decodeRequestJson(body)
-    if (json.kind !== 'ok') return json
-    return isJsonObject(json.value) ? readJson(json.value) : WRONG_SHAPE
+    const json = decodeRequestObject(body)
+    return json.kind === 'ok' ? readJson(json.value) : json
   }
   const form = readMultipart(body)
   return form.kind === 'ok' ? readForm(form.value) : form

@@ -1,9 +1,14 @@
-import type { Completion, Decoded, JsonPath, ResponseShape, TextSegment } from '../format.ts'
+import {
+  type Completion,
+  type Decoded,
+  type JsonPath,
+  type ResponseShape,
+  type TextSegment,
+  WRONG_SHAPE,
+} from '../format.ts'
 import { decodeJsonBody, isJsonObject, type JsonObject } from '../json-body.ts'
 import { isPresent } from '../request-texts.ts'
 import { responseShape } from '../response-shape.ts'
-
-const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
 
 function mediaTypeOf(contentType: string | undefined): string {
   return (contentType ?? '').replace(/;.*$/s, '').trim().toLowerCase()

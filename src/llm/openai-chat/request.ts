@@ -1,12 +1,11 @@
-import type { Decoded, LlmRequest, Role } from '../format.ts'
+import { type Decoded, type LlmRequest, type Role, WRONG_SHAPE } from '../format.ts'
 import { isJsonObject, type JsonObject } from '../json-body.ts'
-import { decodeRequestJson } from '../strict-json.ts'
+import { readModel, readStream } from '../request-settings.ts'
+import { decodeRequestObject } from '../strict-json.ts'
 import { Gathering, gatherContent, gatherMessage, isPresent } from './message.ts'
 
 /** The API's own bound on `n`, and so on the choices of an answer. */
 export const MAX_CHOICES = 128
-
-const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
 
 /** `function` is the old name of `tool`. A role that is not here is `user`. */
 const ROLES: ReadonlyMap<unknown, Role> = new Map<unknown, Role>([
@@ -20,10 +19,9 @@ const ROLES: ReadonlyMap<unknown, Role> = new Map<unknown, Role>([
 
 /** A `POST …/chat/completions` body. What the upstream would refuse as well is `wrong-shape`. */
 export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
-  const json = decodeRequestJson(body)
+  const json = decodeRequestObject(body)
   if (json.kind !== 'ok') return json
   const root = json.value
-  if (!isJsonObject(root)) return WRONG_SHAPE
   const streams = readStream(root.stream)
   const choices = readChoiceCount(root.n)
   const gathered = gatherMessages(root)
@@ -32,7 +30,7 @@ export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
   return {
     kind: 'ok',
     value: {
-      model: typeof root.model === 'string' ? root.model : undefined,
+      model: readModel(root.model),
       streams,
       choices,
       segments: gathered.segments,
@@ -41,12 +39,6 @@ export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
       streamUsage: isJsonObject(stream_options) && stream_options.include_usage === true,
     },
   }
-}
-
-/** Only JSON true asks for a stream. Another reader might take `"true"` or 1 for it, so those are refused. */
-function readStream(stream: unknown): boolean | undefined | 'wrong-shape' {
-  if (stream === undefined || typeof stream === 'boolean') return stream
-  return stream === null ? false : 'wrong-shape'
 }
 
 function readChoiceCount(n: unknown): number | 'wrong-shape' {

@@ -1,19 +1,17 @@
-import type { Decoded, LlmRequest } from '../format.ts'
+import { type Decoded, type LlmRequest, WRONG_SHAPE } from '../format.ts'
 import { isJsonObject } from '../json-body.ts'
-import { gatherInput, isPresent, RequestTexts, readStream, requestOf } from '../request-texts.ts'
-import { decodeRequestJson } from '../strict-json.ts'
+import { readStream } from '../request-settings.ts'
+import { gatherInput, isPresent, RequestTexts, requestOf } from '../request-texts.ts'
+import { decodeRequestObject } from '../strict-json.ts'
 
 /** The API's own bound on `n`; a refusal answers no more choices than this, whatever the number of prompts. */
 export const MAX_CHOICES = 128
 
-const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
-
 /** A `POST …/completions` body. What the upstream would refuse as well is `wrong-shape`. */
 export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
-  const json = decodeRequestJson(body)
+  const json = decodeRequestObject(body)
   if (json.kind !== 'ok') return json
   const root = json.value
-  if (!isJsonObject(root)) return WRONG_SHAPE
   const { prompt, suffix, n, response_format, stream_options } = root
   const each = readAnswerCount(n)
   if (each === 'wrong-shape' || !isPrompt(prompt)) return WRONG_SHAPE

@@ -1,15 +1,13 @@
-import type { Completion, Decoded, TextSegment } from '../format.ts'
-import { decodeJsonBody, isJsonObject } from '../json-body.ts'
+import { type Completion, type Decoded, type TextSegment, WRONG_SHAPE } from '../format.ts'
+import { decodeJsonObject, isJsonObject } from '../json-body.ts'
 import { choiceTexts } from './choice.ts'
-
-const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
 
 /** A `text_completion` body; a segment's `message` is its choice's place in `choices`. */
 export function decodeResponse(body: Uint8Array): Decoded<Completion> {
-  const json = decodeJsonBody(body)
+  const json = decodeJsonObject(body)
   if (json.kind !== 'ok') return json
   const root = json.value
-  if (!isJsonObject(root) || !Array.isArray(root.choices)) return WRONG_SHAPE
+  if (!Array.isArray(root.choices)) return WRONG_SHAPE
   const segments: TextSegment[] = []
   let uninspectable = 0
   for (const [index, choice] of root.choices.entries()) {

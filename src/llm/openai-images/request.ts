@@ -1,10 +1,8 @@
 import type { Decoded, LlmRequest } from '../format.ts'
-import { isJsonObject } from '../json-body.ts'
 import { gatherForm, isMultipart, readFormStream, readMultipart, soleField } from '../multipart.ts'
-import { gatherInput, isPresent, RequestTexts, readStream, requestOf } from '../request-texts.ts'
-import { decodeRequestJson } from '../strict-json.ts'
-
-const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
+import { readStream } from '../request-settings.ts'
+import { gatherInput, isPresent, RequestTexts, requestOf } from '../request-texts.ts'
+import { decodeRequestObject } from '../strict-json.ts'
 
 const SHAPE = {
   settings: new Set([
@@ -39,10 +37,9 @@ export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
 }
 
 function decodeJson(body: Uint8Array): Decoded<LlmRequest> {
-  const json = decodeRequestJson(body)
+  const json = decodeRequestObject(body)
   if (json.kind !== 'ok') return json
   const root = json.value
-  if (!isJsonObject(root)) return WRONG_SHAPE
   const into = new RequestTexts()
   for (const key of TEXTS) gatherInput(into, root[key], [key], into.segments.length)
   into.uninspectable += PICTURES.filter(key => isPresent(root[key])).length

@@ -1,20 +1,25 @@
 import { DecodedFrame } from '../decoded-frame.ts'
-import type { Completion, Decoded, Part, StreamDecoder, TextSegment } from '../format.ts'
-import { decodeJsonBody, isJsonObject, type JsonObject } from '../json-body.ts'
+import {
+  type Completion,
+  type Decoded,
+  type Part,
+  type StreamDecoder,
+  type TextSegment,
+  WRONG_SHAPE,
+} from '../format.ts'
+import { decodeJsonObject, isJsonObject, type JsonObject } from '../json-body.ts'
 import { errorOrWrong, openJsonEvents } from '../json-events.ts'
 import { isPresent } from '../request-texts.ts'
-
-const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
 
 /** Where a picture is, in itself or by reference: no guard of texts can look at it. */
 const PICTURES = ['b64_json', 'url'] as const
 
 /** An answer of pictures; a segment's `message` is its picture's place in `data`. */
 export function decodeResponse(body: Uint8Array): Decoded<Completion> {
-  const json = decodeJsonBody(body)
+  const json = decodeJsonObject(body)
   if (json.kind !== 'ok') return json
   const root = json.value
-  if (!isJsonObject(root) || !Array.isArray(root.data)) return WRONG_SHAPE
+  if (!Array.isArray(root.data)) return WRONG_SHAPE
   const segments: TextSegment[] = []
   let uninspectable = 0
   for (const [index, picture] of root.data.entries()) {

@@ -1,17 +1,22 @@
-import type { Decoded, JsonPath, LlmRequest, Role, TextSegment } from '../format.ts'
+import {
+  type Decoded,
+  type JsonPath,
+  type LlmRequest,
+  type Role,
+  type TextSegment,
+  WRONG_SHAPE,
+} from '../format.ts'
 import { isJsonObject, type JsonObject } from '../json-body.ts'
-import { decodeRequestJson } from '../strict-json.ts'
+import { readModel, readStream } from '../request-settings.ts'
+import { decodeRequestObject } from '../strict-json.ts'
 import { readItem } from './item.ts'
 import { isPresent, Reading, readPart } from './message.ts'
 
-const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
-
 /** A `POST …/responses` body. What the upstream would refuse as well is `wrong-shape`. */
 export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
-  const json = decodeRequestJson(body)
+  const json = decodeRequestObject(body)
   if (json.kind !== 'ok') return json
   const root = json.value
-  if (!isJsonObject(root)) return WRONG_SHAPE
   const streams = readStream(root.stream)
   const transcript = readTranscript(root)
   if (streams === 'wrong-shape' || transcript === 'wrong-shape') return WRONG_SHAPE
@@ -19,7 +24,7 @@ export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
   return {
     kind: 'ok',
     value: {
-      model: typeof model === 'string' ? model : undefined,
+      model: readModel(model),
       streams,
       choices: 1,
       segments: transcript.segments,
@@ -29,12 +34,6 @@ export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
       streamUsage: false,
     },
   }
-}
-
-/** Only JSON true asks for a stream. Another reader might take `"true"` or 1 for it, so those are refused. */
-function readStream(stream: unknown): boolean | undefined | 'wrong-shape' {
-  if (stream === undefined || typeof stream === 'boolean') return stream
-  return stream === null ? false : 'wrong-shape'
 }
 
 /** What the server keeps and puts before the input: the model sees it, a guard does not. */

@@ -1,9 +1,7 @@
-import type { Completion, Decoded } from '../format.ts'
-import { decodeJsonBody, isJsonObject, type JsonObject } from '../json-body.ts'
+import { type Completion, type Decoded, NO_TEXT, WRONG_SHAPE } from '../format.ts'
+import { decodeJsonObject, isJsonObject, type JsonObject } from '../json-body.ts'
 import { readItem } from './item.ts'
 import { type PlacedText, Reading } from './message.ts'
-
-const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
 
 /** One place in an answer that holds texts. */
 export interface OutputReading {
@@ -41,9 +39,9 @@ export function placeInResponse(
 
 /** A `response` body. It repeats the request's instructions and settings; nobody says those here. */
 export function decodeResponse(body: Uint8Array): Decoded<Completion> {
-  const json = decodeJsonBody(body)
+  const json = decodeJsonObject(body)
   if (json.kind !== 'ok') return json
-  const readings = isJsonObject(json.value) ? readOutput(json.value) : undefined
+  const readings = readOutput(json.value)
   if (readings === undefined) return WRONG_SHAPE
   const segments = readings.flatMap(({ item, reading }) =>
     reading.texts
@@ -74,9 +72,7 @@ export function claimsTokenCount(value: unknown): boolean {
 
 /** A number of tokens, and no text. */
 export function decodeTokenCount(body: Uint8Array): Decoded<Completion> {
-  const json = decodeJsonBody(body)
+  const json = decodeJsonObject(body)
   if (json.kind !== 'ok') return json
-  return isJsonObject(json.value) && typeof json.value.input_tokens === 'number'
-    ? { kind: 'ok', value: { segments: [], uninspectable: 0 } }
-    : WRONG_SHAPE
+  return typeof json.value.input_tokens === 'number' ? NO_TEXT : WRONG_SHAPE
 }

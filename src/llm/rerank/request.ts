@@ -1,20 +1,17 @@
-import type { Decoded, LlmRequest } from '../format.ts'
-import { isJsonObject } from '../json-body.ts'
+import { type Decoded, type LlmRequest, WRONG_SHAPE } from '../format.ts'
 import { isPresent, RequestTexts, requestOf } from '../request-texts.ts'
-import { decodeRequestJson } from '../strict-json.ts'
+import { decodeRequestObject } from '../strict-json.ts'
 import { isDocument, readDocument } from './document.ts'
-
-const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
 
 /** `documents` at Cohere and most others, `texts` at text-embeddings-inference. */
 const LISTS = ['documents', 'texts'] as const
 
 /** A `POST …/rerank` body: the query is the user's, the documents are what a search found. */
 export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
-  const json = decodeRequestJson(body)
+  const json = decodeRequestObject(body)
   if (json.kind !== 'ok') return json
   const root = json.value
-  if (!isJsonObject(root) || !isDocument(root.query)) return WRONG_SHAPE
+  if (!isDocument(root.query)) return WRONG_SHAPE
   const present = LISTS.filter(key => isPresent(root[key]))
   if (present.length === 0) return WRONG_SHAPE
   const into = new RequestTexts()

@@ -1,4 +1,4 @@
-import type { Completion, Decoded, JsonPath, TextSegment } from '../format.ts'
+import { type Completion, type Decoded, type JsonPath, type TextSegment, WRONG_SHAPE } from '../format.ts'
 import { decodeJsonBody, isJsonObject, type JsonObject } from '../json-body.ts'
 import { readDocument } from './document.ts'
 
@@ -7,7 +7,7 @@ export function decodeResponse(body: Uint8Array): Decoded<Completion> {
   const json = decodeJsonBody(body)
   if (json.kind !== 'ok') return json
   const list = rankingOf(json.value)
-  if (list === undefined) return { kind: 'undecodable', reason: 'wrong-shape' }
+  if (list === undefined) return WRONG_SHAPE
   const segments: TextSegment[] = []
   let uninspectable = 0
   for (const [index, ranked] of list.items.entries()) {
