@@ -1,25 +1,23 @@
+import { BodyTexts } from './body-texts.ts'
 import {
   type Decoded,
   type JsonPath,
   type LlmRequest,
   type Role,
   type TextKind,
-  type TextSegment,
   WRONG_SHAPE,
 } from './format.ts'
 import { isJsonObject, type JsonObject } from './json-body.ts'
 import { readModel } from './request-settings.ts'
 
-/** The texts of a request that is no conversation: prompts, inputs, queries. */
-export class RequestTexts {
-  readonly segments: TextSegment[] = []
-  /** Token ids, images, sound, and what is not known here. */
-  uninspectable = 0
-  /** A text stood in a shape that this API does not have: the body must count as undecodable. */
-  malformed = false
+/** The texts of a request that is no conversation: prompts, inputs, queries. Token ids and images are uninspectable. */
+export class RequestTexts extends BodyTexts {
+  constructor() {
+    super('request')
+  }
 
   add(message: number, path: JsonPath, text: string, role: Role = 'user', kind: TextKind = 'content'): void {
-    if (text !== '') this.segments.push({ message, role, kind, text, path })
+    this.push({ message, role, kind, text, path })
   }
 }
 
@@ -50,7 +48,7 @@ function gatherItem(into: RequestTexts, item: unknown, path: JsonPath, message: 
   if (typeof item === 'string') into.add(message, path, item)
   else if (Array.isArray(item)) gatherList(into, item, path, message)
   else if (isJsonObject(item)) gatherPart(into, item, path, message)
-  else if (isPresent(item)) into.malformed = true
+  else if (isPresent(item)) into.addOddShape()
 }
 
 /** A list inside an item speaks with one voice. `json-body.ts` bounds the depth. */

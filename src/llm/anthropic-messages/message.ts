@@ -1,24 +1,11 @@
-import type { JsonPath, Role, TextKind, TextSegment, TextSyntax } from '../format.ts'
+import { BodyTexts } from '../body-texts.ts'
+import type { JsonPath, Role, TextKind, TextSyntax } from '../format.ts'
 import { isJsonObject, type JsonObject, textsInside } from '../json-body.ts'
 
-/** The texts of a body, gathered in the order in which they are said. */
-export class Gathering {
-  readonly segments: TextSegment[] = []
-  /** Parts that hold something no guard can read. */
-  uninspectable = 0
-  /** A text stood in a shape that this API does not have: the body must count as undecodable. */
-  malformed = false
-  readonly #side: 'request' | 'response'
+/** The texts of a body, each said by whoever was named last. An answer is one message. */
+export class Gathering extends BodyTexts {
   #role: Role = 'assistant'
   #message = 0
-
-  /**
-   * The side says what a value of the wrong type makes of the body: in a request the upstream would refuse it as well,
-   * an upstream's own extension in an answer is no reason to refuse the answer. And an answer is one message.
-   */
-  constructor(side: 'request' | 'response') {
-    this.#side = side
-  }
 
   get role(): Role {
     return this.#role
@@ -27,17 +14,11 @@ export class Gathering {
   /** What follows is said by `role`, in a message of its own. */
   open(role: Role): void {
     this.#role = role
-    if (this.#side === 'request' && this.segments.at(-1)?.message === this.#message) this.#message++
+    if (this.side === 'request' && this.segments.at(-1)?.message === this.#message) this.#message++
   }
 
   add(kind: TextKind, path: JsonPath, text: string, syntax?: TextSyntax): void {
-    if (text === '') return
-    this.segments.push({ message: this.#message, role: this.#role, kind, text, syntax, path })
-  }
-
-  addOddShape(): void {
-    if (this.#side === 'request') this.malformed = true
-    else this.uninspectable++
+    this.push({ message: this.#message, role: this.#role, kind, text, syntax, path })
   }
 }
 

@@ -10,7 +10,7 @@ export function decodeResponse(body: Uint8Array): Decoded<Completion> {
   if (!isPresent(root.content)) return WRONG_SHAPE
   const into = new Gathering('response')
   gatherAnswer(into, root, [])
-  return { kind: 'ok', value: { segments: into.segments, uninspectable: into.uninspectable } }
+  return into.toCompletion()
 }
 
 /** Everything that is said in an answer, whole or as `message_start` has it. */

@@ -1,4 +1,5 @@
-import type { JsonPath, Role, TextKind, TextSegment } from '../format.ts'
+import { BodyTexts } from '../body-texts.ts'
+import type { JsonPath, Role, TextKind } from '../format.ts'
 import { isJsonObject, type JsonObject, textsInside } from '../json-body.ts'
 
 /** Who says what is read next, as what, and where it stands. */
@@ -8,24 +9,13 @@ export interface Place {
   readonly path: JsonPath
 }
 
-/** The texts of a body, in the order in which they are said. */
-export class Gathering {
-  readonly segments: TextSegment[] = []
-  /** Parts that hold something no guard can read. */
-  uninspectable = 0
-  /** A text stood in a shape that this API does not have: the body must count as undecodable. */
-  malformed = false
-  readonly #side: 'request' | 'answer'
+/**
+ * The texts of a body, in the order in which they are said. In a request every message has its number, and so have the
+ * tool results inside one. An answer is one message.
+ */
+export class Gathering extends BodyTexts {
   #message = -1
   #role: Role | undefined
-
-  /**
-   * In a request every message has its number, and so have the tool results inside one. An answer is one message, and
-   * in it an upstream's own extension is no reason to refuse: it counts as uninspectable.
-   */
-  constructor(side: 'request' | 'answer') {
-    this.#side = side
-  }
 
   /** What is added next belongs to another message than what was added before. */
   nextMessage(): void {
@@ -36,13 +26,7 @@ export class Gathering {
     if (text === '') return
     if (role !== this.#role) this.#message++
     this.#role = role
-    const message = this.#side === 'request' ? this.#message : 0
-    this.segments.push({ message, role, kind, text, path })
-  }
-
-  addOddShape(): void {
-    if (this.#side === 'request') this.malformed = true
-    else this.uninspectable++
+    this.push({ message: this.side === 'request' ? this.#message : 0, role, kind, text, path })
   }
 }
 

@@ -8,14 +8,14 @@ export function decodeResponse(body: Uint8Array): Decoded<Completion> {
   if (json.kind !== 'ok') return json
   const root = json.value
   if (!isJsonObject(root.output) || !isJsonObject(root.output.message)) return WRONG_SHAPE
-  const into = new Gathering('answer')
+  const into = new Gathering('response')
   const at = { role: 'assistant', kind: 'content' } as const
   gatherBlocks(into, root.output.message.content, { ...at, path: ['output', 'message', 'content'] })
   const fields = textsInside(root.additionalModelResponseFields, ['additionalModelResponseFields'])
   for (const { path, text } of [...fields, ...traceTexts(root.trace, ['trace'])]) {
     into.add({ ...at, path }, text)
   }
-  return { kind: 'ok', value: { segments: into.segments, uninspectable: into.uninspectable } }
+  return into.toCompletion()
 }
 
 /** A whole answer, or the payload that begins a stream: `messageStart`, with padding beside the role. */

@@ -1,52 +1,20 @@
-import type { JsonPath, Role, TextKind, TextSegment, TextSyntax } from '../format.ts'
+import type { MessageTexts, Speaker } from '../body-texts.ts'
+import type { JsonPath, TextKind } from '../format.ts'
 import { isJsonObject, type JsonObject, textsInside } from '../json-body.ts'
 
-/** Whose message is read: its index and role for the segments, its place in the body for their paths. */
-export interface Speaker {
-  readonly message: number
-  readonly role: Role
-  readonly path: JsonPath
-}
-
-/** The texts of a body, gathered message by message. */
-export class Gathering {
-  readonly segments: TextSegment[] = []
-  /** Parts that hold something no guard can read. */
-  uninspectable = 0
-  /** A text stood in a shape that this API does not have: the body must count as undecodable. */
-  malformed = false
-  readonly #oddShape: 'malformed' | 'uninspectable'
-
-  /** `oddShape` says what a value of the wrong type makes of the body: the API refuses such a request. */
-  constructor(oddShape: 'malformed' | 'uninspectable') {
-    this.#oddShape = oddShape
-  }
-
-  add(speaker: Speaker, kind: TextKind, place: JsonPath, text: string, syntax?: TextSyntax): void {
-    if (text === '') return
-    const { message, role, path } = speaker
-    this.segments.push({ message, role, kind, text, syntax, path: [...path, ...place] })
-  }
-
-  addOddShape(): void {
-    if (this.#oddShape === 'malformed') this.malformed = true
-    else this.uninspectable++
-  }
-}
-
 /** Reads every text of a request's or a response's message, in the order in which they are said. */
-export function gatherMessage(into: Gathering, message: JsonObject, speaker: Speaker): void {
-  gatherText(into, message.tool_plan, speaker, 'reasoning', ['tool_plan'])
+export function gatherMessage(into: MessageTexts, message: JsonObject, speaker: Speaker): void {
+  into.addText(speaker, 'reasoning', ['tool_plan'], message.tool_plan)
   gatherContent(into, message.content, speaker)
   gatherToolCalls(into, message.tool_calls, speaker)
   gatherCitations(into, message.citations, speaker)
 }
 
 /** A string, or blocks of which some are text. The API also takes a block without a list around it. */
-function gatherContent(into: Gathering, content: unknown, speaker: Speaker): void {
+function gatherContent(into: MessageTexts, content: unknown, speaker: Speaker): void {
   if (isJsonObject(content)) gatherBlock(into, content, speaker, ['content'])
   else if (!Array.isArray(content)) {
-    gatherText(into, content, speaker, contentKind(speaker), ['content'])
+    into.addText(speaker, contentKind(speaker), ['content'], content)
   } else {
     for (const [index, block] of content.entries()) gatherBlock(into, block, speaker, ['content', index])
   }
@@ -56,7 +24,7 @@ function contentKind({ role }: Speaker): TextKind {
   return role === 'tool' ? 'tool-result' : 'content'
 }
 
-function gatherBlock(into: Gathering, block: unknown, speaker: Speaker, place: JsonPath): void {
+function gatherBlock(into: MessageTexts, block: unknown, speaker: Speaker, place: JsonPath): void {
   const kind = contentKind(speaker)
   if (typeof block === 'string') into.add(speaker, kind, place, block)
   else if (!isJsonObject(block)) into.addOddShape()
@@ -72,13 +40,13 @@ function gatherBlock(into: Gathering, block: unknown, speaker: Speaker, place: J
   }
 }
 
-function gatherText(into: Gathering, text: unknown, speaker: Speaker, kind: TextKind, place: JsonPath): void {
-  if (typeof text === 'string') into.add(speaker, kind, place, text)
-  else if (isPresent(text)) into.addOddShape()
-}
-
 /** The text itself, or an object whose fields the model gets to see, all but the id that citations name. */
-export function gatherDocument(into: Gathering, document: unknown, speaker: Speaker, place: JsonPath): void {
+export function gatherDocument(
+  into: MessageTexts,
+  document: unknown,
+  speaker: Speaker,
+  place: JsonPath,
+): void {
   const kind = contentKind(speaker)
   if (typeof document === 'string') into.add(speaker, kind, place, document)
   else if (!isJsonObject(document)) into.addOddShape()
@@ -90,25 +58,17 @@ export function gatherDocument(into: Gathering, document: unknown, speaker: Spea
   }
 }
 
-function gatherToolCalls(into: Gathering, calls: unknown, speaker: Speaker): void {
+function gatherToolCalls(into: MessageTexts, calls: unknown, speaker: Speaker): void {
   if (isPresent(calls) && !Array.isArray(calls)) into.addOddShape()
   if (!Array.isArray(calls)) return
   for (const [index, call] of calls.entries()) {
     if (!isJsonObject(call) || !isJsonObject(call.function)) into.addOddShape()
-    else gatherArguments(into, call.function.arguments, speaker, ['tool_calls', index, 'function'])
-  }
-}
-
-/** Arguments are JSON inside a string; lenient servers also take and send the bare object. */
-function gatherArguments(into: Gathering, called: unknown, speaker: Speaker, place: JsonPath): void {
-  const syntax = typeof called === 'string' ? 'json' : undefined
-  for (const { path, text } of textsInside(called, [...place, 'arguments'])) {
-    into.add(speaker, 'tool-call', path, text, syntax)
+    else into.addArguments(speaker, ['tool_calls', index, 'function', 'arguments'], call.function.arguments)
   }
 }
 
 /** The passage cited, which the answer has as well, and what it was taken from. */
-function gatherCitations(into: Gathering, citations: unknown, speaker: Speaker): void {
+function gatherCitations(into: MessageTexts, citations: unknown, speaker: Speaker): void {
   if (isPresent(citations) && !Array.isArray(citations)) into.addOddShape()
   if (!Array.isArray(citations)) return
   for (const [index, citation] of citations.entries()) {

@@ -1,8 +1,9 @@
+import { MessageTexts } from '../body-texts.ts'
 import { type Decoded, type LlmRequest, type Role, WRONG_SHAPE } from '../format.ts'
 import { isJsonObject, type JsonObject } from '../json-body.ts'
 import { readModel, readStream } from '../request-settings.ts'
 import { decodeRequestObject } from '../strict-json.ts'
-import { Gathering, gatherDocument, gatherMessage, isPresent } from './message.ts'
+import { gatherDocument, gatherMessage, isPresent } from './message.ts'
 
 /** A role that is not here is `user`. */
 const ROLES: ReadonlyMap<unknown, Role> = new Map<unknown, Role>([
@@ -37,9 +38,9 @@ export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
   }
 }
 
-function gatherTexts({ messages, documents }: JsonObject): Gathering | 'wrong-shape' {
+function gatherTexts({ messages, documents }: JsonObject): MessageTexts | 'wrong-shape' {
   if (!Array.isArray(messages) || (isPresent(documents) && !Array.isArray(documents))) return 'wrong-shape'
-  const into = new Gathering('malformed')
+  const into = new MessageTexts('request')
   for (const [index, message] of messages.entries()) {
     if (!isJsonObject(message)) return 'wrong-shape'
     const role = ROLES.get(message.role) ?? 'user'

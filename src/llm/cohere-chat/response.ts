@@ -1,6 +1,7 @@
+import { MessageTexts } from '../body-texts.ts'
 import { type Completion, type Decoded, WRONG_SHAPE } from '../format.ts'
 import { decodeJsonObject, isJsonObject } from '../json-body.ts'
-import { Gathering, gatherMessage } from './message.ts'
+import { gatherMessage } from './message.ts'
 
 /** A whole answer: https://docs.cohere.com/reference/chat. Cohere gives one choice. */
 export function decodeResponse(body: Uint8Array): Decoded<Completion> {
@@ -8,9 +9,9 @@ export function decodeResponse(body: Uint8Array): Decoded<Completion> {
   if (json.kind !== 'ok') return json
   const root = json.value
   if (!isJsonObject(root.message)) return WRONG_SHAPE
-  const into = new Gathering('uninspectable')
+  const into = new MessageTexts('response')
   gatherMessage(into, root.message, { message: 0, role: 'assistant', path: ['message'] })
-  return { kind: 'ok', value: { segments: into.segments, uninspectable: into.uninspectable } }
+  return into.toCompletion()
 }
 
 /** Ollama's answers have a `message` as well, but end with `done`; OpenAI's have theirs inside `choices`. */

@@ -1,30 +1,11 @@
-import type { JsonPath, Role, TextKind, TextSegment } from '../format.ts'
+import { BodyTexts } from '../body-texts.ts'
+import type { JsonPath, Role, TextKind } from '../format.ts'
 import { isJsonObject, type JsonObject, type JsonText, textsInside } from '../json-body.ts'
 
 /** The texts of a body, gathered message by message. */
-export class Gathering {
-  readonly segments: TextSegment[] = []
-  /** Parts that hold something no guard can read. */
-  uninspectable = 0
-  /** A text stood in a shape that this API does not have: the body must count as undecodable. */
-  malformed = false
-  readonly #oddShape: 'malformed' | 'uninspectable'
-
-  /**
-   * `oddShape` says what a value of the wrong type makes of the body. In a request the upstream would refuse it
-   * as well; an upstream's own extension in an answer is no reason to refuse the answer.
-   */
-  constructor(oddShape: 'malformed' | 'uninspectable') {
-    this.#oddShape = oddShape
-  }
-
+export class Gathering extends BodyTexts {
   add(message: number, role: Role, kind: TextKind, { path, text }: JsonText): void {
-    if (text !== '') this.segments.push({ message, role, kind, text, path })
-  }
-
-  addOddShape(): void {
-    if (this.#oddShape === 'malformed') this.malformed = true
-    else this.uninspectable++
+    this.push({ message, role, kind, text, path })
   }
 }
 

@@ -82,7 +82,7 @@ function decodeWith(
 
 /** The messages of a request; what the upstream would refuse as well makes it of the wrong shape. */
 class Conversation {
-  readonly #into = new Gathering('malformed')
+  readonly #into = new Gathering('request')
   #messages = 0
 
   readRequest({ value: request, path }: Place, contents: 'must-have-contents' | 'may-lack-contents'): void {

@@ -18,9 +18,9 @@ export function decodeResponse(body: Uint8Array): Decoded<Completion> {
   const json = decodeJsonBody(body)
   if (json.kind !== 'ok') return json
   if (!isAnswer(json.value)) return WRONG_SHAPE
-  const into = new Gathering('uninspectable')
+  const into = new Gathering('response')
   if (readAnswer(json.value, choice => new Answer(into, choice)) === 'wrong-shape') return WRONG_SHAPE
-  return { kind: 'ok', value: { segments: into.segments, uninspectable: into.uninspectable } }
+  return into.toCompletion()
 }
 
 /** An answer of numbers only, such as those to `:countTokens` and `:embedContent`. */

@@ -1,6 +1,6 @@
-import type { JsonPath } from '../format.ts'
+import type { Completion, JsonPath, TextSegment } from '../format.ts'
 import { isJsonObject, type JsonObject } from '../json-body.ts'
-import { type Gathering, gatherMembers, type Voice } from './members.ts'
+import { Gathering, gatherMembers, type Voice } from './members.ts'
 
 /** A JSON-RPC id as MCP has them: never null. */
 export type RpcId = string | number
@@ -69,4 +69,17 @@ export function gatherMessage(into: Gathering, { value, path }: RpcMessage): voi
   const { method, params, result, error } = value
   const asked = method === 'tools/call' ? 'tool-call' : 'other'
   gatherMembers(into, { params, result, error }, path, { ...voice, asked })
+}
+
+/** Reads every text of a body's messages; a segment's `message` is its message's place among them. */
+export function gatherMessages(side: 'request' | 'response', messages: readonly RpcMessage[]): Completion {
+  const segments: TextSegment[] = []
+  let uninspectable = 0
+  for (const [index, message] of messages.entries()) {
+    const into = new Gathering(side)
+    gatherMessage(into, message)
+    segments.push(...into.texts.map(text => ({ message: index, ...text })))
+    uninspectable += into.uninspectable
+  }
+  return { segments, uninspectable }
 }

@@ -1,8 +1,7 @@
 import { type Decoded, type LlmRequest, type TextSegment, WRONG_SHAPE } from '../format.ts'
 import { isJsonObject, type JsonObject } from '../json-body.ts'
 import { decodeRequestJson } from '../strict-json.ts'
-import { Gathering } from './members.ts'
-import { gatherMessage, idAsked, messagesIn, type RpcId } from './message.ts'
+import { gatherMessages, idAsked, messagesIn, type RpcId } from './message.ts'
 
 /** A message that wants an answer, and which kind of answer a refusal is to its client. */
 export interface Asked {
@@ -43,17 +42,8 @@ export function decodeRequest(body: Uint8Array): Decoded<McpRequest> {
   if (json.kind !== 'ok') return json
   const messages = messagesIn(json.value)
   if (messages === undefined || !messages.every(({ value }) => hasNamedParams(value))) return WRONG_SHAPE
-  const segments: TextSegment[] = []
-  const asked: Asked[] = []
-  let uninspectable = 0
-  for (const [index, message] of messages.entries()) {
-    const into = new Gathering('request')
-    gatherMessage(into, message)
-    segments.push(...into.texts.map(text => ({ message: index, ...text })))
-    uninspectable += into.uninspectable
-    const one = askedBy(message.value)
-    if (one !== undefined) asked.push(one)
-  }
+  const { segments, uninspectable } = gatherMessages('request', messages)
+  const asked = messages.flatMap(({ value }) => askedBy(value) ?? [])
   const envelope = Array.isArray(json.value) ? 'batch' : 'single'
   return { kind: 'ok', value: new McpRequest({ segments, uninspectable, asked, envelope }) }
 }

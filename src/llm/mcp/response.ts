@@ -1,7 +1,6 @@
-import { type Completion, type Decoded, NO_TEXT, type TextSegment, WRONG_SHAPE } from '../format.ts'
+import { type Completion, type Decoded, NO_TEXT, WRONG_SHAPE } from '../format.ts'
 import { decodeJsonBody, isJsonObject } from '../json-body.ts'
-import { Gathering } from './members.ts'
-import { gatherMessage, messagesIn } from './message.ts'
+import { gatherMessages, messagesIn } from './message.ts'
 
 /** An answer to a POST. A segment's `message` is its message's place in an array of answers. */
 export function decodeResponse(body: Uint8Array): Decoded<Completion> {
@@ -11,15 +10,7 @@ export function decodeResponse(body: Uint8Array): Decoded<Completion> {
   if (json.kind !== 'ok') return json
   const messages = messagesIn(json.value)
   if (messages === undefined) return WRONG_SHAPE
-  const segments: TextSegment[] = []
-  let uninspectable = 0
-  for (const [index, message] of messages.entries()) {
-    const into = new Gathering('response')
-    gatherMessage(into, message)
-    segments.push(...into.texts.map(text => ({ message: index, ...text })))
-    uninspectable += into.uninspectable
-  }
-  return { kind: 'ok', value: { segments, uninspectable } }
+  return { kind: 'ok', value: gatherMessages('response', messages) }
 }
 
 /** No other API's answers are JSON-RPC; that of other protocols has results that are no objects. */

@@ -1,48 +1,13 @@
-import type { JsonPath, Role, TextKind, TextSegment, TextSyntax } from '../format.ts'
-import { isJsonObject, type JsonObject, textsInside } from '../json-body.ts'
-
-/** Whose message is read: its index and role for the segments, its place in the body for their paths. */
-export interface Speaker {
-  readonly message: number
-  readonly role: Role
-  readonly path: JsonPath
-}
-
-/** The texts of a body, gathered message by message. */
-export class Gathering {
-  readonly segments: TextSegment[] = []
-  /** Parts that hold something no guard can read. */
-  uninspectable = 0
-  /** A text stood in a shape that this API does not have: the body must count as undecodable. */
-  malformed = false
-  readonly #oddShape: 'malformed' | 'uninspectable'
-
-  /**
-   * `oddShape` says what a value of the wrong type makes of the body. In a request the upstream would refuse it
-   * as well; an upstream's own extension in an answer is no reason to refuse the answer.
-   */
-  constructor(oddShape: 'malformed' | 'uninspectable') {
-    this.#oddShape = oddShape
-  }
-
-  add(speaker: Speaker, kind: TextKind, place: JsonPath, text: string, syntax?: TextSyntax): void {
-    if (text === '') return
-    const { message, role, path } = speaker
-    this.segments.push({ message, role, kind, text, syntax, path: [...path, ...place] })
-  }
-
-  addOddShape(): void {
-    if (this.#oddShape === 'malformed') this.malformed = true
-    else this.uninspectable++
-  }
-}
+import type { MessageTexts, Speaker } from '../body-texts.ts'
+import type { JsonPath, TextKind } from '../format.ts'
+import { isJsonObject, type JsonObject } from '../json-body.ts'
 
 /** Reads every text of a request's or a response's message, in the order in which they are said. */
-export function gatherMessage(into: Gathering, message: JsonObject, speaker: Speaker): void {
+export function gatherMessage(into: MessageTexts, message: JsonObject, speaker: Speaker): void {
   gatherReasoning(into, message, speaker)
   const kind = speaker.role === 'tool' ? 'tool-result' : 'content'
   gatherContent(into, message.content, speaker, kind, ['content'])
-  gatherText(into, message.refusal, speaker, 'refusal', ['refusal'])
+  into.addText(speaker, 'refusal', ['refusal'], message.refusal)
   gatherAudio(into, message.audio, speaker)
   gatherAnnotations(into, message.annotations, speaker)
   gatherToolCalls(into, message.tool_calls, speaker)
@@ -52,20 +17,26 @@ export function gatherMessage(into: Gathering, message: JsonObject, speaker: Spe
 
 /** A string, or parts of which some are text. */
 export function gatherContent(
-  into: Gathering,
+  into: MessageTexts,
   content: unknown,
   speaker: Speaker,
   kind: TextKind,
   place: JsonPath,
 ): void {
   if (!Array.isArray(content)) {
-    gatherText(into, content, speaker, kind, place)
+    into.addText(speaker, kind, place, content)
     return
   }
   for (const [index, part] of content.entries()) gatherPart(into, part, speaker, kind, [...place, index])
 }
 
-function gatherPart(into: Gathering, part: unknown, speaker: Speaker, kind: TextKind, place: JsonPath): void {
+function gatherPart(
+  into: MessageTexts,
+  part: unknown,
+  speaker: Speaker,
+  kind: TextKind,
+  place: JsonPath,
+): void {
   if (typeof part === 'string') into.add(speaker, kind, place, part)
   else if (!isJsonObject(part)) into.addOddShape()
   else if (part.type === 'text' && typeof part.text === 'string')
@@ -79,13 +50,8 @@ function gatherPart(into: Gathering, part: unknown, speaker: Speaker, kind: Text
   }
 }
 
-function gatherText(into: Gathering, text: unknown, speaker: Speaker, kind: TextKind, place: JsonPath): void {
-  if (typeof text === 'string') into.add(speaker, kind, place, text)
-  else if (isPresent(text)) into.addOddShape()
-}
-
 /** The vendors' extensions: `reasoning_content` (DeepSeek, vLLM), `reasoning` and its details (OpenRouter). */
-function gatherReasoning(into: Gathering, message: JsonObject, speaker: Speaker): void {
+function gatherReasoning(into: MessageTexts, message: JsonObject, speaker: Speaker): void {
   for (const key of ['reasoning_content', 'reasoning'] as const) {
     const text = message[key]
     if (typeof text === 'string') into.add(speaker, 'reasoning', [key], text)
@@ -114,7 +80,7 @@ export function isOpaqueReasoning(detail: unknown): boolean {
 }
 
 /** Sound has a transcript in an answer and only an id in a request that refers to an earlier answer. */
-function gatherAudio(into: Gathering, audio: unknown, speaker: Speaker): void {
+function gatherAudio(into: MessageTexts, audio: unknown, speaker: Speaker): void {
   if (!isPresent(audio)) return
   into.uninspectable++
   if (isJsonObject(audio) && typeof audio.transcript === 'string') {
@@ -122,7 +88,7 @@ function gatherAudio(into: Gathering, audio: unknown, speaker: Speaker): void {
   }
 }
 
-function gatherAnnotations(into: Gathering, annotations: unknown, speaker: Speaker): void {
+function gatherAnnotations(into: MessageTexts, annotations: unknown, speaker: Speaker): void {
   for (const [index, annotation] of listOf(into, annotations)) {
     const texts = citationTexts(annotation)
     if (texts === undefined) into.uninspectable++
@@ -146,7 +112,7 @@ export function citationTexts(
   })
 }
 
-function gatherToolCalls(into: Gathering, calls: unknown, speaker: Speaker): void {
+function gatherToolCalls(into: MessageTexts, calls: unknown, speaker: Speaker): void {
   if (isPresent(calls) && !Array.isArray(calls)) into.addOddShape()
   if (!Array.isArray(calls)) return
   for (const [index, call] of calls.entries()) {
@@ -159,19 +125,12 @@ function gatherToolCalls(into: Gathering, calls: unknown, speaker: Speaker): voi
   }
 }
 
-/** Arguments are JSON inside a string; lenient servers also take and send the bare object. */
-function gatherArguments(into: Gathering, called: unknown, speaker: Speaker, place: JsonPath): void {
-  if (!isJsonObject(called)) {
-    into.addOddShape()
-    return
-  }
-  const syntax = typeof called.arguments === 'string' ? 'json' : undefined
-  for (const { path, text } of textsInside(called.arguments, [...place, 'arguments'])) {
-    into.add(speaker, 'tool-call', path, text, syntax)
-  }
+function gatherArguments(into: MessageTexts, called: unknown, speaker: Speaker, place: JsonPath): void {
+  if (isJsonObject(called)) into.addArguments(speaker, [...place, 'arguments'], called.arguments)
+  else into.addOddShape()
 }
 
-function listOf(into: Gathering, value: unknown): Iterable<[number, unknown]> {
+function listOf(into: MessageTexts, value: unknown): Iterable<[number, unknown]> {
   if (Array.isArray(value)) return value.entries()
   if (isPresent(value)) into.uninspectable++
   return []

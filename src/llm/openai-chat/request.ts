@@ -1,8 +1,9 @@
+import { MessageTexts } from '../body-texts.ts'
 import { type Decoded, type LlmRequest, type Role, WRONG_SHAPE } from '../format.ts'
 import { isJsonObject, type JsonObject } from '../json-body.ts'
 import { readModel, readStream } from '../request-settings.ts'
 import { decodeRequestObject } from '../strict-json.ts'
-import { Gathering, gatherContent, gatherMessage, isPresent } from './message.ts'
+import { gatherContent, gatherMessage, isPresent } from './message.ts'
 
 /** The API's own bound on `n`, and so on the choices of an answer. */
 export const MAX_CHOICES = 128
@@ -46,10 +47,10 @@ function readChoiceCount(n: unknown): number | 'wrong-shape' {
   return typeof n === 'number' && Number.isInteger(n) && n >= 1 && n <= MAX_CHOICES ? n : 'wrong-shape'
 }
 
-function gatherMessages(root: JsonObject): Gathering | 'wrong-shape' {
+function gatherMessages(root: JsonObject): MessageTexts | 'wrong-shape' {
   const { messages, prediction } = root
   if (!Array.isArray(messages)) return 'wrong-shape'
-  const into = new Gathering('malformed')
+  const into = new MessageTexts('request')
   for (const [index, message] of messages.entries()) {
     if (!isJsonObject(message)) return 'wrong-shape'
     const role = ROLES.get(message.role) ?? 'user'

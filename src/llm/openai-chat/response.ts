@@ -1,6 +1,7 @@
+import { MessageTexts } from '../body-texts.ts'
 import { type Completion, type Decoded, WRONG_SHAPE } from '../format.ts'
 import { decodeJsonObject, isJsonObject } from '../json-body.ts'
-import { Gathering, gatherMessage } from './message.ts'
+import { gatherMessage } from './message.ts'
 
 /** A `chat.completion` body; a segment's `message` is its choice's place in `choices`. */
 export function decodeResponse(body: Uint8Array): Decoded<Completion> {
@@ -8,13 +9,13 @@ export function decodeResponse(body: Uint8Array): Decoded<Completion> {
   if (json.kind !== 'ok') return json
   const root = json.value
   if (!Array.isArray(root.choices)) return WRONG_SHAPE
-  const into = new Gathering('uninspectable')
+  const into = new MessageTexts('response')
   for (const [index, choice] of root.choices.entries()) {
     if (!isJsonObject(choice) || !isJsonObject(choice.message)) return WRONG_SHAPE
     const path = ['choices', index, 'message']
     gatherMessage(into, choice.message, { message: index, role: 'assistant', path })
   }
-  return { kind: 'ok', value: { segments: into.segments, uninspectable: into.uninspectable } }
+  return into.toCompletion()
 }
 
 /** Legacy completions also have `choices`, and say so; some servers leave `object` out or empty. */

@@ -1,4 +1,5 @@
-import { type Completion, type Decoded, type TextSegment, WRONG_SHAPE } from '../format.ts'
+import { BodyTexts } from '../body-texts.ts'
+import { type Completion, type Decoded, WRONG_SHAPE } from '../format.ts'
 import { decodeJsonObject, isJsonObject } from '../json-body.ts'
 import { choiceTexts } from './choice.ts'
 
@@ -8,8 +9,7 @@ export function decodeResponse(body: Uint8Array): Decoded<Completion> {
   if (json.kind !== 'ok') return json
   const root = json.value
   if (!Array.isArray(root.choices)) return WRONG_SHAPE
-  const segments: TextSegment[] = []
-  let uninspectable = 0
+  const into = new BodyTexts('response')
   for (const [index, choice] of root.choices.entries()) {
     if (!isJsonObject(choice)) return WRONG_SHAPE
     const texts = choiceTexts(choice)
@@ -19,11 +19,11 @@ export function decodeResponse(body: Uint8Array): Decoded<Completion> {
     }
     for (const { text, path } of texts) {
       const place = ['choices', index, ...path]
-      if (text === undefined) uninspectable++
-      else segments.push({ message: index, role: 'assistant', kind: 'content', text, path: place })
+      if (text === undefined) into.uninspectable++
+      else into.push({ message: index, role: 'assistant', kind: 'content', text, path: place })
     }
   }
-  return { kind: 'ok', value: { segments, uninspectable } }
+  return into.toCompletion()
 }
 
 /** Chat completions also have `choices`: only the name tells. */

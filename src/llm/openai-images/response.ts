@@ -1,12 +1,6 @@
+import { BodyTexts } from '../body-texts.ts'
 import { DecodedFrame } from '../decoded-frame.ts'
-import {
-  type Completion,
-  type Decoded,
-  type Part,
-  type StreamDecoder,
-  type TextSegment,
-  WRONG_SHAPE,
-} from '../format.ts'
+import { type Completion, type Decoded, type Part, type StreamDecoder, WRONG_SHAPE } from '../format.ts'
 import { decodeJsonObject, isJsonObject, type JsonObject } from '../json-body.ts'
 import { errorOrWrong, openJsonEvents } from '../json-events.ts'
 import { isPresent } from '../request-texts.ts'
@@ -20,17 +14,17 @@ export function decodeResponse(body: Uint8Array): Decoded<Completion> {
   if (json.kind !== 'ok') return json
   const root = json.value
   if (!Array.isArray(root.data)) return WRONG_SHAPE
-  const segments: TextSegment[] = []
-  let uninspectable = 0
+  const into = new BodyTexts('response')
   for (const [index, picture] of root.data.entries()) {
     if (!isJsonObject(picture)) return WRONG_SHAPE
-    uninspectable += pictureCount(picture)
+    into.uninspectable += pictureCount(picture)
     const text = picture.revised_prompt
     const path = ['data', index, 'revised_prompt']
-    if (typeof text !== 'string') uninspectable += isPresent(text) ? 1 : 0
-    else if (text !== '') segments.push({ message: index, role: 'assistant', kind: 'content', text, path })
+    if (typeof text === 'string') {
+      into.push({ message: index, role: 'assistant', kind: 'content', text, path })
+    } else if (isPresent(text)) into.addOddShape()
   }
-  return { kind: 'ok', value: { segments, uninspectable } }
+  return into.toCompletion()
 }
 
 function pictureCount(picture: JsonObject): number {

@@ -1,11 +1,5 @@
-import {
-  type Decoded,
-  type JsonPath,
-  type LlmRequest,
-  type Role,
-  type TextSegment,
-  WRONG_SHAPE,
-} from '../format.ts'
+import { BodyTexts } from '../body-texts.ts'
+import { type Decoded, type JsonPath, type LlmRequest, type Role, WRONG_SHAPE } from '../format.ts'
 import { isJsonObject, type JsonObject } from '../json-body.ts'
 import { readModel, readStream } from '../request-settings.ts'
 import { decodeRequestObject } from '../strict-json.ts'
@@ -76,11 +70,12 @@ function readPrompt(transcript: Transcript, prompt: unknown): void {
 }
 
 /** The texts of a body, item by item: each is a message of its own, and so is what a tool said inside one. */
-class Transcript {
-  readonly segments: TextSegment[] = []
-  uninspectable = 0
-  malformed = false
+class Transcript extends BodyTexts {
   #message = -1
+
+  constructor() {
+    super('request')
+  }
 
   read(path: JsonPath, reader: (into: Reading) => void): void {
     const reading = new Reading('request')
@@ -92,7 +87,7 @@ class Transcript {
       if (text.text === '') continue
       if (text.role !== role) this.#message++
       role = text.role
-      this.segments.push({ ...text, message: this.#message, path: [...path, ...place] })
+      this.push({ ...text, message: this.#message, path: [...path, ...place] })
     }
   }
 }

@@ -1,4 +1,5 @@
-import { type Completion, type Decoded, type JsonPath, type TextSegment, WRONG_SHAPE } from '../format.ts'
+import { BodyTexts } from '../body-texts.ts'
+import { type Completion, type Decoded, type JsonPath, WRONG_SHAPE } from '../format.ts'
 import { decodeJsonBody, isJsonObject, type JsonObject } from '../json-body.ts'
 import { readDocument } from './document.ts'
 
@@ -8,18 +9,17 @@ export function decodeResponse(body: Uint8Array): Decoded<Completion> {
   if (json.kind !== 'ok') return json
   const list = rankingOf(json.value)
   if (list === undefined) return WRONG_SHAPE
-  const segments: TextSegment[] = []
-  let uninspectable = 0
+  const into = new BodyTexts('response')
   for (const [index, ranked] of list.items.entries()) {
     for (const key of ['document', 'text'] as const) {
       const document = readDocument(ranked[key], [...list.path, index, key])
-      uninspectable += document.uninspectable
+      into.uninspectable += document.uninspectable
       for (const { path, text } of document.texts) {
-        if (text !== '') segments.push({ message: index, role: 'assistant', kind: 'content', text, path })
+        into.push({ message: index, role: 'assistant', kind: 'content', text, path })
       }
     }
   }
-  return { kind: 'ok', value: { segments, uninspectable } }
+  return into.toCompletion()
 }
 
 interface Ranking {
