@@ -1,5 +1,5 @@
 import type { Completion, Decoded, JsonPath, Role, TextKind, TextSegment, TextSyntax } from './format.ts'
-import { textsInside } from './json-body.ts'
+import { isPresent, textsInside } from './json-body.ts'
 
 /** What is read of a body: its texts in the order in which they are said, and what stands in the way of reading it. */
 export class BodyTexts {
@@ -50,7 +50,7 @@ export class MessageTexts extends BodyTexts {
   /** A text, if anything stands there. */
   addText(speaker: Speaker, kind: TextKind, place: JsonPath, text: unknown): void {
     if (typeof text === 'string') this.add(speaker, kind, place, text)
-    else if (text !== undefined && text !== null) this.addOddShape()
+    else if (isPresent(text)) this.addOddShape()
   }
 
   /** A tool's arguments: JSON inside a string; lenient servers also take and send the bare object. */

@@ -15,6 +15,11 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** The APIs and their SDKs write an absent field as null as often as they leave it out. */
+export function isPresent(value: unknown): boolean {
+  return value !== undefined && value !== null
+}
+
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**

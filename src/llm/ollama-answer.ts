@@ -7,17 +7,16 @@ import {
   type Part,
   type StreamDecoder,
   type TextEdit,
+  WRONG_SHAPE,
 } from './format.ts'
 import { FrameReader } from './frame-reader.ts'
-import { decodeJsonBody, editJson, isJsonObject, type JsonObject } from './json-body.ts'
+import { decodeJsonObject, editJson, isJsonObject, isPresent, type JsonObject } from './json-body.ts'
 import type { JsonEdit } from './json-edits.ts'
 import { editNdjson, openNdjson } from './ndjson.ts'
-import { isPresent, type OllamaText, type OllamaTexts, readMessage } from './ollama-message.ts'
+import { type OllamaText, type OllamaTexts, readMessage } from './ollama-message.ts'
 
 /** Chat answers say what they say in a `message`, generate answers at their root, as `response`. */
 export type OllamaEndpoint = 'chat' | 'generate'
-
-const WRONG_SHAPE = { kind: 'undecodable', reason: 'wrong-shape' } as const
 
 /** What an answer, or a line of one, says; `wrong-shape` where nothing in it is an answer of that endpoint. */
 function readAnswer(endpoint: OllamaEndpoint, root: JsonObject): OllamaTexts | 'wrong-shape' {
@@ -33,9 +32,9 @@ function readAnswer(endpoint: OllamaEndpoint, root: JsonObject): OllamaTexts | '
 
 /** A whole answer; Ollama gives one choice. */
 export function decodeResponse(endpoint: OllamaEndpoint, body: Uint8Array): Decoded<Completion> {
-  const json = decodeJsonBody(body)
+  const json = decodeJsonObject(body)
   if (json.kind !== 'ok') return json
-  const answer = isJsonObject(json.value) ? readAnswer(endpoint, json.value) : 'wrong-shape'
+  const answer = readAnswer(endpoint, json.value)
   if (answer === 'wrong-shape') return WRONG_SHAPE
   const segments = answer.texts
     .filter(({ text }) => text !== '')

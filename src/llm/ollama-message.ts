@@ -1,5 +1,5 @@
 import type { JsonPath, TextKind, TextSyntax } from './format.ts'
-import { isJsonObject, type JsonObject, textsInside } from './json-body.ts'
+import { isJsonObject, isPresent, type JsonObject, textsInside } from './json-body.ts'
 
 /** One text of an Ollama message. */
 export interface OllamaText {
@@ -73,9 +73,4 @@ class Reading implements OllamaTexts {
     if (isPresent(value)) this.oddShapes++
     return []
   }
-}
-
-/** Ollama reads null as absent. */
-export function isPresent(value: unknown): boolean {
-  return value !== undefined && value !== null
 }

@@ -1,6 +1,5 @@
 import type { LlmRequest } from './format.ts'
-import { isJsonObject, type JsonObject } from './json-body.ts'
-import { isPresent } from './ollama-message.ts'
+import { isJsonObject, isPresent, type JsonObject } from './json-body.ts'
 import { readModel } from './request-settings.ts'
 
 /** What the requests of both endpoints say beside text. */

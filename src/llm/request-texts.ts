@@ -7,7 +7,7 @@ import {
   type TextKind,
   WRONG_SHAPE,
 } from './format.ts'
-import { isJsonObject, type JsonObject } from './json-body.ts'
+import { isJsonObject, isPresent, type JsonObject } from './json-body.ts'
 import { readModel } from './request-settings.ts'
 
 /** The texts of a request that is no conversation: prompts, inputs, queries. Token ids and images are uninspectable. */
@@ -19,11 +19,6 @@ export class RequestTexts extends BodyTexts {
   add(message: number, path: JsonPath, text: string, role: Role = 'user', kind: TextKind = 'content'): void {
     this.push({ message, role, kind, text, path })
   }
-}
-
-/** The APIs and their SDKs write an absent field as null as often as they leave it out. */
-export function isPresent(value: unknown): boolean {
-  return value !== undefined && value !== null
 }
 
 /**

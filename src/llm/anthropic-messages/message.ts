@@ -1,6 +1,6 @@
 import { BodyTexts } from '../body-texts.ts'
 import type { JsonPath, Role, TextKind, TextSyntax } from '../format.ts'
-import { isJsonObject, type JsonObject, textsInside } from '../json-body.ts'
+import { isJsonObject, isPresent, type JsonObject, textsInside } from '../json-body.ts'
 
 /** The texts of a body, each said by whoever was named last. An answer is one message. */
 export class Gathering extends BodyTexts {
@@ -175,9 +175,4 @@ function hidesText(block: JsonObject, { texts = [], hidden, hiddenRepeats }: Blo
 /** Whether there is a text, and something in it. */
 export function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== ''
-}
-
-/** The API and its SDKs write an absent field as null as often as they leave it out. */
-export function isPresent(value: unknown): boolean {
-  return value !== undefined && value !== null
 }

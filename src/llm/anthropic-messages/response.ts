@@ -1,6 +1,6 @@
 import { type Completion, type Decoded, type JsonPath, NO_TEXT, WRONG_SHAPE } from '../format.ts'
-import { decodeJsonBody, decodeJsonObject, isJsonObject, type JsonObject } from '../json-body.ts'
-import { Gathering, gatherContent, gatherText, isPresent } from './message.ts'
+import { decodeJsonBody, decodeJsonObject, isJsonObject, isPresent, type JsonObject } from '../json-body.ts'
+import { Gathering, gatherContent, gatherText } from './message.ts'
 
 /** A `message` body. */
 export function decodeResponse(body: Uint8Array): Decoded<Completion> {

@@ -1,8 +1,8 @@
 import { DecodedFrame, type Told } from '../decoded-frame.ts'
 import type { JsonPath, Part, StreamDecoder, TextSegment } from '../format.ts'
-import { isJsonObject, type JsonObject } from '../json-body.ts'
+import { isJsonObject, isPresent, type JsonObject } from '../json-body.ts'
 import { openJsonEvents, SAYS_NOTHING } from '../json-events.ts'
-import { Gathering, gatherContent, isPresent, isText } from './message.ts'
+import { Gathering, gatherContent, isText } from './message.ts'
 import { gatherAnswer, gatherStopDetails } from './response.ts'
 
 /** What a refusal that goes on with the stream must keep to; undefined for events that it need not know of. */

@@ -1,6 +1,6 @@
 import type { JsonPath, Part, TextKind, TextSyntax } from '../format.ts'
-import { isJsonObject, type JsonObject, textsInside } from '../json-body.ts'
-import { isPresent, traceTexts } from './message.ts'
+import { isJsonObject, isPresent, type JsonObject, textsInside } from '../json-body.ts'
+import { traceTexts } from './message.ts'
 
 /** What an event does to the message: what a refusal that goes on with the stream must close or keep to. */
 export type EventFacts =
@@ -27,7 +27,7 @@ const MAX_INDEX = 65_535
 const PART = MAX_INDEX + 1
 const WHOLE = 2 ** 40
 
-export const WRONG_SHAPE: Reading = {
+export const WRONG_EVENT: Reading = {
   parts: [{ kind: 'undecodable', reason: 'wrong-shape' }],
   facts: undefined,
 }
@@ -67,7 +67,7 @@ export class EventReader {
   #readBlock(type: string, payload: JsonObject, path: JsonPath): Reading {
     const { contentBlockIndex: block } = payload
     const isIndex = typeof block === 'number' && Number.isInteger(block) && block >= 0 && block <= MAX_INDEX
-    if (!isIndex) return WRONG_SHAPE
+    if (!isIndex) return WRONG_EVENT
     if (type === 'contentBlockStop') {
       return { parts: [{ kind: 'finish', choice: 0, block }], facts: { kind: 'block-stop', index: block } }
     }
@@ -77,7 +77,7 @@ export class EventReader {
     if (isJsonObject(said)) {
       if (key === 'start') readStart(sink, said)
       else this.#readDelta(sink, said)
-    } else if (isPresent(said)) return WRONG_SHAPE
+    } else if (isPresent(said)) return WRONG_EVENT
     return { parts: sink.parts, facts: { kind: 'block', index: block } }
   }
 

@@ -1,6 +1,6 @@
 import { BodyTexts } from '../body-texts.ts'
 import type { JsonPath, Role, TextKind } from '../format.ts'
-import { isJsonObject, type JsonObject, textsInside } from '../json-body.ts'
+import { isJsonObject, isPresent, type JsonObject, textsInside } from '../json-body.ts'
 
 /** Who says what is read next, as what, and where it stands. */
 export interface Place {
@@ -71,11 +71,6 @@ export function gatherBlock(into: Gathering, block: JsonObject, at: Place): void
 
 function below(at: Place, ...steps: JsonPath): Place {
   return { ...at, path: [...at.path, ...steps] }
-}
-
-/** The APIs and their SDKs write an absent field as null as often as they leave it out. */
-export function isPresent(value: unknown): boolean {
-  return value !== undefined && value !== null
 }
 
 /** The objects of a list with their places. */

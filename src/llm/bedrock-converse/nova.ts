@@ -3,7 +3,7 @@ import type { Frame, LlmFormat, Refusal, StreamDecoder, StreamPosition, TextEdit
 import { isJsonObject, type JsonObject } from '../json-body.ts'
 import { editEvent, openJsonEvents } from '../json-events.ts'
 import { responseShape } from '../response-shape.ts'
-import { EventReader, type Reading, WRONG_SHAPE } from './event.ts'
+import { EventReader, type Reading, WRONG_EVENT } from './event.ts'
 import { ConversePosition, refusalEvents, type StopReason, wholeAnswer } from './refusal.ts'
 import { decodeOwnRequest } from './request.ts'
 import { claimsResponse, decodeResponse } from './response.ts'
@@ -62,7 +62,7 @@ function openStream(): StreamDecoder {
 function readEvent(events: EventReader, event: JsonObject): Reading {
   const members = Object.entries(event).filter(([name]) => !name.startsWith('amazon-bedrock-'))
   const readings = members.map(([type, payload]) =>
-    isJsonObject(payload) ? events.read(type, payload, [type]) : WRONG_SHAPE,
+    isJsonObject(payload) ? events.read(type, payload, [type]) : WRONG_EVENT,
   )
   return {
     parts: readings.flatMap(({ parts }) => parts),

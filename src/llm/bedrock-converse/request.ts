@@ -1,9 +1,9 @@
 import { modelInPath } from '../bedrock.ts'
 import { type Decoded, type LlmRequest, type RequestPlace, type Role, WRONG_SHAPE } from '../format.ts'
-import { isJsonObject, type JsonObject, textsInside } from '../json-body.ts'
+import { isJsonObject, isPresent, type JsonObject, textsInside } from '../json-body.ts'
 import { readModel } from '../request-settings.ts'
 import { decodeRequestObject } from '../strict-json.ts'
-import { Gathering, gatherBlock, gatherBlocks, isPresent } from './message.ts'
+import { Gathering, gatherBlock, gatherBlocks } from './message.ts'
 
 /** A role that is not here is `user`. */
 const ROLES: ReadonlyMap<unknown, Role> = new Map<unknown, Role>([

@@ -1,6 +1,6 @@
 import type { MessageTexts, Speaker } from '../body-texts.ts'
 import type { JsonPath, TextKind } from '../format.ts'
-import { isJsonObject, type JsonObject, textsInside } from '../json-body.ts'
+import { isJsonObject, isPresent, type JsonObject, textsInside } from '../json-body.ts'
 
 /** Reads every text of a request's or a response's message, in the order in which they are said. */
 export function gatherMessage(into: MessageTexts, message: JsonObject, speaker: Speaker): void {
@@ -92,8 +92,4 @@ export function citationTexts(
 function isSourceText({ path }: { readonly path: JsonPath }): boolean {
   const inSource = path.slice(path.indexOf('sources') + 2)
   return inSource.length !== 1 || (inSource[0] !== 'type' && inSource[0] !== 'id')
-}
-
-export function isPresent(value: unknown): boolean {
-  return value !== undefined && value !== null
 }

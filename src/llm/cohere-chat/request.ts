@@ -1,9 +1,9 @@
 import { MessageTexts } from '../body-texts.ts'
 import { type Decoded, type LlmRequest, type Role, WRONG_SHAPE } from '../format.ts'
-import { isJsonObject, type JsonObject } from '../json-body.ts'
+import { isJsonObject, isPresent, type JsonObject } from '../json-body.ts'
 import { readModel, readStream } from '../request-settings.ts'
 import { decodeRequestObject } from '../strict-json.ts'
-import { gatherDocument, gatherMessage, isPresent } from './message.ts'
+import { gatherDocument, gatherMessage } from './message.ts'
 
 /** A role that is not here is `user`. */
 const ROLES: ReadonlyMap<unknown, Role> = new Map<unknown, Role>([

@@ -1,8 +1,8 @@
 import { DecodedFrame, type Told } from '../decoded-frame.ts'
 import type { JsonPath, Part, StreamDecoder, TextKind } from '../format.ts'
-import { isJsonObject, type JsonObject } from '../json-body.ts'
+import { isJsonObject, isPresent, type JsonObject } from '../json-body.ts'
 import { openJsonEvents, SAYS_NOTHING } from '../json-events.ts'
-import { citationTexts, isPresent } from './message.ts'
+import { citationTexts } from './message.ts'
 
 /** What a refusal that goes on with the stream must close or keep to. */
 export interface EventFacts {

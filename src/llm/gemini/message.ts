@@ -1,6 +1,6 @@
 import { BodyTexts } from '../body-texts.ts'
 import type { JsonPath, Role, TextKind } from '../format.ts'
-import { isJsonObject, type JsonObject, type JsonText, textsInside } from '../json-body.ts'
+import { isJsonObject, isPresent, type JsonObject, type JsonText, textsInside } from '../json-body.ts'
 
 /** The texts of a body, gathered message by message. */
 export class Gathering extends BodyTexts {
@@ -199,9 +199,4 @@ function readTranscription(sink: PartSink, { text, words }: JsonObject, place: J
   if (typeof text === 'string') sink.said('transcript', { path: [...place, 'text'], text })
   else if (isPresent(text)) sink.oddShape()
   for (const word of textsInside(words, [...place, 'words'])) sink.aside(word)
-}
-
-/** The API writes an absent field as null as often as it leaves it out. */
-export function isPresent(value: unknown): boolean {
-  return value !== undefined && value !== null
 }

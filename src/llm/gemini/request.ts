@@ -1,16 +1,7 @@
 import { type Decoded, type LlmRequest, type RequestPlace, type Role, WRONG_SHAPE } from '../format.ts'
-import { isJsonObject, type JsonObject, type JsonText, textsInside } from '../json-body.ts'
+import { isJsonObject, isPresent, type JsonObject, type JsonText, textsInside } from '../json-body.ts'
 import { decodeRequestObject } from '../strict-json.ts'
-import {
-  type Call,
-  entriesOf,
-  fieldsOf,
-  Gathering,
-  isPresent,
-  type PartSink,
-  type Place,
-  readParts,
-} from './message.ts'
+import { type Call, entriesOf, fieldsOf, Gathering, type PartSink, type Place, readParts } from './message.ts'
 
 /** Far above the API's own bound on `candidateCount`, which is 8 and may rise. */
 export const MAX_CANDIDATES = 128

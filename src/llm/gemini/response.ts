@@ -3,11 +3,12 @@ import {
   decodeJsonBody,
   decodeJsonObject,
   isJsonObject,
+  isPresent,
   type JsonObject,
   type JsonText,
   textsInside,
 } from '../json-body.ts'
-import { type Call, fieldsOf, Gathering, isPresent, type PartSink, readParts } from './message.ts'
+import { type Call, fieldsOf, Gathering, type PartSink, readParts } from './message.ts'
 import { MAX_CANDIDATES } from './request.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { type Decoded, type LlmRequest, type TextSegment, WRONG_SHAPE } from '../format.ts'
-import { isJsonObject, type JsonObject } from '../json-body.ts'
+import { isJsonObject, isPresent, type JsonObject } from '../json-body.ts'
 import { decodeRequestJson } from '../strict-json.ts'
 import { gatherMessages, idAsked, messagesIn, type RpcId } from './message.ts'
 
@@ -50,7 +50,7 @@ export function decodeRequest(body: Uint8Array): Decoded<McpRequest> {
 
 /** JSON-RPC also has parameters by position; MCP has not. */
 function hasNamedParams({ params }: JsonObject): boolean {
-  return params === undefined || params === null || isJsonObject(params)
+  return !isPresent(params) || isJsonObject(params)
 }
 
 function askedBy(message: JsonObject): Asked | undefined {

@@ -1,5 +1,6 @@
 import { type Decoded, type LlmRequest, WRONG_SHAPE } from '../format.ts'
-import { gatherInput, isPresent, RequestTexts, requestOf } from '../request-texts.ts'
+import { isPresent } from '../json-body.ts'
+import { gatherInput, RequestTexts, requestOf } from '../request-texts.ts'
 import { decodeRequestObject } from '../strict-json.ts'
 
 /** A `POST …/moderations` body. */

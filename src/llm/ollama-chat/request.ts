@@ -1,6 +1,6 @@
 import { type Decoded, type LlmRequest, type Role, type TextSegment, WRONG_SHAPE } from '../format.ts'
-import { isJsonObject } from '../json-body.ts'
-import { isPresent, readMessage } from '../ollama-message.ts'
+import { isJsonObject, isPresent } from '../json-body.ts'
+import { readMessage } from '../ollama-message.ts'
 import { readSettings } from '../ollama-request.ts'
 import { decodeRequestObject } from '../strict-json.ts'
 

@@ -1,5 +1,5 @@
 import { type Decoded, type LlmRequest, type TextSegment, WRONG_SHAPE } from '../format.ts'
-import { isPresent } from '../ollama-message.ts'
+import { isPresent } from '../json-body.ts'
 import { readSettings } from '../ollama-request.ts'
 import { decodeRequestObject } from '../strict-json.ts'
 

@@ -1,5 +1,5 @@
 import { type Decoded, type LlmRequest, WRONG_SHAPE } from '../format.ts'
-import type { JsonObject } from '../json-body.ts'
+import { isPresent, type JsonObject } from '../json-body.ts'
 import {
   type FormField,
   gatherForm,
@@ -9,7 +9,7 @@ import {
   soleField,
 } from '../multipart.ts'
 import { readStream } from '../request-settings.ts'
-import { gatherInput, isPresent, RequestTexts, requestOf } from '../request-texts.ts'
+import { gatherInput, RequestTexts, requestOf } from '../request-texts.ts'
 import { decodeRequestObject } from '../strict-json.ts'
 
 const NOT_UTF8 = { kind: 'undecodable', reason: 'not-utf8' } as const

@@ -6,8 +6,7 @@ import {
   type TextSegment,
   WRONG_SHAPE,
 } from '../format.ts'
-import { decodeJsonBody, isJsonObject, type JsonObject } from '../json-body.ts'
-import { isPresent } from '../request-texts.ts'
+import { decodeJsonBody, isJsonObject, isPresent, type JsonObject } from '../json-body.ts'
 import { responseShape } from '../response-shape.ts'
 
 function mediaTypeOf(contentType: string | undefined): string {

@@ -1,9 +1,8 @@
 import { DecodedFrame, type Told } from '../decoded-frame.ts'
 import type { JsonPath, Part, StreamDecoder } from '../format.ts'
-import { isJsonObject, type JsonObject } from '../json-body.ts'
+import { isJsonObject, isPresent, type JsonObject } from '../json-body.ts'
 import { errorOrWrong, openJsonEvents } from '../json-events.ts'
 import { type ChunkFacts, ChunkFrame, readChunkFacts } from '../openai-chunk.ts'
-import { isPresent } from '../request-texts.ts'
 
 /** `speech.audio.delta` and `speech.audio.done`: sound. */
 export function openSpeechStream(): StreamDecoder {

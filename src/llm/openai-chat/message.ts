@@ -1,6 +1,6 @@
 import type { MessageTexts, Speaker } from '../body-texts.ts'
 import type { JsonPath, TextKind } from '../format.ts'
-import { isJsonObject, type JsonObject } from '../json-body.ts'
+import { isJsonObject, isPresent, type JsonObject } from '../json-body.ts'
 
 /** Reads every text of a request's or a response's message, in the order in which they are said. */
 export function gatherMessage(into: MessageTexts, message: JsonObject, speaker: Speaker): void {
@@ -134,9 +134,4 @@ function listOf(into: MessageTexts, value: unknown): Iterable<[number, unknown]>
   if (Array.isArray(value)) return value.entries()
   if (isPresent(value)) into.uninspectable++
   return []
-}
-
-/** The APIs and their SDKs write an absent field as null as often as they leave it out. */
-export function isPresent(value: unknown): boolean {
-  return value !== undefined && value !== null
 }

@@ -1,9 +1,9 @@
 import { MessageTexts } from '../body-texts.ts'
 import { type Decoded, type LlmRequest, type Role, WRONG_SHAPE } from '../format.ts'
-import { isJsonObject, type JsonObject } from '../json-body.ts'
+import { isJsonObject, isPresent, type JsonObject } from '../json-body.ts'
 import { readModel, readStream } from '../request-settings.ts'
 import { decodeRequestObject } from '../strict-json.ts'
-import { gatherContent, gatherMessage, isPresent } from './message.ts'
+import { gatherContent, gatherMessage } from './message.ts'
 
 /** The API's own bound on `n`, and so on the choices of an answer. */
 export const MAX_CHOICES = 128

@@ -1,9 +1,9 @@
 import { DecodedFrame, type Told } from '../decoded-frame.ts'
 import type { JsonPath, Part, StreamDecoder, TextKind, TextSyntax } from '../format.ts'
-import { isJsonObject, type JsonObject } from '../json-body.ts'
+import { isJsonObject, isPresent, type JsonObject } from '../json-body.ts'
 import { errorOrWrong, openJsonEvents } from '../json-events.ts'
 import { type ChunkFacts, readChunkFacts } from '../openai-chunk.ts'
-import { citationTexts, isOpaqueReasoning, isPresent, reasoningDetailTexts } from './message.ts'
+import { citationTexts, isOpaqueReasoning, reasoningDetailTexts } from './message.ts'
 import { MAX_CHOICES } from './request.ts'
 
 /** What a refusal that goes on with a chat's stream must repeat or keep to. */

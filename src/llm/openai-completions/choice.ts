@@ -1,5 +1,5 @@
 import type { JsonPath } from '../format.ts'
-import { isJsonObject, type JsonObject } from '../json-body.ts'
+import { isJsonObject, isPresent, type JsonObject } from '../json-body.ts'
 
 /** Where a choice holds text: `text` in this API; servers that answer in the shape of a chat have it elsewhere. */
 const PLACES: readonly JsonPath[] = [['text'], ['message', 'content'], ['delta', 'content']]
@@ -16,7 +16,7 @@ export interface ChoiceText {
 export function choiceTexts(choice: JsonObject): readonly ChoiceText[] {
   return PLACES.flatMap((path, place) => {
     const value = path.reduce<unknown>((at, key) => (isJsonObject(at) ? at[key] : undefined), choice)
-    if (value === undefined || value === null || value === '') return []
+    if (!isPresent(value) || value === '') return []
     return [{ text: typeof value === 'string' ? value : undefined, path, place }]
   })
 }

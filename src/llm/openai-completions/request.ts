@@ -1,7 +1,7 @@
 import { type Decoded, type LlmRequest, WRONG_SHAPE } from '../format.ts'
-import { isJsonObject } from '../json-body.ts'
+import { isJsonObject, isPresent } from '../json-body.ts'
 import { readStream } from '../request-settings.ts'
-import { gatherInput, isPresent, RequestTexts, requestOf } from '../request-texts.ts'
+import { gatherInput, RequestTexts, requestOf } from '../request-texts.ts'
 import { decodeRequestObject } from '../strict-json.ts'
 
 /** The API's own bound on `n`; a refusal answers no more choices than this, whatever the number of prompts. */

@@ -1,7 +1,8 @@
 import type { Decoded, LlmRequest } from '../format.ts'
+import { isPresent } from '../json-body.ts'
 import { gatherForm, isMultipart, readFormStream, readMultipart, soleField } from '../multipart.ts'
 import { readStream } from '../request-settings.ts'
-import { gatherInput, isPresent, RequestTexts, requestOf } from '../request-texts.ts'
+import { gatherInput, RequestTexts, requestOf } from '../request-texts.ts'
 import { decodeRequestObject } from '../strict-json.ts'
 
 const SHAPE = {

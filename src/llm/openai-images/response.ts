@@ -1,9 +1,8 @@
 import { BodyTexts } from '../body-texts.ts'
 import { DecodedFrame } from '../decoded-frame.ts'
 import { type Completion, type Decoded, type Part, type StreamDecoder, WRONG_SHAPE } from '../format.ts'
-import { decodeJsonObject, isJsonObject, type JsonObject } from '../json-body.ts'
+import { decodeJsonObject, isJsonObject, isPresent, type JsonObject } from '../json-body.ts'
 import { errorOrWrong, openJsonEvents } from '../json-events.ts'
-import { isPresent } from '../request-texts.ts'
 
 /** Where a picture is, in itself or by reference: no guard of texts can look at it. */
 const PICTURES = ['b64_json', 'url'] as const

@@ -1,7 +1,6 @@
 import type { Role } from '../format.ts'
-import { isJsonObject, type JsonObject } from '../json-body.ts'
+import { isJsonObject, isPresent, type JsonObject } from '../json-body.ts'
 import {
-  isPresent,
   type Reading,
   readArguments,
   readContent,

@@ -1,5 +1,5 @@
 import type { JsonPath, Role, TextKind, TextSyntax } from '../format.ts'
-import { isJsonObject, textsInside } from '../json-body.ts'
+import { isJsonObject, isPresent, textsInside } from '../json-body.ts'
 
 /** Who says a text, and what sort of text it is. */
 export interface Voice {
@@ -120,9 +120,4 @@ export function readDescriptions(into: Reading, tools: unknown, voice: Voice, pl
   for (const { path, text } of textsInside(tools, place)) {
     if (path.at(-1) === 'description') into.add(voice, path, text)
   }
-}
-
-/** The API and its SDKs write an absent field as null as often as they leave it out. */
-export function isPresent(value: unknown): boolean {
-  return value !== undefined && value !== null
 }

@@ -1,10 +1,10 @@
 import { BodyTexts } from '../body-texts.ts'
 import { type Decoded, type JsonPath, type LlmRequest, type Role, WRONG_SHAPE } from '../format.ts'
-import { isJsonObject, type JsonObject } from '../json-body.ts'
+import { isJsonObject, isPresent, type JsonObject } from '../json-body.ts'
 import { readModel, readStream } from '../request-settings.ts'
 import { decodeRequestObject } from '../strict-json.ts'
 import { readItem } from './item.ts'
-import { isPresent, Reading, readPart } from './message.ts'
+import { Reading, readPart } from './message.ts'
 
 /** A `POST …/responses` body. What the upstream would refuse as well is `wrong-shape`. */
 export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
