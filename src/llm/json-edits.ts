@@ -1,5 +1,5 @@
 import { WeirError } from '../errors.ts'
-import type { JsonPath } from './format.ts'
+import type { JsonPath, TextEdit } from './format.ts'
 
 /** A change to one place of a JSON text. */
 export type JsonEdit =
@@ -9,6 +9,31 @@ export type JsonEdit =
   | { readonly kind: 'replace'; readonly path: JsonPath; readonly text: string }
   /** The value at `path`, if any, becomes null. */
   | { readonly kind: 'clear'; readonly path: JsonPath }
+
+/** Texts in the place of texts. */
+export function setTexts(edits: readonly TextEdit[]): readonly JsonEdit[] {
+  return edits.map(edit => ({ kind: 'set-text', ...edit }))
+}
+
+/**
+ * Texts in the place of whatever stands there: arguments that came as a bare object become the string that the API has
+ * there. Redacted, they need not be JSON any more.
+ */
+export function replaceByTexts(edits: readonly TextEdit[]): readonly JsonEdit[] {
+  return edits.map(edit => ({ kind: 'replace', ...edit }))
+}
+
+/** Makes null what spells out the text of an entry of `list` once more, as `logprobs` do, in each entry that is edited. */
+export function clearSpelledOut(
+  edits: readonly TextEdit[],
+  list: string,
+  keys: readonly string[],
+): readonly JsonEdit[] {
+  const entries = new Set(edits.flatMap(({ path }) => (path[0] === list ? [path[1]!] : [])))
+  return [...entries].flatMap(index =>
+    keys.map((key): JsonEdit => ({ kind: 'clear', path: [list, index, key] })),
+  )
+}
 
 /** Puts `replacement` where `length` UTF-16 units from `offset` on stand in a text. */
 export interface Splice {

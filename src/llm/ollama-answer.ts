@@ -11,7 +11,7 @@ import {
 } from './format.ts'
 import { FrameReader } from './frame-reader.ts'
 import { decodeJsonObject, editJson, isJsonObject, isPresent, type JsonObject } from './json-body.ts'
-import type { JsonEdit } from './json-edits.ts'
+import { type JsonEdit, setTexts } from './json-edits.ts'
 import { editNdjson, openNdjson } from './ndjson.ts'
 import { type OllamaText, type OllamaTexts, readMessage } from './ollama-message.ts'
 
@@ -120,7 +120,7 @@ function readFacts({ model, created_at }: JsonObject): LineFacts {
 /** A request or response body with texts replaced. */
 export function rewrite(body: Uint8Array, edits: readonly TextEdit[]): Uint8Array {
   const isAnswer = edits.some(({ path }) => ANSWER_ROOTS.has(path[0]!))
-  return editJson(body, isAnswer ? withoutCopies(edits) : edits.map(setText))
+  return editJson(body, isAnswer ? withoutCopies(edits) : setTexts(edits))
 }
 
 /** Where the texts of an answer begin, and none of a request. */
@@ -131,12 +131,8 @@ export function rewriteFrame(frame: Frame, edits: readonly TextEdit[]): Frame {
   return rewriteDecoded(OllamaFrame, frame, edits, bytes => editNdjson(bytes, withoutCopies(edits)))
 }
 
-function setText(edit: TextEdit): JsonEdit {
-  return { kind: 'set-text', ...edit }
-}
-
 /** An edited answer loses what spells its text out again: `logprobs` in tokens, `context` in their ids. */
 function withoutCopies(edits: readonly TextEdit[]): readonly JsonEdit[] {
-  const texts = edits.filter(({ path }) => path[0] !== 'logprobs').map(setText)
+  const texts = setTexts(edits.filter(({ path }) => path[0] !== 'logprobs'))
   return [...texts, { kind: 'clear', path: ['logprobs'] }, { kind: 'clear', path: ['context'] }]
 }

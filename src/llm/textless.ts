@@ -2,7 +2,7 @@ import { WeirError } from '../errors.ts'
 import { DecodedFrame } from './decoded-frame.ts'
 import type { Frame, LlmFormat, Refusal, StreamPosition, TextEdit } from './format.ts'
 import { editJson } from './json-body.ts'
-import type { JsonEdit } from './json-edits.ts'
+import { setTexts } from './json-edits.ts'
 import { errorOrWrong, openJsonEvents, rewriteEvent } from './json-events.ts'
 import { renderOpenaiError } from './openai-error.ts'
 import { responseShape } from './response-shape.ts'
@@ -25,12 +25,8 @@ function streamRefusal({ message }: Refusal, at: StreamPosition): Uint8Array {
 }
 
 /** A JSON body with texts replaced. */
-export function setTexts(body: Uint8Array, edits: readonly TextEdit[]): Uint8Array {
-  return editJson(body, changesOf(edits))
-}
-
-function changesOf(edits: readonly TextEdit[]): readonly JsonEdit[] {
-  return edits.map(edit => ({ kind: 'set-text', ...edit }))
+function rewrite(body: Uint8Array, edits: readonly TextEdit[]): Uint8Array {
+  return editJson(body, setTexts(edits))
 }
 
 /**
@@ -44,7 +40,7 @@ export const textless = {
   refusal: () => undefined,
   streamRefusal,
   error: error => renderOpenaiError(error),
-  rewrite: setTexts,
-  rewriteFrame: (frame, edits) => rewriteEvent(DecodedFrame, frame, edits, () => changesOf(edits)),
+  rewrite,
+  rewriteFrame: (frame, edits) => rewriteEvent(DecodedFrame, frame, edits, () => setTexts(edits)),
   heartbeat: undefined,
 } satisfies Partial<LlmFormat>

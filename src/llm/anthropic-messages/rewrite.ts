@@ -1,6 +1,6 @@
 import type { Frame, TextEdit } from '../format.ts'
 import { editJson } from '../json-body.ts'
-import type { JsonEdit } from '../json-edits.ts'
+import { setTexts } from '../json-edits.ts'
 import { rewriteEvent } from '../json-events.ts'
 import { MessageFrame } from './stream.ts'
 
@@ -9,14 +9,10 @@ import { MessageFrame } from './stream.ts'
  * finds as it said them, so that a client which sends an edited one back is refused.
  */
 export function rewrite(body: Uint8Array, edits: readonly TextEdit[]): Uint8Array {
-  return editJson(body, edits.map(setText))
+  return editJson(body, setTexts(edits))
 }
 
 /** An event's frame with texts replaced. */
 export function rewriteFrame(frame: Frame, edits: readonly TextEdit[]): Frame {
-  return rewriteEvent(MessageFrame, frame, edits, () => edits.map(setText))
-}
-
-function setText(edit: TextEdit): JsonEdit {
-  return { kind: 'set-text', ...edit }
+  return rewriteEvent(MessageFrame, frame, edits, () => setTexts(edits))
 }

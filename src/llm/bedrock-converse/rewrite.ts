@@ -3,15 +3,12 @@ import { readAwsFrame, withPayload } from '../aws-event-stream.ts'
 import { rewriteDecoded } from '../decoded-frame.ts'
 import type { Frame, TextEdit } from '../format.ts'
 import { editJson } from '../json-body.ts'
-import type { JsonEdit } from '../json-edits.ts'
+import { type JsonEdit, replaceByTexts, setTexts } from '../json-edits.ts'
 import { ConverseFrame } from './stream.ts'
 
 /** A request or response body with texts replaced. */
 export function rewrite(body: Uint8Array, edits: readonly TextEdit[]): Uint8Array {
-  return editJson(
-    body,
-    edits.map((edit): JsonEdit => ({ kind: 'set-text', ...edit })),
-  )
+  return editJson(body, setTexts(edits))
 }
 
 /** A frame with texts replaced: its headers stay, its lengths and CRCs follow. */
@@ -23,15 +20,11 @@ export function rewriteFrame(frame: Frame, edits: readonly TextEdit[]): Frame {
   })
 }
 
-/**
- * `edit` makes the changes in the frame's bytes. Arguments that came as a bare object become the string that the API
- * has there: redacted, they need not be JSON any more.
- */
+/** `edit` makes the changes in the frame's bytes. */
 export function rewriteBytes(
   frame: Frame,
   edits: readonly TextEdit[],
   edit: (bytes: Uint8Array, changes: readonly JsonEdit[]) => Uint8Array,
 ): Frame {
-  const changes = edits.map((one): JsonEdit => ({ kind: 'replace', ...one }))
-  return rewriteDecoded(ConverseFrame, frame, edits, bytes => edit(bytes, changes))
+  return rewriteDecoded(ConverseFrame, frame, edits, bytes => edit(bytes, replaceByTexts(edits)))
 }

@@ -11,11 +11,10 @@ import {
   type Part,
   type Refusal,
   type StreamPosition,
-  type TextEdit,
   WRONG_SHAPE,
 } from '../format.ts'
 import { decodeJsonBody, editJson, isJsonObject, type JsonObject } from '../json-body.ts'
-import type { JsonEdit } from '../json-edits.ts'
+import { setTexts } from '../json-edits.ts'
 import { errorOrWrong, openJsonEvents, rewriteEvent } from '../json-events.ts'
 import { readModel } from '../request-settings.ts'
 import { responseShape } from '../response-shape.ts'
@@ -84,8 +83,8 @@ function textModel(model: TextModel): LlmFormat {
         : { contentType: 'text/event-stream', body: refuseStream(model, refusal, new TextPosition()) },
     streamRefusal: (refusal, at) => refuseStream(model, refusal, at),
     error: renderBedrockError,
-    rewrite: (body, edits) => editJson(body, edits.map(toChange)),
-    rewriteFrame: (frame, edits) => rewriteEvent(DecodedFrame, frame, edits, () => edits.map(toChange)),
+    rewrite: (body, edits) => editJson(body, setTexts(edits)),
+    rewriteFrame: (frame, edits) => rewriteEvent(DecodedFrame, frame, edits, () => setTexts(edits)),
     heartbeat: undefined,
     claimsResponse: value => resultsIn(value, model.results, model.text) !== undefined,
   }
@@ -185,8 +184,4 @@ function answerOf(model: TextModel, list: string | undefined, refusal: Refusal):
 
 function encode(answer: object, frame = (json: string) => json): Uint8Array {
   return new TextEncoder().encode(frame(JSON.stringify(answer)))
-}
-
-function toChange(edit: TextEdit): JsonEdit {
-  return { kind: 'set-text', ...edit }
 }

@@ -2,7 +2,7 @@ import { rewriteDecoded } from '../decoded-frame.ts'
 import type { Frame, TextEdit } from '../format.ts'
 import { editArrayElement } from '../json-array.ts'
 import { editJson } from '../json-body.ts'
-import type { JsonEdit } from '../json-edits.ts'
+import { clearSpelledOut, type JsonEdit, setTexts } from '../json-edits.ts'
 import { rewriteEvent as rewriteJsonEvent } from '../json-events.ts'
 import { GeminiFrame } from './stream.ts'
 
@@ -22,11 +22,5 @@ export function rewriteElement(frame: Frame, edits: readonly TextEdit[]): Frame 
 }
 
 function changesOf(edits: readonly TextEdit[]): readonly JsonEdit[] {
-  return [...edits.map((edit): JsonEdit => ({ kind: 'set-text', ...edit })), ...clearLogprobs(edits)]
-}
-
-/** `logprobsResult` spells a candidate's text out token by token, so an edited candidate loses it. */
-function clearLogprobs(edits: readonly TextEdit[]): readonly JsonEdit[] {
-  const candidates = new Set(edits.flatMap(({ path }) => (path[0] === 'candidates' ? [path[1]!] : [])))
-  return Array.from(candidates, index => ({ kind: 'clear', path: ['candidates', index, 'logprobsResult'] }))
+  return [...setTexts(edits), ...clearSpelledOut(edits, 'candidates', ['logprobsResult'])]
 }

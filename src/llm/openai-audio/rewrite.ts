@@ -1,6 +1,6 @@
 import type { Frame, JsonPath, TextEdit } from '../format.ts'
 import { decodeJsonBody, editJson, isJsonObject, type JsonObject } from '../json-body.ts'
-import type { JsonEdit } from '../json-edits.ts'
+import { type JsonEdit, setTexts } from '../json-edits.ts'
 import { rewriteEvent } from '../json-events.ts'
 import { editMultipart, isMultipart } from '../multipart.ts'
 import { ChunkFrame } from '../openai-chunk.ts'
@@ -37,7 +37,7 @@ function editsOf(root: JsonObject, edits: readonly TextEdit[]): readonly JsonEdi
       set(['text'], said.map(one => one.trim()).join(' '))
     }
   }
-  return [...texts.values()].map(edit => ({ kind: 'set-text', ...edit }))
+  return setTexts([...texts.values()])
 }
 
 /** Segments begin with a space or do not, as the server likes. */
@@ -54,7 +54,7 @@ function clearedIn(root: JsonObject): readonly JsonEdit[] {
 /** A frame with texts replaced. */
 export function rewriteFrame(frame: Frame, edits: readonly TextEdit[]): Frame {
   return rewriteEvent(ChunkFrame, frame, edits, () => [
-    ...edits.map((edit): JsonEdit => ({ kind: 'set-text', ...edit })),
+    ...setTexts(edits),
     { kind: 'clear', path: ['logprobs'] },
   ])
 }

@@ -1,6 +1,6 @@
-import type { Frame, JsonPath, TextEdit } from '../format.ts'
+import type { Frame, TextEdit } from '../format.ts'
 import { editJson } from '../json-body.ts'
-import type { JsonEdit } from '../json-edits.ts'
+import { clearSpelledOut, type JsonEdit, setTexts } from '../json-edits.ts'
 import { rewriteEvent } from '../json-events.ts'
 import { ChunkFrame } from '../openai-chunk.ts'
 
@@ -18,10 +18,5 @@ export function rewriteFrame(frame: Frame, edits: readonly TextEdit[]): Frame {
 const TOKEN_LISTS = ['logprobs', 'prompt_logprobs', 'token_ids', 'prompt_token_ids'] as const
 
 function changesOf(edits: readonly TextEdit[]): readonly JsonEdit[] {
-  const texts = edits.map((edit): JsonEdit => ({ kind: 'set-text', ...edit }))
-  const choices = new Set(edits.flatMap(({ path }) => (path[0] === 'choices' ? [path[1]!] : [])))
-  const spelledOut = [...choices].flatMap(index =>
-    TOKEN_LISTS.map((key): JsonPath => ['choices', index, key]),
-  )
-  return [...texts, ...spelledOut.map((path): JsonEdit => ({ kind: 'clear', path }))]
+  return [...setTexts(edits), ...clearSpelledOut(edits, 'choices', TOKEN_LISTS)]
 }

@@ -1,7 +1,7 @@
 import type { LlmFormat, TextEdit } from '../format.ts'
 import { editMultipart, isMultipart } from '../multipart.ts'
 import { renderOpenaiError } from '../openai-error.ts'
-import { setTexts, textless } from '../textless.ts'
+import { textless } from '../textless.ts'
 import { decodeRequest } from './request.ts'
 import { claimsResponse, decodeResponse, openStream } from './response.ts'
 
@@ -15,7 +15,7 @@ export const openaiImages = {
   error: error =>
     renderOpenaiError(error, error.code === 'content_filter' ? 'content_policy_violation' : error.code),
   rewrite: (body: Uint8Array, edits: readonly TextEdit[]) =>
-    isMultipart(body) ? editMultipart(body, edits) : setTexts(body, edits),
+    isMultipart(body) ? editMultipart(body, edits) : textless.rewrite(body, edits),
   heartbeat: new TextEncoder().encode(':\n\n'),
   claimsResponse,
 } satisfies LlmFormat
