@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
@@ -22,6 +23,8 @@ export default defineConfig({
     // By itself vitest leaves one core out: half of a machine that has two.
     maxWorkers: '100%',
     sequence: { sequencer: LongFirst },
+    // Weir is started by many tests, as its image starts it: with what an earlier start has compiled.
+    env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('.cache/compiled', import.meta.url)) },
     // What a test that failed did not get to.
     restoreMocks: true,
     unstubEnvs: true,

@@ -34,7 +34,7 @@ export interface Served {
   stop(): Promise<void>
 }
 
-/** Serves a config, on ports of the kernel's choice, with these variables and no others of the test's own. */
+/** Serves a config, on ports of the kernel's choice, with these variables and none else that changes what it does. */
 export async function serveConfig(
   config: string,
   env: Record<string, string> = {},
@@ -46,7 +46,7 @@ export async function serveConfig(
   const args = [MAIN, 'serve', '--config', file, '--listen', listen, '--admin', '127.0.0.1:0']
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env.PATH, ...env },
+    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, ...env },
   })
   const kill = (): void => void child.kill('SIGKILL')
   process.on('exit', kill)
