@@ -17,7 +17,6 @@ const LONG_FUNCTIONS: Readonly<Record<string, string>> = {
   'src/cli/open-snapshot.ts openSnapshot': 'opens and closes in one place what belongs together',
   'src/cli/serve.ts run': 'one life of one process, told in order',
   'src/cli/serve.ts serveUntilStopped': 'one life of one process, told in order',
-  'src/cli/supervise.ts supervise': 'one life of one process, told in order',
   'src/config/config-watch.ts watchConfig': 'a closure over the state of one watch',
   'src/guardrail/keywords/search-text.ts openTextSearch': 'a closure over the state of one reading',
   'src/guardrail/local-secrets/reader.ts openSieve': 'a closure over the state of one pass',
