@@ -101,7 +101,10 @@ export class LogFile {
     this.#isMoved = true
   }
 
-  /** Writes what is left, while the disk takes it. */
+  /**
+   * Writes what is left, while the disk takes it, for 5 s at most. A write that hangs then keeps the process from its
+   * end: neither Node's exit nor its end by itself leaves one behind.
+   */
   async close(): Promise<void> {
     if (this.#state !== 'open') return
     this.#state = 'closing'
@@ -109,10 +112,12 @@ export class LogFile {
     const late = Promise.withResolvers<void>()
     const timer = setTimeout(late.resolve, CLOSE_MS)
     await Promise.race([this.idle(), late.promise])
-    clearTimeout(timer)
     this.#state = 'closed'
     this.#giveUp()
-    await this.#file?.close().catch(() => {})
+    // It waits for a write that is under way.
+    const closed = this.#file?.close().catch(() => {})
+    await Promise.race([closed, late.promise])
+    clearTimeout(timer)
   }
 
   /** Before the process ends at once: writes what waits, but for the lines that the disk is taking just now. */

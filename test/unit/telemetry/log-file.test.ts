@@ -1,19 +1,23 @@
 import { spawnSync } from 'node:child_process'
 import {
+  closeSync,
+  constants,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { LogFile, type LogFileOptions } from '../../../src/telemetry/log-file.ts'
 import { shiftFiles } from '../../../src/telemetry/rotated-files.ts'
 
@@ -287,4 +291,29 @@ describe.runIf(mounts)('a disk that is full', () => {
     expect(numbers(readFileSync(path, 'utf8'))).toEqual([1000])
     expect(lost()).toBe(0)
   })
+})
+
+it('is closed in time where the disk hangs, and counts what it could not write', async () => {
+  // A pipe that is full and that nobody reads: a write to it ends when its reader goes.
+  spawnSync('mkfifo', [path])
+  const reader = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
+  expect(() => {
+    for (;;) writeSync(reader, Buffer.alloc(4096))
+  }).toThrow('EAGAIN')
+  const { file, lost } = open()
+  await file.open()
+  file.write(line(0))
+  // The first is on its way.
+  await new Promise(setImmediate)
+  file.write(line(1))
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  try {
+    const closed = file.close()
+    vi.advanceTimersByTime(5000)
+    await closed
+    expect(lost()).toBe(1)
+  } finally {
+    vi.useRealTimers()
+    closeSync(reader)
+  }
 })
