@@ -45,6 +45,7 @@ export type ChangedPart = 'config' | 'secrets' | 'lists'
 /** A snapshot that takes the place of another, and what tells it from that one. */
 export interface RenewedSnapshot {
   readonly snapshot: Snapshot
+  readonly readAtMs: number
   /** At least one. */
   readonly changed: readonly ChangedPart[]
   /** Keys of `server` that differ from those of the first snapshot: they take effect at the next start. */
@@ -54,6 +55,8 @@ export interface RenewedSnapshot {
 /** A config in use, and how it comes to what it is today. */
 export interface OpenedSnapshot {
   readonly snapshot: Snapshot
+  /** When reading it began, by the monotonic clock that all processes of the machine share. */
+  readonly readAtMs: number
   /** Of the newest text that was read, whether or not it holds. */
   origins(): ConfigOrigins
   /**
@@ -79,6 +82,7 @@ export async function openSnapshot(source: SnapshotSource): Promise<OpenedSnapsh
   const scrubber = source.scrubber ?? createScrubber()
   let origins: ConfigOrigins = { files: new Map(), vault: 'unused' }
   const load = async (): Promise<ReadConfig> => {
+    const readAtMs = Number(process.hrtime.bigint() / 1_000_000n)
     // Looked at before it is read: what changes in between is then seen as changed.
     const own = source.file === undefined ? [] : [source.file]
     const files = seeFiles(own)
@@ -92,7 +96,7 @@ export async function openSnapshot(source: SnapshotSource): Promise<OpenedSnapsh
           ? loadWithStandIns(text, references, source.env)
           : await loadWithVault(text, references, source.env)
       scrubber.add(loaded.secretValues)
-      return { text, config: { ...config, server: { ...config.server, ...addresses } }, ...loaded }
+      return { readAtMs, text, config: { ...config, server: { ...config.server, ...addresses } }, ...loaded }
     } catch (error) {
       throw inFile(error, source.file, text)
     }
@@ -128,6 +132,7 @@ export async function openSnapshot(source: SnapshotSource): Promise<OpenedSnapsh
   try {
     return {
       snapshot: compileNext(loaded),
+      readAtMs: loaded.readAtMs,
       origins: () => origins,
       async reopen() {
         const next = await load()
@@ -135,7 +140,8 @@ export async function openSnapshot(source: SnapshotSource): Promise<OpenedSnapsh
         if (state === 'closed' || changed.length === 0) return undefined
         const snapshot = compileNext(next)
         loaded = next
-        return { snapshot, changed, atNextStart: differences(next.config.server, first) }
+        const atNextStart = differences(next.config.server, first)
+        return { snapshot, readAtMs: next.readAtMs, changed, atNextStart }
       },
       close,
     }
@@ -146,6 +152,7 @@ export async function openSnapshot(source: SnapshotSource): Promise<OpenedSnapsh
 }
 
 interface ReadConfig extends LoadedConfig {
+  readonly readAtMs: number
   readonly text: string
 }
 

@@ -3,12 +3,12 @@ import type { Snapshot } from '../config/snapshot.ts'
 import { showProblem, WeirError } from '../errors.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
-import type { ChangedPart, OpenedSnapshot } from './open-snapshot.ts'
+import type { ChangedPart, OpenedSnapshot, RenewedSnapshot } from './open-snapshot.ts'
 
 export interface RenewalDeps {
   readonly opened: Pick<OpenedSnapshot, 'reopen'>
   /** Gets the snapshot that new exchanges are to run on. */
-  readonly use: (snapshot: Snapshot) => void
+  readonly use: (next: RenewedSnapshot) => void
   readonly telemetry: Pick<Telemetry, 'log' | 'metrics'>
 }
 
@@ -32,7 +32,7 @@ export function configRenewal({
         else if (said !== '') log.info('config as it was: what was wrong with its files or its Vault is over')
       } else {
         const { snapshot, changed, atNextStart } = next
-        use(snapshot)
+        use(next)
         metrics.renewal('config', 'changed')
         log.info(messageOf(changed), { changed, snapshot: snapshot.version })
         if (changed.includes('config')) tellOfConfig(snapshot, atNextStart, log)

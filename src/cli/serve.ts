@@ -137,6 +137,8 @@ interface Serving {
   readonly ring: DecisionRing | undefined
 }
 
+type Told = Pick<OpenedSnapshot, 'snapshot' | 'readAtMs'>
+
 /** Starts, waits until it is told to stop and drains. Rejects when a listener cannot be bound. */
 async function serveUntilStopped(
   { orders, opened, times, scrubber, telemetry, exporting, decisions, ring }: Serving,
@@ -168,10 +170,13 @@ async function serveUntilStopped(
     for (const warning of snapshot.warnings) log.warn('config warning', { warning })
     if (supervisor === undefined) log.info('serving', { listen, admin, snapshot: snapshot.version })
     else log.info('worker serving', { listen, pid: supervisor.pid, snapshot: snapshot.version })
-    const use = (next: Snapshot): void => {
-      server.use(next)
-      exporting.use(next)
-      supervisor?.send({ kind: 'config', version: next.version, masked: next.masked })
+    const tellConfig = ({ snapshot: { version, masked }, readAtMs }: Told): void =>
+      supervisor?.send({ kind: 'config', version, masked, readAtMs })
+    tellConfig(opened)
+    const use = (next: Told): void => {
+      server.use(next.snapshot)
+      exporting.use(next.snapshot)
+      tellConfig(next)
     }
     const renew = configRenewal({ opened, use, telemetry })
     const watch = watchConfig(opened.origins, times, renew)

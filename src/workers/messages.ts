@@ -19,8 +19,8 @@ export type WorkerMetrics = z.output<typeof metricsSchema>
 const fromWorkerSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('serving'), listen: z.string() }),
   z.object({ kind: z.literal('metrics'), request: z.number(), metrics: metricsSchema }),
-  /** The config in force, secrets masked. */
-  z.object({ kind: z.literal('config'), version: z.string(), masked: z.unknown() }),
+  /** The config in force, secrets masked. `readAtMs`: by the clock that all processes of the machine share. */
+  z.object({ kind: z.literal('config'), version: z.string(), masked: z.unknown(), readAtMs: z.number() }),
   /** The newest decisions as lines, how many before them are lost, and the place of the last. */
   z.object({
     kind: z.literal('decisions'),

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { WeirError } from '../errors.ts'
 import { Backoff, type BackoffOptions } from './backoff.ts'
 import { JoinedMetrics } from './joined-metrics.ts'
-import { readFromWorker, type ToWorker, type WorkerMetrics } from './messages.ts'
+import { type FromWorker, readFromWorker, type ToWorker, type WorkerMetrics } from './messages.ts'
 import { type Answer, type Asked, Questions } from './questions.ts'
 
 export interface PoolOptions {
@@ -15,7 +15,7 @@ export interface PoolOptions {
   /** How long a worker may take to give its metrics or decisions before it is left out. */
   readonly metricsTimeoutMs: number
   readonly report: (end: WorkerEnd) => void
-  /** Hears of another config in force, secrets masked, from each worker that has it. */
+  /** Hears of the newest config that any worker runs on, secrets masked, from each that has it. */
   readonly reportConfig: (version: string, masked: unknown) => void
 }
 
@@ -63,6 +63,8 @@ export class WorkerPool {
   readonly #questions = new Questions()
   readonly #allEnded = Promise.withResolvers<void>()
   #state: 'running' | 'stopping' = 'running'
+  /** When the newest config that was told was read. */
+  #configReadAtMs = 0
   restarts = 0
 
   constructor(options: PoolOptions) {
@@ -215,8 +217,15 @@ export class WorkerPool {
       worker.isServing = true
       worker.hasServed = true
       onServing(message.listen)
-    } else if (message?.kind === 'config') this.#options.reportConfig(message.version, message.masked)
+    } else if (message?.kind === 'config') this.#hearConfig(message)
     else if (message !== undefined) this.#questions.answered(worker.index, message)
+  }
+
+  /** A worker that takes its time to read a config may be the last to have it. */
+  #hearConfig({ version, masked, readAtMs }: Extract<FromWorker, { kind: 'config' }>): void {
+    if (readAtMs < this.#configReadAtMs) return
+    this.#configReadAtMs = readAtMs
+    this.#options.reportConfig(version, masked)
   }
 
   #restart(worker: Worker, end: ProcessEnd): void {

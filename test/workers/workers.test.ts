@@ -1,3 +1,4 @@
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -19,6 +20,8 @@ policies: [{ name: chat, guardrails: [{ use: words, direction: both }], stream: 
 `
 /** Enough that with two workers each gets some: Envoy chooses anew for every exchange. */
 const MANY = 40
+
+const MAIN = new URL('../../src/main.ts', import.meta.url).pathname
 
 let folder: string
 let socket: string
@@ -182,6 +185,30 @@ test('do not start by halves', async () => {
     )
   } finally {
     taken.close()
+  }
+})
+
+test('tell which config they began with: it may have changed since their supervisor read it', async () => {
+  const file = join(folder, 'weir.yaml')
+  writeFileSync(file, CONFIG)
+  const worker = fork(MAIN, ['serve', '--config', file, '--listen', socket], {
+    env: { PATH: process.env.PATH, WEIR_WORKER: '0' },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
+  try {
+    const told = await new Promise(resolve => {
+      worker.on('message', message => 'masked' in Object(message) && resolve(message))
+      worker.once('exit', resolve)
+    })
+    expect(told).toEqual({
+      kind: 'config',
+      version: expect.stringMatching(/^[0-9a-f]{12}$/),
+      masked: expect.objectContaining({ unmatched: 'pass' }),
+      readAtMs: expect.any(Number),
+    })
+  } finally {
+    worker.send({ kind: 'stop' })
+    await once(worker, 'exit')
   }
 })
 

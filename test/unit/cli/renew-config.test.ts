@@ -30,7 +30,7 @@ policies: [{ name: p, guardrails: [{ use: w }, { use: k }] }]
   const used: Snapshot[] = []
   const renew = configRenewal({
     opened,
-    use: snapshot => used.push(snapshot),
+    use: ({ snapshot }) => used.push(snapshot),
     telemetry: { log, metrics },
   })
   const counted = async (result: string): Promise<number> => {

@@ -35,7 +35,11 @@ function forkNothing(): ChildProcess {
 type ForkWorker = (worker: number) => ChildProcess
 
 /** Of two workers, without a wait before one is started again. */
-function poolOf(forkWorker: ForkWorker, report: (end: WorkerEnd) => void = () => {}): WorkerPool {
+function poolOf(
+  forkWorker: ForkWorker,
+  report: (end: WorkerEnd) => void = () => {},
+  reportConfig: (version: string) => void = () => {},
+): WorkerPool {
   return new WorkerPool({
     workers: 2,
     fork: forkWorker,
@@ -43,7 +47,7 @@ function poolOf(forkWorker: ForkWorker, report: (end: WorkerEnd) => void = () =>
     clock: () => performance.now(),
     metricsTimeoutMs: 1000,
     report,
-    reportConfig() {},
+    reportConfig,
   })
 }
 
@@ -121,6 +125,44 @@ test.each([
       { worker: 1, code: 1 },
       { worker: 1, code: null, signal: null },
     ])
+  } finally {
+    await pool.stop()
+  }
+})
+
+/** The first tells a config at once; the second, when it is told to reload, one that was read before, and one after. */
+const TELLING = `
+const [worker] = process.argv.slice(2)
+const tell = (version, readAtMs) => process.send({ kind: 'config', version, masked: {}, readAtMs })
+process.send({ kind: 'serving', listen: 'x' })
+if (worker === '0') tell('newer', 2)
+process.on('message', ({ kind }) => {
+  if (kind === 'stop') process.exit(0)
+  if (kind === 'reload' && worker === '1') {
+    tell('older', 1)
+    tell('newest', 3)
+  }
+})
+`
+
+test('the config of a worker that is late does not take the place of a newer one', async () => {
+  writeFileSync(script, TELLING)
+  const told: string[] = []
+  const [newer, newest] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const pool = poolOf(
+    worker => fork(script, [String(worker)]),
+    undefined,
+    version => {
+      told.push(version)
+      if (version === 'newer') newer.resolve()
+      if (version === 'newest') newest.resolve()
+    },
+  )
+  try {
+    await Promise.all([pool.start(), newer.promise])
+    pool.reload()
+    await newest.promise
+    expect(told).toEqual(['newer', 'newest'])
   } finally {
     await pool.stop()
   }
