@@ -201,6 +201,18 @@ describe('the span of an exchange', () => {
     expect(exchange.status?.code ?? 0).toBe(0)
   })
 
+  test('tells what was found in a stream that was read piece by piece, which has no span of a scan', async () => {
+    answer('all was well until a forbidden-word came')
+    await ask({ policy: 'words', extra: { stream: true } })
+    const { exchange, scans } = await trace()
+    expect(scans.map(({ attributes }) => attributes['weir.phase'])).toEqual(['request'])
+    expect(exchange.events).toMatchObject([
+      { name: 'weir.decision', attributes: { 'weir.phase': 'request', 'weir.because': 'clean' } },
+      { attributes: { 'weir.phase': 'response', 'weir.because': 'flagged', 'weir.detectors': ['keyword'] } },
+    ])
+    expect(exchange.events[0]?.attributes).not.toHaveProperty('weir.detectors')
+  })
+
   test('tells a redaction', async () => {
     answer('write to ann@example.com')
     await ask({ policy: 'pii', text: 'I am bob@example.com', extra: { stream: true } })

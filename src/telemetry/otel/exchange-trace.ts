@@ -9,7 +9,7 @@ import {
 } from '@opentelemetry/api'
 import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions'
 import type { Effect } from '../../exchange/events.ts'
-import type { DecisionRecord } from '../../exchange/record.ts'
+import { type DecisionRecord, shownNames } from '../../exchange/record.ts'
 import type { AroundScan } from '../../guardrail/guardrail.ts'
 import type { TraceIds } from '../decision-log.ts'
 import type { ExchangeEnd } from '../exchange-families.ts'
@@ -74,7 +74,14 @@ export class ExchangeTrace {
     ] as const) {
       if (guardrails.length > 0) span.setAttribute(`weir.${phase}.${key}`, guardrails)
     }
-    const decision = { 'weir.phase': phase, 'weir.effective': effective, 'weir.because': because }
+    const detectors = shownNames(rules.flatMap(rule => rule.detectors))
+    const decision = {
+      'weir.phase': phase,
+      'weir.effective': effective,
+      'weir.because': because,
+      // Rules that read a stream piece by piece have no span of a scan that could tell.
+      ...(detectors.length > 0 && { 'weir.detectors': [...detectors] }),
+    }
     span.addEvent('weir.decision', decision, this.#clock.now())
     if (because === 'failed-closed') this.#failed(because)
   }
