@@ -178,6 +178,7 @@ async function serveUntilStopped(
       exporting.use(next.snapshot)
       tellConfig(next)
     }
+    orders.beforeExit(() => decisions?.flushSync())
     const renew = configRenewal({ opened, use, telemetry })
     const watch = watchConfig(opened.origins, times, renew)
     orders.onReload(() => {
