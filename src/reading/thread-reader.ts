@@ -14,6 +14,7 @@ export interface ReaderLimits {
 const LIMITS: ReaderLimits = { maxWaitingBytes: 268_435_456, deadlineMs: 20_000 }
 /** What the worst body within the default limits becomes when it is parsed, and some more. */
 const MOST_HEAP_MIB = 1024
+const ENTRY = new URL('./thread.ts', import.meta.url)
 
 interface Waiting {
   readonly job: ReadJob
@@ -22,21 +23,23 @@ interface Waiting {
 
 /**
  * Reads heavy bodies on a thread of its own, one after the other. It begins with the first of them. A job that breaks
- * the thread, or takes too long, fails alone; the next one gets a new thread.
+ * the thread, finds none or takes too long, fails alone; the next one gets a new thread.
  */
 export class ThreadReader implements BodyReader {
   readonly #onFault: (error: unknown) => void
   readonly #limits: ReaderLimits
+  readonly #entry: URL
   readonly #queue: Waiting[] = []
   #queuedBytes = 0
   #running: Waiting | undefined
   #worker: Worker | undefined
   #deadline: NodeJS.Timeout | undefined
 
-  /** `onFault` is told why a thread ended by itself: never content. */
-  constructor(onFault: (error: unknown) => void, limits: ReaderLimits = LIMITS) {
+  /** `onFault` is told why a thread ended by itself or could not be started: never content. `entry`: what it runs. */
+  constructor(onFault: (error: unknown) => void, limits: ReaderLimits = LIMITS, entry: URL = ENTRY) {
     this.#onFault = onFault
     this.#limits = limits
+    this.#entry = entry
   }
 
   read(job: ReadJob, done: (result: ReadResult) => void): () => void {
@@ -79,13 +82,20 @@ export class ThreadReader implements BodyReader {
     if (next === undefined) return
     this.#queuedBytes -= next.job.body.byteLength
     this.#deadline = setTimeout(() => this.#fail('timeout'), this.#limits.deadlineMs)
-    const message = messageOf(next.job)
-    this.#thread().postMessage(message, handedOver(message))
+    try {
+      const message = messageOf(next.job)
+      this.#thread().postMessage(message, handedOver(message))
+    } catch (error) {
+      // The system has no thread for it now. Later, since who asks does not expect the answer before it has asked.
+      this.#onFault(error)
+      clearTimeout(this.#deadline)
+      this.#deadline = setTimeout(() => this.#fail('internal'), 0)
+    }
   }
 
   #thread(): Worker {
     if (this.#worker !== undefined) return this.#worker
-    const worker = new Worker(new URL('./thread.ts', import.meta.url), {
+    const worker = new Worker(this.#entry, {
       name: 'weir-reader',
       // It needs nothing of what may stand there.
       env: {},

@@ -108,6 +108,17 @@ describe('a thread', () => {
     expect(faults).toHaveLength(1)
   })
 
+  it('that cannot be started fails each job, and nobody waits behind it', async () => {
+    const nowhere = new ThreadReader(error => faults.push(error), LIMITS, new URL('https://nowhere.invalid/'))
+    readers.push(nowhere)
+    const told: string[] = []
+    nowhere.read(request('{}'), () => told.push('first'))
+    expect(told).toEqual([])
+    expect(await read(nowhere, request('{}'))).toEqual({ kind: 'fault', reason: 'internal' })
+    expect(told).toEqual(['first'])
+    expect(faults).toHaveLength(2)
+  })
+
   it('that takes too long is ended', async () => {
     const thread = reader({ deadlineMs: 1 })
     expect(await read(thread, request(chatRequest('hello')))).toEqual({ kind: 'fault', reason: 'timeout' })
