@@ -12,31 +12,43 @@ const LASTING = new Set(['counter', 'histogram', 'summary'])
  */
 export class JoinedMetrics {
   readonly #latest = new Map<number, WorkerMetrics>()
-  #past: WorkerMetrics = []
+  /** What ended workers had counted: of those that ended lately each for itself, and all before as one. */
+  #past: readonly WorkerMetrics[] = []
+  #joining: Promise<void> = Promise.resolve()
 
   /** Keeps what the worker of this index has now. */
   tell(worker: number, metrics: WorkerMetrics): void {
     this.#latest.set(worker, metrics)
   }
 
-  /** The worker has ended. */
-  async ended(worker: number): Promise<void> {
+  /** The worker has ended. Resolves when its counts need no room of their own any more. */
+  ended(worker: number): Promise<void> {
     const last = this.#latest.get(worker)
-    if (!this.#latest.delete(worker) || last === undefined) return
-    const lasting = last.filter(({ type }) => LASTING.has(String(type)))
-    this.#past = asMetrics(await joined([this.#past, lasting]).getMetricsAsJSON())
+    if (last !== undefined) {
+      this.#latest.delete(worker)
+      // In the same moment: whoever looks meanwhile must not see less.
+      this.#past = [...this.#past, last.filter(({ type }) => LASTING.has(String(type)))]
+      this.#joining = this.#joining.then(() => this.#joinPast())
+    }
+    return this.#joining
+  }
+
+  async #joinPast(): Promise<void> {
+    const parts = this.#past
+    const one = asMetrics(await joined(parts).getMetricsAsJSON())
+    this.#past = [one, ...this.#past.slice(parts.length)]
   }
 
   /** As Prometheus reads them. */
   render(): Promise<string> {
-    return joined([this.#past, ...this.#latest.values()]).metrics()
+    return joined([...this.#past, ...this.#latest.values()]).metrics()
   }
 
   /** What each worker has just said of some families, with what ended ones had counted. */
   async with(answers: readonly WorkerMetrics[]): Promise<WorkerMetrics> {
     const names = new Set(answers.flat().map(({ name }) => name))
-    const past = this.#past.filter(({ name }) => names.has(name))
-    return asMetrics(await joined([past, ...answers]).getMetricsAsJSON())
+    const past = this.#past.map(counts => counts.filter(({ name }) => names.has(name)))
+    return asMetrics(await joined([...past, ...answers]).getMetricsAsJSON())
   }
 }
 

@@ -55,6 +55,16 @@ describe('metrics of several workers', () => {
     expect(await lines(joined)).toContain('requests_total{end="done"} 8')
   })
 
+  test('lose nothing when several workers end at once, nor while their last counts are joined', async () => {
+    const joined = new JoinedMetrics()
+    joined.tell(0, await counted(3, 2, []))
+    joined.tell(1, await counted(4, 1, []))
+    const ended = [joined.ended(0), joined.ended(1)]
+    expect(await lines(joined)).toContain('requests_total{end="done"} 7')
+    await Promise.all(ended)
+    expect(await lines(joined)).toContain('requests_total{end="done"} 7')
+  })
+
   test('are empty before any worker told', async () => expect(await lines(new JoinedMetrics())).toEqual([]))
 })
 
