@@ -1,4 +1,4 @@
-import type { ReadResult } from '../exchange/body-reading.ts'
+import type { ReadJob, ReadResult } from '../exchange/body-reading.ts'
 import type { Effect } from '../exchange/events.ts'
 import type { Outcome } from '../guardrail/guardrail.ts'
 import { runStage, type StageRun } from '../guardrail/run-stage.ts'
@@ -53,9 +53,9 @@ export class LaterWork {
         .finally(() => this.#stages.leave(stage))
       return
     }
-    const isBegun = this.#outlive(async () => {
-      // Nobody waits for it, so nothing is gained by cutting it short.
-      const outcomes = await runStage({ ...task, stop: new AbortController(), isFinal: () => false })
+    const isBegun = this.#outlive(async stop => {
+      // Nobody waits for it, so nothing is gained by cutting it short but at the end of all.
+      const outcomes = await runStage({ ...task, stop, isFinal: () => false })
       return () => settle(outcomes)
     })
     if (!isBegun) settle(rules.map(() => ({ kind: 'failure', reason: 'over-limit', ms: 0 })))
@@ -68,8 +68,8 @@ export class LaterWork {
       if (this.#state === 'open') this.#reads.start(job, settle)
       return
     }
-    const isBegun = this.#outlive(async () => {
-      const result = await new Promise<ReadResult>(resolve => void this.#deps.reader.read(job, resolve))
+    const isBegun = this.#outlive(async stop => {
+      const result = await this.#readUntil(stop.signal, job)
       return () => settle(result)
     })
     if (!isBegun) settle({ kind: 'fault', reason: 'over-limit' })
@@ -82,13 +82,25 @@ export class LaterWork {
     this.#reads.stop()
   }
 
+  async #readUntil(stop: AbortSignal, job: ReadJob): Promise<ReadResult> {
+    const { promise, resolve } = Promise.withResolvers<ReadResult>()
+    const forget = this.#deps.reader.read(job, resolve)
+    const onStop = (): void => {
+      forget()
+      resolve({ kind: 'fault', reason: 'cancelled' })
+    }
+    if (stop.aborted) onStop()
+    stop.addEventListener('abort', onStop, { once: true })
+    return promise.finally(() => stop.removeEventListener('abort', onStop))
+  }
+
   /** Begins work whose end is told once it no longer counts as running; false when too much of it runs already. */
-  #outlive(work: () => Promise<() => void>): boolean {
-    return this.#deps.shadows.run(async () => {
+  #outlive(work: (stop: AbortController) => Promise<() => void>): boolean {
+    return this.#deps.shadows.run(async stop => {
       this.#outliving += 1
       let settle: () => void
       try {
-        settle = await work()
+        settle = await work(stop)
       } catch (error) {
         this.#outliving -= 1
         this.#host.broke(error)

@@ -23,8 +23,8 @@ export interface ExtProcService {
    */
   renewTls(identity: TlsIdentity): void
   /**
-   * Takes no new calls and lets the running ones finish; after `deadlineMs` ends what is left as UNAVAILABLE.
-   * Resolves when all calls are over and no shadow scan runs any more.
+   * Takes no new calls and lets the running ones finish; after `deadlineMs` ends what is left as UNAVAILABLE,
+   * and cuts short what shadow scans still run. Resolves when none of them is left.
    */
   drain(deadlineMs: number): Promise<void>
 }
@@ -80,11 +80,12 @@ export function createExtProcService(deps: CallDeps, options: ServiceOptions): E
     async drain(deadlineMs) {
       const deadline = setTimeout(() => {
         for (const call of calls.all()) call.abandon()
+        deps.shadows.stop()
         server.forceClose()
       }, deadlineMs)
       await server.shutdown()
-      clearTimeout(deadline)
       await deps.shadows.idle()
+      clearTimeout(deadline)
     },
   }
 }

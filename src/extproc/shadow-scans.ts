@@ -4,6 +4,7 @@
  */
 export class ShadowScans {
   readonly #limit: number
+  readonly #stop = new AbortController()
   readonly #running = new Set<Promise<unknown>>()
 
   constructor(limit: number) {
@@ -14,12 +15,20 @@ export class ShadowScans {
     return this.#running.size
   }
 
-  /** Starts `scan` and returns true, or returns false when too many are running. `scan` must not reject. */
-  run(scan: () => Promise<unknown>): boolean {
+  /**
+   * Starts `scan` and returns true, or returns false when too many are running. `scan` must not reject, and comes to its
+   * end when its `stop` aborts.
+   */
+  run(scan: (stop: AbortController) => Promise<unknown>): boolean {
     if (this.#running.size >= this.#limit) return false
-    const running = scan().finally(() => this.#running.delete(running))
+    const running = scan(this.#stop).finally(() => this.#running.delete(running))
     this.#running.add(running)
     return true
+  }
+
+  /** Cuts short what runs, and what begins from now on. */
+  stop(): void {
+    this.#stop.abort()
   }
 
   /** Resolves when none is running. */

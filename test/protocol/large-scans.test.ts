@@ -158,4 +158,21 @@ describe('a large body', () => {
       { phase: 'response', effective: 'released', because: 'alerted' },
     ])
   })
+
+  test('that only a shadow looks at is looked at no further from the drain deadline on', async () => {
+    const watch = watched(endless)
+    weir.policies = policySet(policy({ outputRules: [rule(watch.guardrail, 'alert', 'fail-open')] }))
+    const call = await ask('hello')
+    await call.reply()
+    call.send(headersMessage('response', JSON_ANSWER))
+    await call.reply()
+    call.send(bodyMessage('response', chatCompletion(LARGE)))
+    await call.reply()
+    call.halfClose()
+    await watch.begun
+    await weir.service.drain(0)
+    expect(weir.telemetry.records).toMatchObject([
+      { phase: 'response', effective: 'released', because: 'failed-open' },
+    ])
+  })
 })
