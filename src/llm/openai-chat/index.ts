@@ -1,6 +1,7 @@
 import type { LlmFormat } from '../format.ts'
+import { renderOpenaiError } from '../openai-error.ts'
 import { responseShape } from '../response-shape.ts'
-import { ChatPosition, renderError, renderRefusal, streamRefusal } from './refusal.ts'
+import { ChatPosition, renderRefusal, streamRefusal } from './refusal.ts'
 import { decodeRequest } from './request.ts'
 import { claimsResponse, decodeResponse } from './response.ts'
 import { rewrite, rewriteFrame } from './rewrite.ts'
@@ -16,7 +17,7 @@ export const openaiChat = {
   openPosition: () => new ChatPosition(),
   refusal: renderRefusal,
   streamRefusal,
-  error: renderError,
+  error: error => renderOpenaiError(error),
   rewrite,
   rewriteFrame,
   heartbeat: new TextEncoder().encode(':\n\n'),

@@ -1,57 +1,38 @@
 import { WeirError } from '../../errors.ts'
 import { factsOf } from '../decoded-frame.ts'
-import type { Frame, ProviderError, Refusal, ReplyBody, StreamPosition } from '../format.ts'
-import { type ChatFacts, ChatFrame, openStream } from './stream.ts'
+import type { Frame, Refusal, ReplyBody, StreamPosition } from '../format.ts'
+import { choicesOf, headOf, NO_USAGE, refuseChunks, type SeenChoice, SeenChunks } from '../openai-refusal.ts'
+import { ChatFrame, openStream } from './stream.ts'
 
-/** What a client has seen of one choice. */
-interface ChoiceState {
+interface ChatChoice extends SeenChoice {
   hasRole: boolean
-  /** Text of the answer itself, which a refusal must stand apart from. */
-  hasContent: boolean
-  finished: boolean
 }
 
 /** What the client has seen of a stream; fresh, it has seen nothing. At most MAX_CHOICES choices and one set of facts. */
-export class ChatPosition implements StreamPosition {
-  /** By index; an upstream may skip some. */
-  readonly choices = new Map<number, ChoiceState>()
-  id: string | undefined
-  model: string | undefined
-  createdSec: number | undefined
-  usageSent = false
-  terminated = false
+export class ChatPosition extends SeenChunks<ChatChoice> implements StreamPosition {
+  constructor() {
+    super(() => ({ hasRole: false, hasText: false, finished: false }))
+  }
 
   released(frame: Frame): void {
     for (const part of frame.parts) {
       if (part.kind === 'terminator') this.terminated = true
-      else if (part.kind === 'finish') this.#choice(part.choice).finished = true
+      else if (part.kind === 'finish') this.choice(part.choice).finished = true
       else if (part.kind === 'text-delta') {
-        const choice = this.#choice(part.choice)
-        if (part.textKind === 'content' && part.text !== '') choice.hasContent = true
+        const choice = this.choice(part.choice)
+        if (part.textKind === 'content' && part.text !== '') choice.hasText = true
       }
     }
     const facts = factsOf(ChatFrame, frame, openStream)
-    if (facts !== undefined) this.#keep(facts)
-  }
-
-  #keep(facts: ChatFacts): void {
-    this.id ??= facts.id
-    this.model ??= facts.model
-    this.createdSec ??= facts.createdSec
-    this.usageSent ||= facts.hasUsage
-    for (const index of facts.roles) this.#choice(index).hasRole = true
-  }
-
-  #choice(index: number): ChoiceState {
-    const known = this.choices.get(index)
-    if (known !== undefined) return known
-    const fresh = { hasRole: false, hasContent: false, finished: false }
-    this.choices.set(index, fresh)
-    return fresh
+    if (facts === undefined) return
+    this.keep(facts)
+    for (const index of facts.roles) this.choice(index).hasRole = true
   }
 }
 
 const encoder = new TextEncoder()
+
+const ID_PREFIX = 'chatcmpl'
 
 /** What a refused choice says in, and what it ends with. */
 interface Manner {
@@ -69,9 +50,6 @@ function mannerOf(refusal: Refusal): Manner {
   return { field: 'content', finishReason: 'content_filter' }
 }
 
-/** The model was not called, or what it used is unknown here. Clients add the fields up, so all must be there. */
-const NO_USAGE = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 }
-
 /** A whole answer that says no, in every choice asked for. */
 export function renderRefusal(refusal: Refusal, shape: 'json' | 'event-stream'): ReplyBody {
   if (shape === 'json') return { contentType: 'application/json', body: encoder.encode(wholeAnswer(refusal)) }
@@ -79,22 +57,17 @@ export function renderRefusal(refusal: Refusal, shape: 'json' | 'event-stream'):
 }
 
 function wholeAnswer(refusal: Refusal): string {
+  const at = new ChatPosition()
   const manner = mannerOf(refusal)
   const message = { role: 'assistant', content: null, refusal: null, [manner.field]: refusal.message }
-  const choices = indexesUpTo(refusal.request?.choices ?? 1).map(index => ({
+  const choices = choicesOf(refusal, at).map(index => ({
     index,
     message,
     logprobs: null,
     finish_reason: manner.finishReason,
   }))
-  return JSON.stringify({
-    id: `chatcmpl-${refusal.id}`,
-    object: 'chat.completion',
-    created: refusal.createdSec,
-    model: refusal.request?.model ?? 'unknown',
-    choices,
-    usage: NO_USAGE,
-  })
+  const head = headOf(refusal, at, { idPrefix: ID_PREFIX, object: 'chat.completion' })
+  return JSON.stringify({ ...head, choices, usage: NO_USAGE })
 }
 
 /**
@@ -104,40 +77,16 @@ function wholeAnswer(refusal: Refusal): string {
  */
 export function streamRefusal(refusal: Refusal, at: StreamPosition): Uint8Array {
   if (!(at instanceof ChatPosition)) throw new WeirError('bug', 'a stream position of another format')
-  if (at.terminated) return new Uint8Array(0)
-  const head = {
-    id: at.id ?? `chatcmpl-${refusal.id}`,
-    object: 'chat.completion.chunk',
-    created: at.createdSec ?? refusal.createdSec,
-    model: at.model ?? refusal.request?.model ?? 'unknown',
-  }
+  const head = headOf(refusal, at, { idPrefix: ID_PREFIX, object: 'chat.completion.chunk' })
   const manner = mannerOf(refusal)
-  const events = choicesOf(refusal, at)
-    .filter(index => at.choices.get(index)?.finished !== true)
-    .flatMap(index => refuseChoice(refusal.message, manner, index, at.choices.get(index)))
-    .map(choice => event({ ...head, choices: [choice] }))
-  if (refusal.request?.streamUsage === true && !at.usageSent) {
-    events.push(event({ ...head, choices: [], usage: NO_USAGE }))
-  }
-  return encoder.encode(`${events.join('')}data: [DONE]\n\n`)
-}
-
-/** The choices asked for, and any that the upstream sent beyond them. */
-function choicesOf(refusal: Refusal, at: ChatPosition): readonly number[] {
-  const asked = indexesUpTo(refusal.request?.choices ?? 1)
-  const beyond = [...at.choices.keys()].filter(index => index >= asked.length)
-  return [...asked, ...beyond.sort((a, b) => a - b)]
-}
-
-function indexesUpTo(count: number): readonly number[] {
-  return Array.from({ length: count }, (_, index) => index)
+  return refuseChunks(refusal, at, head, (index, seen) => refuseChoice(refusal.message, manner, index, seen))
 }
 
 function refuseChoice(
   message: string,
   manner: Manner,
   index: number,
-  seen: ChoiceState | undefined,
+  seen: ChatChoice | undefined,
 ): readonly object[] {
   const chunk = (delta: object, finishReason: string | null) => ({
     index,
@@ -145,7 +94,7 @@ function refuseChoice(
     logprobs: null,
     finish_reason: finishReason,
   })
-  const text = manner.field === 'content' && seen?.hasContent === true ? `\n\n${message}` : message
+  const text = manner.field === 'content' && seen?.hasText === true ? `\n\n${message}` : message
   // Named once and only once: some clients fail without a role, others add the strings up.
   const role = { role: 'assistant', content: manner.field === 'content' ? '' : null }
   return [
@@ -153,15 +102,4 @@ function refuseChoice(
     chunk({ [manner.field]: text }, null),
     chunk({}, manner.finishReason),
   ]
-}
-
-function event(chunk: object): string {
-  return `data: ${JSON.stringify(chunk)}\n\n`
-}
-
-/** The error object that the SDKs read from a body with a status from 400. */
-export function renderError(error: ProviderError): ReplyBody {
-  const type = error.status >= 500 ? 'server_error' : 'invalid_request_error'
-  const body = JSON.stringify({ error: { message: error.message, type, param: null, code: error.code } })
-  return { contentType: 'application/json', body: encoder.encode(body) }
 }

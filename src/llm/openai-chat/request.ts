@@ -1,22 +1,10 @@
 import { MessageTexts } from '../body-texts.ts'
-import { type Decoded, type LlmRequest, type Role, WRONG_SHAPE } from '../format.ts'
-import { isJsonObject, isPresent, type JsonObject } from '../json-body.ts'
+import { type Decoded, type LlmRequest, WRONG_SHAPE } from '../format.ts'
+import { isJsonObject, type JsonObject } from '../json-body.ts'
+import { readAnswerSettings, readChoiceCount, readRole } from '../openai-request.ts'
 import { readModel, readStream } from '../request-settings.ts'
 import { decodeRequestObject } from '../strict-json.ts'
 import { gatherContent, gatherMessage } from './message.ts'
-
-/** The API's own bound on `n`, and so on the choices of an answer. */
-export const MAX_CHOICES = 128
-
-/** `function` is the old name of `tool`. A role that is not here is `user`. */
-const ROLES: ReadonlyMap<unknown, Role> = new Map<unknown, Role>([
-  ['system', 'system'],
-  ['developer', 'developer'],
-  ['user', 'user'],
-  ['assistant', 'assistant'],
-  ['tool', 'tool'],
-  ['function', 'tool'],
-])
 
 /** A `POST …/chat/completions` body. What the upstream would refuse as well is `wrong-shape`. */
 export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
@@ -27,7 +15,6 @@ export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
   const choices = readChoiceCount(root.n)
   const gathered = gatherMessages(root)
   if (streams === 'wrong-shape' || choices === 'wrong-shape' || gathered === 'wrong-shape') return WRONG_SHAPE
-  const { response_format, stream_options } = root
   return {
     kind: 'ok',
     value: {
@@ -36,15 +23,9 @@ export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
       choices,
       segments: gathered.segments,
       uninspectable: gathered.uninspectable,
-      structuredOutput: isJsonObject(response_format) && response_format.type === 'json_schema',
-      streamUsage: isJsonObject(stream_options) && stream_options.include_usage === true,
+      ...readAnswerSettings(root),
     },
   }
-}
-
-function readChoiceCount(n: unknown): number | 'wrong-shape' {
-  if (!isPresent(n)) return 1
-  return typeof n === 'number' && Number.isInteger(n) && n >= 1 && n <= MAX_CHOICES ? n : 'wrong-shape'
 }
 
 function gatherMessages(root: JsonObject): MessageTexts | 'wrong-shape' {
@@ -53,7 +34,7 @@ function gatherMessages(root: JsonObject): MessageTexts | 'wrong-shape' {
   const into = new MessageTexts('request')
   for (const [index, message] of messages.entries()) {
     if (!isJsonObject(message)) return 'wrong-shape'
-    const role = ROLES.get(message.role) ?? 'user'
+    const role = readRole(message.role)
     gatherMessage(into, message, { message: index, role, path: ['messages', index] })
   }
   // The answer that the client expects stands where the answer would: after the last message.

@@ -3,8 +3,8 @@ import type { JsonPath, Part, StreamDecoder, TextKind, TextSyntax } from '../for
 import { isJsonObject, isPresent, type JsonObject } from '../json-body.ts'
 import { errorOrWrong, openJsonEvents } from '../json-events.ts'
 import { type ChunkFacts, readChunkFacts } from '../openai-chunk.ts'
+import { MAX_CHOICES } from '../openai-request.ts'
 import { citationTexts, isOpaqueReasoning, reasoningDetailTexts } from './message.ts'
-import { MAX_CHOICES } from './request.ts'
 
 /** What a refusal that goes on with a chat's stream must repeat or keep to. */
 export interface ChatFacts extends ChunkFacts {

@@ -1,19 +1,17 @@
 import { type Decoded, type LlmRequest, WRONG_SHAPE } from '../format.ts'
-import { isJsonObject, isPresent } from '../json-body.ts'
+import { isPresent } from '../json-body.ts'
+import { MAX_CHOICES, readAnswerSettings, readChoiceCount } from '../openai-request.ts'
 import { readStream } from '../request-settings.ts'
 import { gatherInput, RequestTexts, requestOf } from '../request-texts.ts'
 import { decodeRequestObject } from '../strict-json.ts'
-
-/** The API's own bound on `n`; a refusal answers no more choices than this, whatever the number of prompts. */
-export const MAX_CHOICES = 128
 
 /** A `POST …/completions` body. What the upstream would refuse as well is `wrong-shape`. */
 export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
   const json = decodeRequestObject(body)
   if (json.kind !== 'ok') return json
   const root = json.value
-  const { prompt, suffix, n, response_format, stream_options } = root
-  const each = readAnswerCount(n)
+  const { prompt, suffix } = root
+  const each = readChoiceCount(root.n)
   if (each === 'wrong-shape' || !isPrompt(prompt)) return WRONG_SHAPE
   const prompts = promptCount(prompt)
   const into = new RequestTexts()
@@ -29,16 +27,11 @@ export function decodeRequest(body: Uint8Array): Decoded<LlmRequest> {
     kind: 'ok',
     value: {
       ...decoded.value,
+      // A refusal answers no more, whatever the number of prompts.
       choices: Math.min(prompts * each, MAX_CHOICES),
-      structuredOutput: isJsonObject(response_format) && response_format.type === 'json_schema',
-      streamUsage: isJsonObject(stream_options) && stream_options.include_usage === true,
+      ...readAnswerSettings(root),
     },
   }
-}
-
-function readAnswerCount(n: unknown): number | 'wrong-shape' {
-  if (!isPresent(n)) return 1
-  return typeof n === 'number' && Number.isInteger(n) && n >= 1 && n <= MAX_CHOICES ? n : 'wrong-shape'
 }
 
 /** A text, the ids of one, or a list of both. */

@@ -1,5 +1,6 @@
 import type { Role } from '../format.ts'
 import { isJsonObject, isPresent, type JsonObject } from '../json-body.ts'
+import { readRole } from '../openai-request.ts'
 import {
   type Reading,
   readArguments,
@@ -88,23 +89,13 @@ const UNREADABLE: ReadonlySet<unknown> = new Set([
   'item_reference',
 ])
 
-/** `function` is the old name of `tool`. A role that is not here is `user`. */
-const ROLES: ReadonlyMap<unknown, Role> = new Map<unknown, Role>([
-  ['system', 'system'],
-  ['developer', 'developer'],
-  ['user', 'user'],
-  ['assistant', 'assistant'],
-  ['tool', 'tool'],
-  ['function', 'tool'],
-])
-
 /** Reads every text of one item of a request's `input` or of an answer's `output`. */
 export function readItem(into: Reading, item: JsonObject): void {
   const type = typeOf(item)
   if (type === undefined) into.addOddShape()
   if (type === 'message') {
     // In an answer only the model speaks, whatever role an upstream writes.
-    const role = into.side === 'response' ? 'assistant' : (ROLES.get(item.role) ?? 'user')
+    const role = into.side === 'response' ? 'assistant' : readRole(item.role)
     const kind = role === 'tool' ? 'tool-result' : 'content'
     readContent(into, item.content, { role, kind }, ['content'])
     return
