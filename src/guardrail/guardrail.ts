@@ -60,6 +60,11 @@ export type Verdict =
       readonly incomplete?: FailureReason
     }
 
+/** The verdict of a guardrail that flags whatever it finds. */
+export function verdictFrom(findings: readonly Finding[]): Verdict {
+  return findings.length === 0 ? { kind: 'clean' } : { kind: 'flagged', findings }
+}
+
 /** Why there is no verdict. */
 export type FailureReason =
   | 'timeout'

@@ -1,4 +1,10 @@
-import type { Finding, IncrementalScan, ScanProgress } from './guardrail.ts'
+import {
+  type Finding,
+  type IncrementalScan,
+  type LocalGuardrail,
+  type ScanProgress,
+  verdictFrom,
+} from './guardrail.ts'
 import { endsInHalfCharacter } from './text/half-character.ts'
 import { openOffsetMap } from './text/offset-map.ts'
 import { PLAIN_VIEW } from './text/plain-view.ts'
@@ -37,8 +43,19 @@ export interface TextReader {
   read(text: string, from: number, textEnd: TextEnd): Reading
 }
 
+/** Judges every text by what a reader finds in it. */
+export function readingGuardrail(name: string, reader: TextReader): LocalGuardrail {
+  return {
+    name,
+    locality: 'local',
+    scan: ({ segments }) =>
+      verdictFrom(segments.flatMap(({ text }, segment) => readWhole(reader, text, segment))),
+    openScan: () => openReading(reader),
+  }
+}
+
 /** Everything in a text that is complete: as it came, and what only its plain view shows. */
-export function readWhole(reader: TextReader, text: string, segment: number): Finding[] {
+function readWhole(reader: TextReader, text: string, segment: number): Finding[] {
   const found = openTrack(reader).read(text, 'closed').found
   const unmasked = PLAIN_VIEW.changes(text)
     ? openPlainViewTrack(reader, START).read(text, 'closed').found
@@ -47,7 +64,7 @@ export function readWhole(reader: TextReader, text: string, segment: number): Fi
 }
 
 /** Reads a text piece by piece. What it finds in all is what `readWhole` finds, however the text was cut. */
-export function openReading(reader: TextReader): IncrementalScan {
+function openReading(reader: TextReader): IncrementalScan {
   const asItCame = openTrack(reader)
   let asItReads: Track | undefined
   /** A first half of a character, which has no plain view before it is known what it is half of; at most one unit. */

@@ -1,12 +1,12 @@
 import type { TextSegment } from '../llm/format.ts'
-import type {
-  Finding,
-  IncrementalScan,
-  LocalGuardrail,
-  Outcome,
-  ScanProgress,
-  ScanSubject,
-  Verdict,
+import {
+  type Finding,
+  type IncrementalScan,
+  type LocalGuardrail,
+  type Outcome,
+  type ScanProgress,
+  type ScanSubject,
+  verdictFrom,
 } from './guardrail.ts'
 import { type Clock, cancelled, checkFinding, failed, type OnFault } from './run-scan.ts'
 import type { SteppedWork, Turns } from './turns.ts'
@@ -120,9 +120,7 @@ class SlicedScan implements SteppedWork {
   }
 
   #outcome(): Outcome {
-    const findings = this.#findings
-    const verdict: Verdict = findings.length === 0 ? { kind: 'clean' } : { kind: 'flagged', findings }
-    return { kind: 'verdict', verdict, ms: this.#sinceStart() }
+    return { kind: 'verdict', verdict: verdictFrom(this.#findings), ms: this.#sinceStart() }
   }
 
   #sinceStart(): number {

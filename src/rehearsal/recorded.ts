@@ -5,6 +5,7 @@ import {
   type RemoteGuardrail,
   type ScanSubject,
   type Verdict,
+  verdictFrom,
 } from '../guardrail/guardrail.ts'
 import type { PolicySet, Rule } from '../policy/policy.ts'
 import type { Recorded } from './case-schema.ts'
@@ -74,7 +75,7 @@ function verdictOf(said: Recorded, { segments }: ScanSubject): Verdict {
       ? [{ detector }]
       : segments.flatMap((segment, index) => placesOf(text, segment.text, index, detector)),
   )
-  return findings.length === 0 ? { kind: 'clean' } : { kind: 'flagged', findings }
+  return verdictFrom(findings)
 }
 
 function placesOf(wanted: string, text: string, segment: number, detector: string): readonly Finding[] {

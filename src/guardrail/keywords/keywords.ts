@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Finding, LocalGuardrail } from '../guardrail.ts'
+import { type Finding, type LocalGuardrail, verdictFrom } from '../guardrail.ts'
 import { foldCase } from './fold-case.ts'
 import { guide } from './guide.ts'
 import { openKeywordSearch, searchWhole } from './incremental.ts'
@@ -66,7 +66,7 @@ function create(name: string, config: KeywordsConfig): LocalGuardrail {
       const findings: Finding[] = []
       for (let segment = 0; segment < segments.length; segment++)
         add(findings, segment, searchWhole(search, segments[segment]!.text))
-      return findings.length === 0 ? { kind: 'clean' } : { kind: 'flagged', findings }
+      return verdictFrom(findings)
     },
     openScan() {
       const open = openKeywordSearch(search)

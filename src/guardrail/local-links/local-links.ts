@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { LocalGuardrail } from '../guardrail.ts'
-import { openReading, readWhole } from '../open-reading.ts'
+import { readingGuardrail } from '../open-reading.ts'
 import { guide } from './guide.ts'
 import { readHost } from './host.ts'
 import { FLAGS, type Flag } from './judge.ts'
@@ -60,16 +60,7 @@ const configSchema = z.strictObject({
 export type LocalLinksConfig = z.output<typeof configSchema>
 
 function create(name: string, config: LocalLinksConfig): LocalGuardrail {
-  const reader = linkReader(compile(config))
-  return {
-    name,
-    locality: 'local',
-    scan({ segments }) {
-      const findings = segments.flatMap(({ text }, segment) => readWhole(reader, text, segment))
-      return findings.length === 0 ? { kind: 'clean' } : { kind: 'flagged', findings }
-    },
-    openScan: () => openReading(reader),
-  }
+  return readingGuardrail(name, linkReader(compile(config)))
 }
 
 function compile({ allow_domains, flag, bare_domains, payload_chars }: LocalLinksConfig): LinkSearch {

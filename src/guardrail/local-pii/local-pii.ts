@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { LocalGuardrail } from '../guardrail.ts'
+import { type LocalGuardrail, verdictFrom } from '../guardrail.ts'
 import type { Reader } from './candidate.ts'
 import type { EntitySettings } from './entity.ts'
 import { guide } from './guide.ts'
@@ -46,10 +46,8 @@ function create(name: string, config: LocalPiiConfig): LocalGuardrail {
   return {
     name,
     locality: 'local',
-    scan({ segments }) {
-      const findings = segments.flatMap(({ text }, segment) => readWhole(readers, text, segment))
-      return findings.length === 0 ? { kind: 'clean' } : { kind: 'flagged', findings }
-    },
+    scan: ({ segments }) =>
+      verdictFrom(segments.flatMap(({ text }, segment) => readWhole(readers, text, segment))),
     openScan: () => openPiiScan(readers),
   }
 }

@@ -1,12 +1,13 @@
 import { z } from 'zod'
 import type { TextSegment } from '../../llm/format.ts'
-import type {
-  Finding,
-  IncrementalScan,
-  LocalGuardrail,
-  RunningText,
-  ScanProgress,
-  ScanSubject,
+import {
+  type Finding,
+  type IncrementalScan,
+  type LocalGuardrail,
+  type RunningText,
+  type ScanProgress,
+  type ScanSubject,
+  verdictFrom,
 } from '../guardrail.ts'
 import { ENCODINGS, type Encoding } from './encodings.ts'
 import type { Channel } from './features.ts'
@@ -55,10 +56,9 @@ function create(name: string, config: LocalPromptAttackConfig): LocalGuardrail {
     name,
     locality: 'local',
     scan(subject) {
-      const findings = subject.segments.flatMap((segment, index) =>
-        findAttack(judge, segment, index, subject),
+      return verdictFrom(
+        subject.segments.flatMap((segment, index) => findAttack(judge, segment, index, subject)),
       )
-      return findings.length === 0 ? { kind: 'clean' } : { kind: 'flagged', findings }
     },
     openScan: text => openAttackScan(judge, text, 0),
   }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { LocalGuardrail } from '../guardrail.ts'
-import { openReading, readWhole } from '../open-reading.ts'
+import { readingGuardrail } from '../open-reading.ts'
 import type { Anchor } from './anchors.ts'
 import { assignmentMatcher } from './assignment.ts'
 import { matchBasic, matchBearer } from './authorization.ts'
@@ -57,15 +57,7 @@ function create(name: string, config: LocalSecretsConfig): LocalGuardrail {
     separator: looksAtNames ? onlyRules(asked, config.entropy_threshold) : undefined,
     isAllowed: allowList(config.allow),
   })
-  return {
-    name,
-    locality: 'local',
-    scan({ segments }) {
-      const findings = segments.flatMap(({ text }, segment) => readWhole(reader, text, segment))
-      return findings.length === 0 ? { kind: 'clean' } : { kind: 'flagged', findings }
-    },
-    openScan: () => openReading(reader),
-  }
+  return readingGuardrail(name, reader)
 }
 
 /** A key of AWS is told by its name, so that either rule may be asked for alone. */

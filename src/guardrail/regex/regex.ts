@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { WeirError } from '../../errors.ts'
-import type { Finding, LocalGuardrail, Verdict } from '../guardrail.ts'
+import { type LocalGuardrail, verdictFrom } from '../guardrail.ts'
 import { guide } from './guide.ts'
 import { MatchApart } from './match-apart.ts'
 import { compilePattern, matchesIn } from './patterns.ts'
@@ -63,20 +63,18 @@ function create(name: string, config: RegexConfig): LocalGuardrail {
     return compilePattern(entry)
   })
   const apart = new MatchApart(config.patterns)
-  const verdict = (findings: readonly Finding[]): Verdict =>
-    findings.length === 0 ? { kind: 'clean' } : { kind: 'flagged', findings }
   return {
     name,
     locality: 'local',
     scan: ({ segments }) =>
-      verdict(
+      verdictFrom(
         segments.flatMap(({ text }, segment) =>
           patterns.flatMap(pattern => matchesIn(text, segment, pattern)),
         ),
       ),
     // Where a match ends nobody knows before the text's end, so that a scan cannot be cut.
     scanApart: async ({ segments }, signal) =>
-      verdict(
+      verdictFrom(
         await apart.match(
           segments.map(({ text }) => text),
           signal,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { ScanSubject, Verdict } from '../guardrail.ts'
-import { GuardrailFailure } from '../guardrail.ts'
+import { GuardrailFailure, verdictFrom } from '../guardrail.ts'
 import type { Piece } from '../pieces.ts'
 import { type Dialect, FLAGGED, wireMessages, withPath } from './dialect.ts'
 import { maskedFindings } from './masked.ts'
@@ -60,5 +60,5 @@ function maskedTexts(action: unknown, side: ScanSubject['side']): readonly strin
 function maskVerdict(texts: readonly string[], batch: readonly Piece[]): Verdict {
   if (texts.length !== batch.length) return FLAGGED
   const findings = maskedFindings(batch, texts)
-  return findings.length === 0 ? { kind: 'clean' } : { kind: 'flagged', findings }
+  return verdictFrom(findings)
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { ScanSubject, Verdict } from '../guardrail.ts'
-import { GuardrailFailure } from '../guardrail.ts'
+import { GuardrailFailure, verdictFrom } from '../guardrail.ts'
 import { newestWithin, type Piece } from '../pieces.ts'
 import { type Dialect, FLAGGED, joinedText, wireMessages } from './dialect.ts'
 import { maskedFindings } from './masked.ts'
@@ -77,7 +77,7 @@ function portkeyVerdict(answer: unknown, batch: readonly Piece[], side: ScanSubj
   // Transformed into something else than texts in their places: changed, nobody knows where.
   if (texts?.length !== batch.length) return FLAGGED
   const findings = maskedFindings(batch, texts)
-  return findings.length === 0 ? { kind: 'clean' } : { kind: 'flagged', findings }
+  return verdictFrom(findings)
 }
 
 function transformedTexts(json: unknown, side: ScanSubject['side']): readonly string[] | undefined {
