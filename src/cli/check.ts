@@ -1,4 +1,5 @@
 import { serverTlsWarnings } from '../config/server-tls.ts'
+import type { PolicySet } from '../policy/policy.ts'
 import { readArguments } from './arguments.ts'
 import { type Command, EXIT_CODES } from './command.ts'
 import { openSnapshot } from './open-snapshot.ts'
@@ -9,17 +10,31 @@ export const check: Command = {
   summary: 'check a config file and list every problem',
   help: `Usage: weir check FILE
 
-Reads a config as \`weir serve\` would, secrets and certificates included, and prints "ok" with its warnings, or every problem.
+Reads a config as \`weir serve\` would, secrets and certificates included, and prints "ok" with its warnings and with notes of what it
+takes from Envoy, or every problem.
 ${EXIT_CODES}`,
   async run(args, io) {
     const { positionals } = readArguments(args, { options: [], fewest: 1, most: 1 })
     const { snapshot, close } = await openSnapshot({ file: positionals[0], env: io.env })
     try {
       const warnings = [...snapshot.warnings, ...serverTlsWarnings(snapshot.server)]
-      io.stdout(['ok', ...warnings.map(warning => `warning: ${warning}`), ''].join('\n'))
+      const notes = notesOf(snapshot.policySet)
+      const lines = [...warnings.map(warning => `warning: ${warning}`), ...notes.map(note => `note: ${note}`)]
+      io.stdout(['ok', ...lines, ''].join('\n'))
       return 0
     } finally {
       await close()
     }
   },
+}
+
+/** What holds only where Envoy is set so; that cannot be seen from here. */
+function notesOf({ policies }: PolicySet): readonly string[] {
+  return policies.flatMap(({ name, match }) =>
+    match?.routes === undefined
+      ? []
+      : [
+          `policy ${name}: match.routes fits only where Envoy tells the name of the route: \`request_attributes: [xds.route_name]\` on its filter, and a \`name\` on the route`,
+        ],
+  )
 }

@@ -37,7 +37,13 @@ const matchSchema = z.strictObject({
     .min(1)
     .optional()
     .describe('Prefixes of the normalised path (percent-decoded once, no dot segments, no doubled slashes).'),
-  routes: z.array(z.string().min(1)).min(1).optional().describe("Names of Envoy's routes."),
+  routes: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe(
+      "Names of Envoy's routes. Envoy tells them where its filter has `request_attributes: [xds.route_name]`; where it does not, no name ever fits.",
+    ),
 })
 
 const modeSchema = z.enum(['pre_call', 'post_call', 'during_call'])

@@ -51,6 +51,7 @@ function policyOrderWarnings(policies: readonly PolicyConfig[]): string[] {
 function policyWarnings(policy: PolicyConfig, configs: Config['guardrails']): string[] {
   const { name, guardrails } = policy
   return [
+    ...matchWarnings(policy.match),
     ...(guardrails.length === 0 ? ['has no guardrails: its traffic passes unscanned'] : []),
     ...guardrails.flatMap(use =>
       [...useWarnings(use), ...groundingWarnings(use, configs)].map(
@@ -58,6 +59,17 @@ function policyWarnings(policy: PolicyConfig, configs: Config['guardrails']): st
       ),
     ),
   ].map(warning => `policy ${name}: ${warning}`)
+}
+
+/** Elsewhere a path ends in a star to be a prefix. */
+function matchWarnings(match: PolicyConfig['match']): string[] {
+  return (match?.paths ?? []).flatMap((path, index) =>
+    path.endsWith('*')
+      ? [
+          `match.paths.${index} ends in *, which stands for itself and fits next to nothing: leave it out, paths are prefixes`,
+        ]
+      : [],
+  )
 }
 
 /** A guardrail that judges answers by their conversation must be given it. */

@@ -102,3 +102,26 @@ test('failure_mode_allow: true lets a request pass that nobody has seen', async 
   expect((await chat(chatRequest('a blue heron'))).status).toBe(200)
   expect(upstream.requests).toHaveLength(1)
 })
+
+test.each<[string, (bootstrap: Bootstrap) => void]>([
+  [
+    'the filter is not told to send it',
+    bootstrap => {
+      delete extProcOf(bootstrap).request_attributes
+    },
+  ],
+  [
+    'the route has none',
+    bootstrap => {
+      const [route] = connectionManagerOf(bootstrap).route_config.virtual_hosts[0].routes
+      Object.assign(route!, { name: '' })
+    },
+  ],
+])('a policy by the name of the route takes nothing where %s', async (_, overrides) => {
+  const { chat, use, upstream } = await behind('full-duplex', overrides)
+  const inputRules = [rule(flagWord('heron'))]
+  use(policySet(policy({ inputRules, match: { routes: ['llm'] } })))
+  upstream.respond({ chunks: [chatCompletion('hello')] })
+  expect((await chat(chatRequest('a blue heron'))).status).toBe(200)
+  expect(upstream.requests).toHaveLength(1)
+})

@@ -81,6 +81,18 @@ describe('weir check', () => {
     })
   })
 
+  it('says what of a config depends on how Envoy is set', async () => {
+    const rules = 'guardrails: [{ use: pii }]'
+    const routed = fileOf(
+      `guardrails: { pii: { kind: local-pii } }\npolicies: [{ name: a, match: { routes: [llm] }, ${rules} }, { name: b, ${rules} }]`,
+    )
+    const { code, out } = await weir(['check', routed])
+    expect(code).toBe(0)
+    expect(out).toMatch(
+      /^ok\nnote: policy a: match\.routes fits only where .*`request_attributes: \[xds\.route_name\]`.*\n$/,
+    )
+  })
+
   it('lists every problem with its line and path', async () => {
     const file = fileOf('unmatched: maybe\npolicies: [{ name: p, deny_code: 500 }]')
     expect(await weir(['check', file])).toEqual({

@@ -171,6 +171,10 @@ describe('warnings', () => {
 
   it.each<[string, string]>([
     ['policies: []', 'there is no policy: nothing is guarded'],
+    [
+      'policies: [{ name: p, match: { paths: [/a/, "/v1/*"] } }]',
+      'policy p: match.paths.1 ends in *, which stands for itself and fits next to nothing: leave it out, paths are prefixes',
+    ],
     ['policies: [{ name: p }]', 'policy p: has no guardrails: its traffic passes unscanned'],
     [`${WITH_G}policies: []`, 'guardrail g: no policy uses it'],
     [
