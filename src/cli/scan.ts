@@ -6,7 +6,7 @@ import type { RequestPlace } from '../llm/format.ts'
 import type { PolicySet } from '../policy/policy.ts'
 import { selectPolicy } from '../policy/select.ts'
 import { type ScanReport, scanBody } from '../rehearsal/scan-body.ts'
-import { oneOf, readArguments, usage } from './arguments.ts'
+import { type Arguments, oneOf, readArguments, usage } from './arguments.ts'
 import type { Command, CommandIo } from './command.ts'
 import { openSnapshot } from './open-snapshot.ts'
 
@@ -22,7 +22,9 @@ Judges one body as serving it would and prints the decision as JSON; never any o
 
 Options:
   --config FILE        the config; without it the embedded one
-  --policy NAME        the policy; without it the first whose match takes the path
+  --policy NAME        the policy; without it the first whose match takes the path, the host and the route
+  --host HOST          the request's host, for \`match.hosts\`
+  --route NAME         the name of Envoy's route, for \`match.routes\`
   --side SIDE          input: a request (the default), or output: a response
   --path PATH          the request's path, which tells the API (input: default ${DEFAULT_PATH};
                        output: without it the response tells by its own shape)
@@ -35,7 +37,7 @@ Exit codes:
 `,
   async run(args, io) {
     const { options, positionals } = readArguments(args, {
-      options: ['config', 'policy', 'side', 'path', 'content-type'],
+      options: ['config', 'policy', 'host', 'route', 'side', 'path', 'content-type'],
       fewest: 1,
       most: 1,
     })
@@ -45,8 +47,10 @@ Exit codes:
     const { snapshot, close } = await openSnapshot({ file: options.config, env: io.env })
     try {
       const question = { file: positionals[0]!, side, place, contentType: options['content-type'] }
-      const report = await judgeFile(question, snapshot, options.policy, io)
+      const report = await judgeFile(question, snapshot, options, io)
       io.stdout(`${JSON.stringify(report, undefined, 2)}\n`)
+      const note = noteOf(report)
+      if (note !== undefined) io.stderr(`weir: nothing was judged: ${note}\n`)
       return report.decision === 'deny' ? 1 : 0
     } finally {
       await close()
@@ -64,18 +68,13 @@ interface Question {
 async function judgeFile(
   { file, ...facts }: Question,
   { policySet }: Snapshot,
-  policyName: string | undefined,
+  { policy: policyName, host, route }: Arguments['options'],
   io: CommandIo,
 ): Promise<ScanReport> {
-  const selection = selectPolicy(policySet, {
-    policyName,
-    host: undefined,
-    path: facts.place?.path,
-    route: undefined,
-  })
+  const selection = selectPolicy(policySet, { policyName, host, path: facts.place?.path, route })
   switch (selection.kind) {
     case 'unknown-policy':
-      throw usage('--policy names no policy of the config')
+      throw usage(`--policy names no policy of the config, which has ${namesOf(policySet)}`)
     case 'unmatched':
       return unmatchedReport(facts.side, policySet)
     case 'policy': {
@@ -86,6 +85,24 @@ async function judgeFile(
       const body = file === '-' ? await io.readStdin(mostBytes) : await readBody(file, mostBytes)
       return scanBody({ ...facts, policy, body, formats: policySet.formats })
     }
+  }
+}
+
+function namesOf({ policies }: PolicySet): string {
+  return policies.map(({ name }) => name).join(', ') || 'none'
+}
+
+/** A release that no guardrail stands behind reads like a clean one. */
+function noteOf({ because, rules, policy, side }: ScanReport): string | undefined {
+  switch (because) {
+    case 'unmatched':
+      return 'no policy takes it by its path, host and route; give them by --path, --host and --route, or a --policy'
+    case 'unsupported':
+      return 'no API that Weir knows has this body at this path; see --path'
+    case 'clean':
+      return rules.length > 0 ? undefined : `policy ${policy} has no rule for the ${side}`
+    default:
+      return undefined
   }
 }
 

@@ -60,7 +60,11 @@ describe('a command line that does not hold', () => {
       ['envoy', '--mode', 'buffered', '--listen', '70000'],
       '--listen must be PORT or HOST:PORT',
     ],
-    ['a policy that is none', ['scan', '-', '--policy', 'nope'], '--policy names no policy of the config'],
+    [
+      'a policy that is none',
+      ['scan', '-', '--policy', 'nope'],
+      '--policy names no policy of the config, which has default',
+    ],
     [
       'a body that is not there',
       ['scan', '/nonexistent/body'],

@@ -173,6 +173,44 @@ describe('weir scan with a config', () => {
     })
   })
 
+  it('takes the policy of the host and of the route', async () => {
+    const config = fileOf(
+      `${WORDS}policies: [{ name: a, match: { hosts: [a.example] }, ${USE_BOTH} }, { name: b, match: { routes: [llm] }, ${USE_BOTH} }]`,
+    )
+    const scan = async (...args: string[]) =>
+      JSON.parse((await weir(['scan', '-', '--config', config, ...args], { stdin: requestOf('x') })).out)
+    expect(await scan('--host', 'a.example:443')).toMatchObject({ policy: 'a' })
+    expect(await scan('--route', 'llm')).toMatchObject({ policy: 'b' })
+    expect(await scan('--route', 'other')).toMatchObject({ because: 'unmatched' })
+  })
+
+  it.each<[string, string, readonly string[], string]>([
+    [
+      'no policy takes it',
+      `match: { hosts: [a.example] }, ${USE_BOTH}`,
+      [],
+      'no policy takes it by its path, host',
+    ],
+    ['no API has its path', USE_BOTH, ['--path', '/v1/models'], 'no API that Weir knows has this body'],
+    [
+      'no rule looks at its side',
+      'guardrails: [{ use: w, direction: output }]',
+      [],
+      'policy p has no rule for the input',
+    ],
+  ])('says that nothing was judged where %s', async (_name, policy, args, message) => {
+    const { code, err } = await weir(['scan', '-', '--config', policyOf(policy), ...args], {
+      stdin: requestOf('x'),
+    })
+    expect(code).toBe(0)
+    expect(err).toContain(`weir: nothing was judged: ${message}`)
+  })
+
+  it('says nothing beside what was judged', async () => {
+    const { err } = await weir(['scan', '-', '--config', policyOf(USE_BOTH)], { stdin: requestOf('x') })
+    expect(err).toBe('')
+  })
+
   it('reads no more of a file than the limit needs', async () => {
     const file = fileOf('x'.repeat(300_000))
     const config = policyOf(`${USE_BOTH}, limits: { max_request_bytes: 10 }`)
