@@ -68,7 +68,7 @@ function messageOf(issue: Issue, hints: KeyHints): string {
     case 'invalid_type':
       return typeMessage(issue, hints)
     case 'invalid_value':
-      return `must be ${listOf(issue.values.map(String))}${valueHint(issue.input, issue.values.map(String))}`
+      return oneOfMessage(issue.input, issue.values.map(String))
     case 'too_small':
       return `must ${bound(issue.origin, 'at least', Number(issue.minimum))}`
     case 'too_big':
@@ -102,9 +102,11 @@ function scalarHint(expected: string, input: unknown): string {
   return expected === 'string' && isScalar ? ': put it in quotes' : ''
 }
 
-function valueHint(input: unknown, values: readonly string[]): string {
+/** A long list hides what was most likely meant: that goes first. */
+function oneOfMessage(input: unknown, values: readonly string[]): string {
   const meant = typeof input === 'string' ? closestWord(input, values) : undefined
-  return meant === undefined ? '' : `; did you mean ${meant}?`
+  const rule = `must be ${listOf(values)}`
+  return meant === undefined ? rule : `did you mean ${meant}? It ${rule}`
 }
 
 function unionMessage(issue: Issue & { code: 'invalid_union' }): string {
@@ -113,9 +115,7 @@ function unionMessage(issue: Issue & { code: 'invalid_union' }): string {
   const said = typeof given === 'object' && given !== null ? Object.entries(given) : []
   const [, value] = said.find(([key]) => key === issue.discriminator) ?? []
   const options = issue.options.map(String)
-  return value === undefined
-    ? `is required and must be ${listOf(options)}`
-    : `must be ${listOf(options)}${valueHint(value, options)}`
+  return value === undefined ? `is required and must be ${listOf(options)}` : oneOfMessage(value, options)
 }
 
 function bound(origin: string, relation: 'at least' | 'at most', limit: number): string {

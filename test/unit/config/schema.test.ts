@@ -165,12 +165,12 @@ describe('a config that does not hold', () => {
     [
       'a misspelt value',
       inUse('action: blok'),
-      'policies.0.guardrails.0.action: must be block, redact or alert; did you mean block?',
+      'policies.0.guardrails.0.action: did you mean block? It must be block, redact or alert',
     ],
     [
       'a misspelt kind, of which nothing else is said',
       'guardrails: { g: { kind: lakerra, api_key: $env://KEY } }\npolicies: []',
-      `guardrails.g.kind: must be ${KINDS}; did you mean lakera?`,
+      `guardrails.g.kind: did you mean lakera? It must be ${KINDS}`,
     ],
     [
       'an unknown key of a kind',
@@ -237,7 +237,7 @@ describe('a config that does not hold', () => {
     [
       'a format that is not known',
       'policies: []\nformats: [{ path: /mine, format: openai-chta }]',
-      'formats.0.format: must be ',
+      'formats.0.format: did you mean openai-chat? It must be ',
     ],
     [
       'a restore of a mask',
