@@ -16,6 +16,8 @@ export interface CommandIo {
   stdinLines(stop: AbortSignal): AsyncIterable<string>
   /** `coloured` where stdout is a terminal that shows colours to someone who wants them. */
   readonly terminal: 'plain' | 'coloured'
+  /** How many columns stdout has now; undefined where it is no terminal. */
+  columns(): number | undefined
   /** Calls back on SIGTERM and SIGINT, until the returned function is called. */
   onStopSignal(stop: (signal: string) => void): () => void
   /** Calls back on SIGHUP, until the returned function is called. */

@@ -27,15 +27,15 @@ export const envoy: Command = {
 Prints a bootstrap for \`envoy -c FILE\`, with the addresses given.
 
 Options:
-  --mode MODE          how Envoy hands bodies to Weir; full-duplex is the one to choose (Envoy 1.39 or newer)
-  --listen PORT        where clients connect, PORT or HOST:PORT (default ${SHIPPED.listen})
-  --weir ADDRESS       where Weir listens, HOST:PORT or unix:///path (default ${SHIPPED.weir})
-  --workers N          server.workers of Weir, each an endpoint of its own from --weir on (default 1)
-  --upstream HOST:PORT where the LLM listens, plain HTTP (default ${SHIPPED.upstream})
-  --config FILE        Weir's config: where it has server.tls, Envoy is told to speak TLS to it
-  --weir-ca FILE       the CA of Weir's certificate, as Envoy finds it (default ${TLS_FILES.ca})
-  --client-cert FILE   the certificate that Envoy shows to Weir (default ${TLS_FILES.cert})
-  --client-key FILE    its key (default ${TLS_FILES.key})
+  --mode MODE           how Envoy hands bodies to Weir; full-duplex is the one to choose (Envoy 1.39 or newer)
+  --listen PORT         where clients connect, PORT or HOST:PORT (default ${SHIPPED.listen})
+  --weir ADDRESS        where Weir listens, HOST:PORT or unix:///path (default ${SHIPPED.weir})
+  --workers N           server.workers of Weir, each an endpoint of its own from --weir on (default 1)
+  --upstream HOST:PORT  where the LLM listens, plain HTTP (default ${SHIPPED.upstream})
+  --config FILE         Weir's config: where it has server.tls, Envoy is told to speak TLS to it
+  --weir-ca FILE        the CA of Weir's certificate, as Envoy finds it (default ${TLS_FILES.ca})
+  --client-cert FILE    the certificate that Envoy shows to Weir (default ${TLS_FILES.cert})
+  --client-key FILE     its key (default ${TLS_FILES.key})
 ${EXIT_CODES}`,
   async run(args, io) {
     const { options } = readArguments(args, {

@@ -21,6 +21,8 @@ export function processIo(): CommandIo {
     readStdin,
     stdinLines,
     terminal: showsColours(env) ? 'coloured' : 'plain',
+    // 0 where a terminal does not say.
+    columns: () => process.stdout.columns || undefined,
     onStopSignal: stop => listenTo(STOP_SIGNALS, stop),
     onReloadSignal: reload => listenTo(['SIGHUP'], reload),
     onFault: report => listenTo(FAULT_EVENTS, report),

@@ -4,6 +4,7 @@ import { asksForHelp, usage } from './arguments.ts'
 import { check } from './check.ts'
 import { type Command, type CommandIo, EXIT_CODES, type ExitCode } from './command.ts'
 import { envoy } from './envoy.ts'
+import { foldHelp } from './fold.ts'
 import { scan } from './scan.ts'
 import { schema } from './schema.ts'
 import { serve } from './serve.ts'
@@ -19,12 +20,12 @@ export async function runCommand(argv: readonly string[], io: CommandIo): Promis
   try {
     if (name === undefined) throw usage('no command is given; see weir --help')
     if (name === '--help' || name === '-h' || name === 'help') {
-      io.stdout(overview())
+      io.stdout(foldHelp(overview()))
       return 0
     }
     const command = findCommand(name)
     if (asksForHelp(args)) {
-      io.stdout(command.help)
+      io.stdout(foldHelp(command.help))
       return 0
     }
     return await command.run(args, io)

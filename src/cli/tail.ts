@@ -2,13 +2,17 @@ import { type DecisionLine, DecisionTotals, readLogLine, showLogLine } from '../
 import { oneOf, readArguments } from './arguments.ts'
 import type { Command } from './command.ts'
 import { feedLines } from './feed-lines.ts'
+import { foldLine } from './fold.ts'
+
+/** What does not fit into a line goes on behind the time. */
+const TIME_COLUMNS = 13
 
 const CHOICES = ['all', 'denied', 'flagged', 'failed', 'shadow'] as const
 
 /** `weir tail`: the log on stdin, or the feed of a running Weir, as people read it. */
 export const tail: Command = {
   name: 'tail',
-  summary: 'show the decisions of a log on stdin or of a running Weir, as they come',
+  summary: 'show the decisions of a log on stdin or of a running Weir',
   help: `Usage: … | weir tail [options]
        weir tail --url URL [options]
 
@@ -50,12 +54,12 @@ Exit codes:
           totals.add(decision)
           if (!isChosen(decision, only)) continue
         }
-        io.stdout(`${showLogLine(line, io.terminal)}\n`)
+        io.stdout(`${foldLine(showLogLine(line, io.terminal), io.columns(), TIME_COLUMNS)}\n`)
       }
     } finally {
       unwatch()
     }
-    io.stdout(`${totals.show()}\n`)
+    io.stdout(`${foldLine(totals.show(), io.columns(), 0)}\n`)
     return 0
   },
 }

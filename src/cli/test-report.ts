@@ -1,3 +1,7 @@
+import { styleText } from 'node:util'
+import type { CommandIo } from './command.ts'
+import { foldLine } from './fold.ts'
+
 /** What one case came to, in one mode. */
 export interface CaseResult {
   readonly name: string
@@ -17,20 +21,29 @@ export interface Reporter {
   end(results: readonly CaseResult[]): string
 }
 
+/** How stdout shows text. */
+export type Terminal = Pick<CommandIo, 'terminal' | 'columns'>
+
 /** `suite`: whose cases they are, for who reads the results of many. */
-export function createReporter(name: ReporterName, suite: string): Reporter {
-  return name === 'junit' ? { add: () => '', end: results => junit(suite, results) } : TEXT
+export function createReporter(name: ReporterName, suite: string, terminal: Terminal): Reporter {
+  return name === 'junit' ? { add: () => '', end: results => junit(suite, results) } : textReporter(terminal)
 }
 
-const TEXT: Reporter = {
-  add({ name, misses }) {
-    const mark = misses.length === 0 ? '✓' : '✗'
-    return [`${mark} ${name}`, ...misses.map(miss => `    ${miss}`), ''].join('\n')
-  },
-  end(results) {
-    const failed = failuresOf(results)
-    return `\n${results.length - failed} passed, ${failed} failed\n`
-  },
+function textReporter({ terminal, columns }: Terminal): Reporter {
+  const styled = (colour: 'green' | 'red', text: string): string =>
+    terminal === 'coloured' ? styleText(colour, text, { validateStream: false }) : text
+  return {
+    add({ name, misses }) {
+      const mark = misses.length === 0 ? styled('green', '✓') : styled('red', '✗')
+      const told = misses.map(miss => foldLine(`    ${miss}`, columns(), 6))
+      return [`${mark} ${name}`, ...told, ''].join('\n')
+    },
+    end(results) {
+      const failed = failuresOf(results)
+      const sum = failed === 0 ? '0 failed' : styled('red', `${failed} failed`)
+      return `\n${results.length - failed} passed, ${sum}\n`
+    },
+  }
 }
 
 /** The form that CI systems read: https://github.com/testmoapp/junitxml */

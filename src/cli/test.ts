@@ -73,7 +73,7 @@ Exit codes:
         policySet: snapshot.policySet,
         services,
         recording: isAnew ? Recording.empty() : readRecording(recordingFile),
-        reporter: createReporter(reporter, file),
+        reporter: createReporter(reporter, file, io),
       }
       const code = await playAll(run, io)
       if (services === 'record') writeRecording(recordingFile, run.recording)

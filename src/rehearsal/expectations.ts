@@ -83,10 +83,10 @@ function byteMisses(who: string, { contains, lacks }: ExpectedBytes, body: Uint8
   const text = Buffer.from(body).toString()
   return [
     ...(contains ?? []).flatMap(word =>
-      text.includes(word) ? [] : [`${who}: lacks ${JSON.stringify(word)}`],
+      text.includes(word) ? [] : [`${who}: expected to contain ${JSON.stringify(word)}, does not`],
     ),
     ...(lacks ?? []).flatMap(word =>
-      text.includes(word) ? [`${who}: contains ${JSON.stringify(word)}`] : [],
+      text.includes(word) ? [`${who}: expected to lack ${JSON.stringify(word)}, contains it`] : [],
     ),
   ]
 }

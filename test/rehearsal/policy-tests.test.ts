@@ -134,8 +134,8 @@ describe('a case fails, and says why', () => {
       [
         'client: expected status 201, was 200',
         'client: expected header x-a to be b, was absent',
-        'client: lacks "zzz"',
-        'client: contains "hi"',
+        'client: expected to contain "zzz", does not',
+        'client: expected to lack "hi", contains it',
       ],
     ],
     ['no answer', `${REQUEST}, ${CLEAN}, expect: { client: { status: 200 } }`, ['client: got no answer']],
@@ -245,6 +245,16 @@ it('needs no secret, and asks with one when it is to ask', async () => {
 it('shows nothing of a body', async () => {
   const text = `${REQUEST}, ${CLEAN}, expect: { client: { status: 201 }, request: denied, upstream: { lacks: [hello] } }`
   const { out } = await play(text)
-  expect(out).toContain('upstream: contains "hello"')
+  expect(out).toContain('upstream: expected to lack "hello", contains it')
   expect(out).not.toContain('Bob')
+})
+
+it('marks what passed and what failed by colour, where a terminal shows it', async () => {
+  const one = (effective: string): string =>
+    `{ name: ${effective}, ${REQUEST}, ${CLEAN}, expect: { request: ${effective} } }`
+  const file = fileOf(`config: ${fileOf(CONFIG)}\ncases: [${one('released')}, ${one('denied')}]`)
+  const { out } = await weir(['test', file], { terminal: 'coloured' })
+  expect(out).toContain('\u001b[32m✓\u001b[39m released')
+  expect(out).toContain('\u001b[31m✗\u001b[39m denied')
+  expect(out).toContain('1 passed, \u001b[31m1 failed\u001b[39m')
 })

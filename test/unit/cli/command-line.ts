@@ -14,7 +14,7 @@ export interface Ran {
 /** Runs a command in this process. */
 export async function weir(
   args: readonly string[],
-  given: { stdin?: string; env?: Environment; terminal?: 'plain' | 'coloured' } = {},
+  given: { stdin?: string; env?: Environment; terminal?: 'plain' | 'coloured'; columns?: number } = {},
 ): Promise<Ran> {
   let out = ''
   let err = ''
@@ -31,6 +31,7 @@ export async function weir(
       yield* (given.stdin ?? '').split('\n')
     },
     terminal: given.terminal ?? 'plain',
+    columns: () => given.columns,
     onStopSignal: () => () => {},
     onReloadSignal: () => () => {},
     onFault: () => () => {},

@@ -20,6 +20,14 @@ describe('help', () => {
   })
 })
 
+it.each([[], ...[...COMMANDS, 'test', 'tail'].map(name => [name])])(
+  'help of %s is 80 columns wide',
+  async (...args) => {
+    const { out } = await weir([...args, '--help'])
+    expect(out.split('\n').filter(line => line.length > 80)).toEqual([])
+  },
+)
+
 describe('a command line that does not hold', () => {
   it.each<[string, readonly string[], string]>([
     ['nothing', [], 'no command is given; see weir --help'],

@@ -136,6 +136,14 @@ describe('weir tail', () => {
     expect(out).toContain('\u001b[32mreleased \u001b[39m')
   })
 
+  it('goes on behind the time where a terminal is too narrow, between words', async () => {
+    const { out } = await weir(['tail'], { stdin: logOf(DENIED), columns: 80 })
+    const lines = out.split('\n')
+    expect(lines[0]).toMatch(/^\d\d:\S+ denied .* flagged; lakera$/)
+    expect(lines[1]).toMatch(/^ {13}\(block\): prompt_attack, jailbreak/)
+    expect(lines.filter(line => line.length > 80)).toEqual([])
+  })
+
   it('refuses a choice that there is not', async () => {
     expect((await weir(['tail', '--only', 'clean'])).code).toBe(2)
   })
