@@ -32,23 +32,30 @@ export function flagWordAsItGrows(word: string): LocalGuardrail {
   return {
     ...flagWord(word),
     openScan() {
-      let text = ''
-      let found = 0
+      // What may still become a part of the word, and where it stands: looking anew at all of a long text takes forever.
+      let kept = ''
+      let keptFrom = 0
+      const drop = (length: number): void => {
+        kept = kept.slice(length)
+        keptFrom += length
+      }
       const progress = (isOver: boolean): ScanProgress => {
         const findings: Finding[] = []
-        for (let at = text.indexOf(word, found); at >= 0; at = text.indexOf(word, found)) {
-          found = at + word.length
-          findings.push({ detector: 'test/word', span: { segment: 0, start: at, end: found } })
+        for (let at = kept.indexOf(word); at >= 0; at = kept.indexOf(word)) {
+          const start = keptFrom + at
+          drop(at + word.length)
+          findings.push({ detector: 'test/word', span: { segment: 0, start, end: keptFrom } })
         }
-        let safeTo = text.length
+        let safeTo = keptFrom + kept.length
         for (let length = 1; length < word.length && !isOver; length++) {
-          if (text.endsWith(word.slice(0, length))) safeTo = text.length - length
+          if (kept.endsWith(word.slice(0, length))) safeTo = keptFrom + kept.length - length
         }
+        drop(safeTo - keptFrom)
         return { findings, safeTo }
       }
       return {
         push(more) {
-          text += more
+          kept += more
           return progress(false)
         },
         end: () => progress(true),
