@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, describe, expect, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, vi } from 'vitest'
 import { type Bootstrap, ENVOY_MODES, type EnvoyMode, extProcOf } from '../support/bootstrap.ts'
 import { chatCompletion, chatEvents, chatRequest } from '../support/chat.ts'
 import { STREAM_TYPE } from '../support/stream-events.ts'
@@ -8,7 +11,8 @@ import { fault } from './fault.ts'
 import { answerOf, asksForStream, type ServedStack, startServed, UNCHECKED } from './served-stack.ts'
 
 const PRELOAD = fileURLToPath(new URL('../support/stall-on-signal.ts', import.meta.url))
-const stalls = (ms: number) => ({ NODE_OPTIONS: `--import ${PRELOAD}`, STALL_MS: String(ms) })
+/** Long enough for some heartbeats to be due. */
+const STALL_MS = 500
 const RUNNING = 10
 
 const CONFIG = `
@@ -21,13 +25,30 @@ policies:
 `
 
 let stack: ServedStack
-afterEach(() => stack.stop())
+/** A stall lasts until `endStall`. */
+let folder: string
+let stalls: Record<string, string>
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'weir-stall-'))
+  const file = join(folder, 'stall')
+  writeFileSync(file, '')
+  stalls = { NODE_OPTIONS: `--import ${PRELOAD}`, STALL_WHILE: file }
+})
+afterEach(async () => {
+  endStall()
+  await stack.stop()
+})
+
+function endStall(): void {
+  rmSync(folder, { recursive: true, force: true })
+}
 
 /** Streams of which each client has the beginning; `rest` lets the LLM say the rest of all of them. */
 async function startStreams(
   mode: EnvoyMode,
+  env: Record<string, string>,
 ): Promise<{ running: ReturnType<ServedStack['chat']>[]; whole: string; beginning: string; rest: Gate }> {
-  stack = await startServed(CONFIG, { mode, env: stalls(2000) })
+  stack = await startServed(CONFIG, { mode, env })
   const rest = gate()
   const [role, first, ...others] = chatEvents('an ', 'answer ', 'of many words')
   stack.upstream.respond({ headers: STREAM_TYPE, chunks: [role!, first!, rest, ...others] })
@@ -41,14 +62,13 @@ const exchangesActive = (): Promise<number> => stack.envoy.stats('http.llm.downs
 describe.each(['full-duplex', 'streamed'] as const)('in %s', mode => {
   fault(
     {
-      fault:
-        'the event loop of Weir stalls for two seconds, less than `message_timeout` (10 s in our configs)',
+      fault: 'the event loop of Weir stalls for less than `message_timeout` (10 s in our configs)',
       client: 'running and new exchanges wait, and go on as if nothing had been; heartbeats are late',
       log: 'the decisions, later; no `fault`',
       kept: 'every byte; nothing passes meanwhile; what is to be denied is denied; timers ring right after it',
     },
     async () => {
-      const { running, rest, whole } = await startStreams(mode)
+      const { running, rest, whole } = await startStreams(mode, stalls)
       stack.weir.signal('SIGUSR2')
       await stack.weir.logged('stalled')
       const texts = running.map(({ text }) => text)
@@ -59,6 +79,7 @@ describe.each(['full-duplex', 'streamed'] as const)('in %s', mode => {
       expect(stack.weir.lines.some(({ msg }) => msg === 'stall over')).toBe(false)
       expect(running.map(({ text }) => text)).toEqual(texts)
       expect([denied.text, stack.upstream.requests.length]).toEqual(['', RUNNING])
+      endStall()
       await stack.weir.logged('stall over')
       for (const client of running) {
         expect(await answerOf(client)).toEqual({ status: 200, text: whole, ended: 'complete' })
@@ -79,7 +100,11 @@ fault(
     kept: 'timers that were due ring once and go on',
   },
   async () => {
-    const { running, rest, whole } = await startStreams('full-duplex')
+    const { running, rest, whole } = await startStreams('full-duplex', {
+      ...stalls,
+      STALL_MS: String(STALL_MS),
+    })
+    endStall()
     stack.weir.signal('SIGUSR2')
     await stack.weir.logged('stall over')
     const beats = (text: string): number => text.split(':\n\n').length
@@ -103,7 +128,7 @@ describe.each(ENVOY_MODES.filter(mode => mode !== 'full-duplex'))('in %s', mode 
       kept: 'nothing that was not judged comes out, also once Weir goes on',
     },
     async () => {
-      stack = await startServed(CONFIG, { mode, env: stalls(6000), overrides: noticesSoon })
+      stack = await startServed(CONFIG, { mode, env: stalls, overrides: noticesSoon })
       const rest = gate()
       stack.upstream.respond(async (request, reply) => {
         await request.complete
@@ -123,6 +148,7 @@ describe.each(ENVOY_MODES.filter(mode => mode !== 'full-duplex'))('in %s', mode 
       expect([await answerOf(late), await answerOf(running)]).toEqual([timedOut, timedOut])
       expect(stack.upstream.requests).toHaveLength(1)
       await stack.envoy.logged(/"details":"ext_proc_error/)
+      endStall()
       await stack.weir.logged('stall over')
       const discarded = { phase: 'response', effective: 'discarded', because: 'cancelled', bytesReleased: 0 }
       await vi.waitFor(() =>

@@ -5,7 +5,8 @@ import { flagWord, policy, policySet, rule } from '../support/policies.ts'
 import { startStack } from '../support/stack.ts'
 import { fault } from './fault.ts'
 
-const REQUESTS = Number(process.env.WEIR_RESET_REQUESTS ?? 100_000)
+/** Node closes a connection for a thousand resets, and as many more as 33 a second make, where nobody tells it otherwise. */
+const REQUESTS = Number(process.env.WEIR_RESET_REQUESTS ?? 20_000)
 const AT_ONCE = 32
 
 /** Sends `count` requests, `AT_ONCE` at a time, and gives what came instead of the answer expected. */
@@ -44,7 +45,7 @@ async function sendMany(url: string, count: number, body: string, expected: stri
 
 fault(
   {
-    fault: 'Envoy resets every call, a hundred thousand of them on one connection',
+    fault: 'Envoy resets every call, twenty thousand of them on one connection',
     client: 'its answers, all of them',
     log: 'nothing beside the decisions',
     kept: 'the one connection to Weir stays, and with it what else runs on it',
@@ -69,8 +70,8 @@ fault(
       )
       const resets = await stack.envoy.stats('cluster.weir.upstream_rq_tx_reset')
       const connections = await stack.envoy.stats('cluster.weir.upstream_cx_total')
-      console.log({ failed: failures.length, resets, connections })
       expect(failures).toEqual([])
+      expect(resets).toBe(REQUESTS)
       expect(connections).toBe(1)
     } finally {
       await stack.stop()

@@ -1,15 +1,19 @@
 /**
- * Preloaded into a Weir that a test serves (`NODE_OPTIONS=--import …`): SIGUSR2 keeps its event loop busy for
- * `STALL_MS` milliseconds, as a bug or a huge body would. Says so on stdout, as log lines, before and after.
+ * Preloaded into a Weir that a test serves (`NODE_OPTIONS=--import …`): SIGUSR2 stalls its event loop, as a bug or a huge
+ * body would, for `STALL_MS` milliseconds, or while the file `STALL_WHILE` is there. Says so on stdout, as log lines,
+ * before and after.
  */
-import { writeSync } from 'node:fs'
+import { existsSync, writeSync } from 'node:fs'
 
-const stallMs = Number(process.env.STALL_MS)
+const { STALL_MS = '0', STALL_WHILE } = process.env
+const nobody = new Int32Array(new SharedArrayBuffer(4))
 
 process.on('SIGUSR2', () => {
   const say = (msg: string): void => void writeSync(1, `${JSON.stringify({ msg })}\n`)
+  const until = performance.now() + Number(STALL_MS)
   say('stalled')
-  const until = performance.now() + stallMs
-  while (performance.now() < until);
+  while (performance.now() < until || (STALL_WHILE !== undefined && existsSync(STALL_WHILE))) {
+    Atomics.wait(nobody, 0, 0, 1)
+  }
   say('stall over')
 })
