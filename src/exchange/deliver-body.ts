@@ -12,9 +12,24 @@ import { REFUSALS } from './local-reply.ts'
 import type { ExchangeHost } from './pinned.ts'
 import type { Because } from './record.ts'
 
+/**
+ * How it stands with the answer:
+ *
+ *   gathering → reading → judging → settled                it went as it came, or was refused
+ *                                 → rewriting → settled    it went redacted, or restored
+ *             → passing → settled                          a fault that its rules forgive: nobody looks at it
+ *
+ * Any of those that hold it, which are all but the last two, may end in a refusal, and any may end with the call.
+ */
+type State =
+  | { readonly kind: 'gathering' | 'reading' | 'judging' | 'settled' }
+  /** Nothing forgives that what was found did not go out of it. */
+  | { readonly kind: 'rewriting'; readonly judged: Judged }
+  /** `forgiven` is recorded at its end, with all its bytes. */
+  | { readonly kind: 'passing'; readonly forgiven: Judged }
+
 /** A JSON answer: held whole, judged once, then released as it came, redacted, or refused. */
 export class BodyDelivery implements Delivery {
-  judging = false
   readonly #host: ExchangeHost
   readonly #downstream: Downstream
   readonly #guarded: GuardedResponse
@@ -23,14 +38,10 @@ export class BodyDelivery implements Delivery {
   #decoded: Uint8Array | undefined
   /** Length that the upstream announced: the body is complete there, whether or not trailers follow. */
   readonly #expectedBytes: number | undefined
-  #state: 'holding' | 'settled' | 'passing' = 'holding'
+  #state: State = { kind: 'gathering' }
   #ended = false
-  /** What was judged of a body that is being rewritten. */
-  #changing: Judged | undefined
   /** Bytes of an answer that has gone on, while rules that only watch still look at its text. */
   #watchedBytes = 0
-  /** Why a body that nobody could judge passes; recorded at its end, with all its bytes. */
-  #forgiven: Judged | undefined
 
   constructor(
     host: ExchangeHost,
@@ -51,34 +62,43 @@ export class BodyDelivery implements Delivery {
   }
 
   get heldBytes(): number {
-    return this.#state === 'holding' ? this.#gate.heldBytes : 0
+    return this.#isHeld ? this.#gate.heldBytes : 0
   }
 
   get keptBytes(): number {
-    if (this.#state !== 'holding') return this.#watchedBytes
+    if (!this.#isHeld) return this.#watchedBytes
     const decoded = this.#guarded.contentEncoding === undefined ? 0 : (this.#decoded?.byteLength ?? 0)
     return this.#gate.heldBytes + decoded
   }
 
   get gathers(): boolean {
-    return this.#state === 'holding' && !this.judging
+    return this.#state.kind === 'gathering'
   }
 
+  get judging(): boolean {
+    return this.#isHeld && !this.gathers
+  }
+
+  /** It needs no more of the body: it is whole. */
   get canWait(): boolean {
     return this.judging
   }
 
+  get #isHeld(): boolean {
+    return this.#state.kind !== 'passing' && this.#state.kind !== 'settled'
+  }
+
   push(chunk: Uint8Array): void {
-    if (this.#state === 'passing') this.#downstream.pass(chunk)
-    if (this.#state !== 'holding' || this.judging) return
+    if (this.#state.kind === 'passing') this.#downstream.pass(chunk)
+    if (!this.gathers) return
     if (this.#gate.push(chunk) === 'over-limit') this.fault('over-limit')
     else if (this.#gate.heldBytes === this.#expectedBytes) this.#inspect()
   }
 
   end(): void {
     this.#ended = true
-    if (this.#state === 'passing') this.#finishPassing()
-    else if (this.#state === 'holding' && !this.judging) this.#inspect()
+    if (this.#state.kind === 'passing') this.#finishPassing(this.#state.forgiven)
+    else if (this.gathers) this.#inspect()
   }
 
   windowDue(): void {}
@@ -91,7 +111,7 @@ export class BodyDelivery implements Delivery {
   }
 
   deadline(): void {
-    if (this.#state === 'holding') this.fault('over-limit')
+    this.fault('over-limit')
     // Outside full duplex there may be no chunk left to answer with a refusal: a cut is all that is left.
     if (this.#downstream.over && !this.#downstream.hasPlace) {
       this.#host.emit({ kind: 'end', status: 'unavailable', why: 'max_duration_ms' })
@@ -99,10 +119,9 @@ export class BodyDelivery implements Delivery {
   }
 
   closed(): void {
-    if (this.#state === 'holding') {
-      this.#downstream.record('discarded', 'cancelled', [], this.#gate.heldBytes)
-    } else if (this.#state === 'passing') this.#recordForgiven()
-    this.#state = 'settled'
+    if (this.#state.kind === 'passing') this.#recordForgiven(this.#state.forgiven)
+    else if (this.#isHeld) this.#downstream.record('discarded', 'cancelled', [], this.#gate.heldBytes)
+    this.#state = { kind: 'settled' }
   }
 
   heartbeat(): undefined {
@@ -111,10 +130,9 @@ export class BodyDelivery implements Delivery {
 
   /** A failure of every rule at once: refuses, or lets everything pass from here on. */
   fault(reason: FailureReason): void {
-    this.judging = false
-    // Nothing forgives that what was found did not go out of it.
-    if (this.#changing !== undefined) {
-      this.#deny('failed-closed', this.#changing)
+    if (!this.#isHeld) return
+    if (this.#state.kind === 'rewriting') {
+      this.#deny('failed-closed', this.#state.judged)
       return
     }
     const judged = judgeFault(this.#guarded.policy.outputRules, reason)
@@ -122,20 +140,19 @@ export class BodyDelivery implements Delivery {
       this.#deny('failed-closed', judged)
       return
     }
-    this.#state = 'passing'
-    this.#forgiven = judged
+    this.#state = { kind: 'passing', forgiven: judged }
     this.#downstream.releaseHeaders()
     for (const chunk of this.#gate.take()) this.#downstream.pass(chunk)
-    if (this.#ended) this.#finishPassing()
+    if (this.#ended) this.#finishPassing(judged)
   }
 
-  #finishPassing(): void {
-    this.#recordForgiven()
+  #finishPassing(forgiven: Judged): void {
+    this.#recordForgiven(forgiven)
     this.#downstream.finish()
   }
 
-  #recordForgiven(): void {
-    this.#downstream.record('released', 'failed-open', this.#forgiven?.outcomes ?? [], 0)
+  #recordForgiven({ outcomes }: Judged): void {
+    this.#downstream.record('released', 'failed-open', outcomes, 0)
   }
 
   #inspect(): void {
@@ -143,14 +160,13 @@ export class BodyDelivery implements Delivery {
     const bounds = { maxBytes: policy.limits.maxResponseBytes, roomBytes: this.#host.init.roomBytes() }
     const whole = { body: this.#gate.body(), contentEncoding, ...bounds }
     const job = { kind: 'response', ...whole, format, contentType, shape: 'json' } as const
-    this.judging = true
+    this.#state = { kind: 'reading' }
     this.#host.openRead(job, 'call', result => this.#inspected(result))
   }
 
   #inspected(result: ReadResult): void {
     // Its time may have been over before it was read.
-    if (this.#state !== 'holding' || !this.judging) return
-    this.judging = false
+    if (this.#state.kind !== 'reading') return
     if (result.kind !== 'response') {
       this.fault(result.kind === 'fault' ? result.reason : 'internal')
       return
@@ -169,7 +185,7 @@ export class BodyDelivery implements Delivery {
     } else if (segments.length === 0) {
       this.#settleTextless(decoded.value)
     } else {
-      this.judging = true
+      this.#state = { kind: 'judging' }
       const subject = {
         side: 'output' as const,
         conversation: this.#guarded.conversation,
@@ -191,7 +207,7 @@ export class BodyDelivery implements Delivery {
         return
       }
     }
-    this.#state = 'settled'
+    this.#state = { kind: 'settled' }
     this.#downstream.releaseHeaders()
     for (const chunk of this.#gate.take()) this.#downstream.pass(chunk)
     this.#downstream.record('released', uninspectable > 0 ? 'unsupported' : 'clean', [], 0)
@@ -199,8 +215,7 @@ export class BodyDelivery implements Delivery {
   }
 
   #settle(judged: Judged, completion: Completion): void {
-    if (this.#state !== 'holding') return
-    this.judging = false
+    if (this.#state.kind !== 'judging') return
     const { decision } = judged
     switch (decision.kind) {
       case 'deny':
@@ -228,23 +243,21 @@ export class BodyDelivery implements Delivery {
       : []
     if (edits.length === 0) this.#release(judged, undefined)
     else {
-      this.judging = true
-      this.#changing = judged
+      this.#state = { kind: 'rewriting', judged }
       const job = { kind: 'rewrite', format, body: this.#decoded!, edits } as const
       this.#host.openRead(job, 'call', result => this.#rewritten(judged, result))
     }
   }
 
   #rewritten(judged: Judged, result: ReadResult): void {
-    if (this.#state !== 'holding' || !this.judging) return
-    this.judging = false
+    if (this.#state.kind !== 'rewriting') return
     if (result.kind === 'rewrite') this.#release(judged, result.body)
     else this.#deny('failed-closed', judged)
   }
 
   /** `changed`: the body in the place of the upstream's, undefined where that goes as it came. */
   #release(judged: Judged, changed: Uint8Array | undefined): void {
-    this.#state = 'settled'
+    this.#state = { kind: 'settled' }
     const mutation = changed && CHANGED_BODY
     if (judged.watched.length > 0) this.#watchedBytes = this.#decoded?.byteLength ?? 0
     this.#downstream.releaseHeaders(mutation)
@@ -260,7 +273,7 @@ export class BodyDelivery implements Delivery {
   }
 
   #deny(because: Because, judged: Judged | undefined, error?: ProviderError): void {
-    this.#state = 'settled'
+    this.#state = { kind: 'settled' }
     this.#downstream.deny(because, judged?.outcomes ?? [], this.#gate.heldBytes, error)
     this.#drop()
   }
