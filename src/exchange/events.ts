@@ -16,17 +16,35 @@ export interface HeaderReader {
   get(name: string): string | undefined
 }
 
+/** A side's headers. */
+export interface HeadersEvent {
+  readonly kind: 'headers'
+  readonly side: Side
+  readonly headers: HeaderReader
+  /** Envoy's `request_attributes` / `response_attributes`, by full name such as `xds.route_name`. */
+  readonly attributes: HeaderReader
+  readonly endOfStream: boolean
+}
+
+/** A chunk of a side's body. */
+export interface BodyEvent {
+  readonly kind: 'body'
+  readonly side: Side
+  readonly body: Uint8Array
+  readonly endOfStream: boolean
+}
+
+/** A side's trailers: its end. */
+export interface TrailersEvent {
+  readonly kind: 'trailers'
+  readonly side: Side
+}
+
+/** A message of one side, as Envoy sends it. */
+export type MessageEvent = HeadersEvent | BodyEvent | TrailersEvent
+
 export type ExchangeEvent =
-  | {
-      readonly kind: 'headers'
-      readonly side: Side
-      readonly headers: HeaderReader
-      /** Envoy's `request_attributes` / `response_attributes`, by full name such as `xds.route_name`. */
-      readonly attributes: HeaderReader
-      readonly endOfStream: boolean
-    }
-  | { readonly kind: 'body'; readonly side: Side; readonly body: Uint8Array; readonly endOfStream: boolean }
-  | { readonly kind: 'trailers'; readonly side: Side }
+  | MessageEvent
   | { readonly kind: 'scan-end'; readonly scan: number; readonly outcomes: readonly RuleOutcome[] }
   | { readonly kind: 'read-end'; readonly read: number; readonly result: ReadResult }
   /** `heartbeatMs` passed without a byte to the client. */
@@ -90,25 +108,36 @@ export interface LocalReply {
 /** Whether a scan, or a body's reading, ends with the call, or runs on after it because nobody waits for its verdict. */
 export type ScanLifetime = 'call' | 'shadow'
 
+/** Have the texts judged; `scan-end` brings the outcomes. */
+export interface ScanEffect {
+  readonly kind: 'scan'
+  readonly scan: number
+  /** Scans of one stage are judged together: once one outcome is final, nobody waits for the others. */
+  readonly stage: number
+  readonly rules: readonly Rule[]
+  readonly subject: ScanSubject
+  readonly lifetime: ScanLifetime
+}
+
+/** Have a body that would hold up others read where it does not; `read-end` brings what it holds. */
+export interface ReadEffect {
+  readonly kind: 'read'
+  readonly read: number
+  readonly job: ReadJob
+  readonly lifetime: ScanLifetime
+}
+
+/** Something was decided. */
+export interface RecordEffect {
+  readonly kind: 'record'
+  readonly record: DecisionRecord
+}
+
 export type Effect =
   | { readonly kind: 'reply'; readonly reply: Reply }
-  | {
-      readonly kind: 'scan'
-      readonly scan: number
-      /** Scans of one stage are judged together: once one outcome is final, nobody waits for the others. */
-      readonly stage: number
-      readonly rules: readonly Rule[]
-      readonly subject: ScanSubject
-      readonly lifetime: ScanLifetime
-    }
-  /** A body that would hold up others: to be read where it does not. */
-  | {
-      readonly kind: 'read'
-      readonly read: number
-      readonly job: ReadJob
-      readonly lifetime: ScanLifetime
-    }
-  | { readonly kind: 'record'; readonly record: DecisionRecord }
+  | ScanEffect
+  | ReadEffect
+  | RecordEffect
   | { readonly kind: 'count'; readonly what: Counted }
   /** A scan by windows begins, of so many characters that none has seen. */
   | { readonly kind: 'window'; readonly chars: number }

@@ -1,7 +1,4 @@
-import type { ExchangeEvent } from './events.ts'
-
-/** A message of one side, as Envoy sends it. */
-export type MessageEvent = Extract<ExchangeEvent, { kind: 'headers' | 'body' | 'trailers' }>
+import type { MessageEvent } from './events.ts'
 
 /** What the upstream answered while the verdict on its request is still awaited (`during_call`), as it came. */
 export class HeldResponse {

@@ -1,4 +1,4 @@
-import type { MessageEvent } from './held-response.ts'
+import type { MessageEvent } from './events.ts'
 import type { ExchangeInit } from './pinned.ts'
 
 /**

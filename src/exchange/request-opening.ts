@@ -3,11 +3,9 @@ import { hasReadCharset } from '../llm/response-shape.ts'
 import type { Policy } from '../policy/policy.ts'
 import { selectPolicy } from '../policy/select.ts'
 import { contentEncodingOf } from './content-coding.ts'
-import type { ExchangeEvent, HeaderReader } from './events.ts'
+import type { HeaderReader, HeadersEvent } from './events.ts'
 import type { GuardedRequest, RequestHead } from './known-request.ts'
 import { type ExchangeInit, whyBlind } from './pinned.ts'
-
-type HeadersEvent = Extract<ExchangeEvent, { kind: 'headers' }>
 
 /** What becomes of a request, as far as its headers tell. */
 export type Opening =

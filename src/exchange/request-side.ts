@@ -1,7 +1,7 @@
 import { assertNever } from '../errors.ts'
 import { canIntervene } from '../policy/decide.ts'
 import { CopiedRequest } from './copied-request.ts'
-import type { ExchangeEvent } from './events.ts'
+import type { HeadersEvent } from './events.ts'
 import { GatheredRequest } from './gathered-request.ts'
 import type { Judged } from './judge.ts'
 import { KnownRequest } from './known-request.ts'
@@ -15,7 +15,6 @@ import { type Opening, openingOf } from './request-opening.ts'
 import type { RequestWay } from './request-way.ts'
 import { Upstream } from './upstream.ts'
 
-type HeadersEvent = Extract<ExchangeEvent, { kind: 'headers' }>
 type GuardedBody = Extract<Opening, { kind: 'body' }>
 
 /**

@@ -3,7 +3,7 @@ import { canIntervene } from '../policy/decide.ts'
 import type { BodyDecoder, DecodeFault } from './content-coding.ts'
 import { UnreadDelivery } from './deliver-unread.ts'
 import type { Delivery } from './delivery.ts'
-import type { ExchangeEvent } from './events.ts'
+import type { HeadersEvent } from './events.ts'
 import { heldBody } from './header-mutations.ts'
 import { REFUSALS } from './local-reply.ts'
 import { openDelivery } from './open-delivery.ts'
@@ -11,8 +11,6 @@ import { type Outlet, openOutlet } from './outlet.ts'
 import { type ExchangeHost, type Pinned, type PinnedGuard, pinByResponse, whyBlind } from './pinned.ts'
 import { isLive, type ReadAs, type ResponseHead, responseOpening } from './response-opening.ts'
 import { UnreadDownstream } from './unread-downstream.ts'
-
-type HeadersEvent = Extract<ExchangeEvent, { kind: 'headers' }>
 
 /**
  * The response's way through an exchange: its headers, or failing them its first bytes, choose a delivery; the body

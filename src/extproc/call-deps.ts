@@ -1,6 +1,6 @@
 import type { BodyReader } from '../exchange/body-reading.ts'
 import type { ContentCodings } from '../exchange/content-coding.ts'
-import type { Counted, Effect } from '../exchange/events.ts'
+import type { Counted, ScanEffect } from '../exchange/events.ts'
 import type { DecisionRecord } from '../exchange/record.ts'
 import type { AroundScan } from '../guardrail/guardrail.ts'
 import type { PolicySet } from '../policy/policy.ts'
@@ -54,7 +54,7 @@ export interface ExchangeTrace {
   /** Of the exchange's own span. */
   readonly ids: TraceIds
   /** Goes around each scan of a stage, those that outlive the call as well. */
-  around(effect: Extract<Effect, { kind: 'scan' }>): AroundScan
+  around(effect: ScanEffect): AroundScan
   decided(record: DecisionRecord): void
   /** The call is over; what outlives it is still told. */
   closed(how: CallEnd): void

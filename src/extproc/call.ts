@@ -1,5 +1,5 @@
 import { assertNever } from '../errors.ts'
-import type { Effect, ExchangeEvent, Reply } from '../exchange/events.ts'
+import type { BodyEvent, Effect, ExchangeEvent, Reply, ScanEffect } from '../exchange/events.ts'
 import { Exchange } from '../exchange/exchange.ts'
 import type { DecisionRecord } from '../exchange/record.ts'
 import { type FailureStatus, GRPC_STATUS, type Rpc, type RpcListener } from '../grpc/rpc.ts'
@@ -14,8 +14,6 @@ import { decodeProcessingRequest, type ProcessingRequest } from './decode.ts'
 import { encodeReply } from './encode.ts'
 import { exchangeInit } from './exchange-init.ts'
 import { LaterWork } from './later-work.ts'
-
-type ScanEffect = Extract<Effect, { kind: 'scan' }>
 
 /**
  * One gRPC call: feeds the exchange and performs its effects, in order. Whatever breaks here ends the call with a
@@ -120,7 +118,7 @@ export class Call implements RpcListener, MemoryHost {
     this.#settle()
   }
 
-  #admit({ side, body }: Extract<ExchangeEvent, { kind: 'body' }>): void {
+  #admit({ side, body }: BodyEvent): void {
     if (this.#exchange?.gathers(side)) this.#memory.admit(body.byteLength)
   }
 

@@ -1,4 +1,4 @@
-import type { Effect } from '../exchange/events.ts'
+import type { Effect, RecordEffect } from '../exchange/events.ts'
 import { type DecisionRecord, shownNames } from '../exchange/record.ts'
 import { bytesField, stringField } from './wire.ts'
 
@@ -22,8 +22,6 @@ export function decisionsIn(effects: readonly Effect[]): ToldDecisions | undefin
   const at = effects.findLastIndex(({ kind }) => kind === 'reply')
   return at === -1 ? undefined : { at, metadata: metadataOf(effects.filter(isRecord)) }
 }
-
-type RecordEffect = Extract<Effect, { kind: 'record' }>
 
 function isRecord(effect: Effect): effect is RecordEffect {
   return effect.kind === 'record'

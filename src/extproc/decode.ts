@@ -1,4 +1,4 @@
-import type { BodyMode, ExchangeEvent, HeaderReader, Side } from '../exchange/events.ts'
+import type { BodyMode, HeaderReader, MessageEvent, Side } from '../exchange/events.ts'
 import {
   bytesStart,
   bytesTag,
@@ -19,13 +19,11 @@ import {
  */
 export interface ProcessingRequest {
   /** Undefined for a message without a phase, which is to be ignored. */
-  readonly event: PhaseEvent | undefined
+  readonly event: MessageEvent | undefined
   readonly observabilityMode: boolean
   /** In the first message of a call, from Envoy 1.33 on. */
   readonly protocol: ProtocolConfiguration | undefined
 }
-
-type PhaseEvent = Extract<ExchangeEvent, { kind: 'headers' | 'body' | 'trailers' }>
 
 export interface ProtocolConfiguration {
   readonly requestBodyMode: BodyMode
@@ -103,7 +101,7 @@ export function decodeProcessingRequest(message: Buffer): ProcessingRequest {
   }
 }
 
-function decodeEvent(message: Buffer, at: number, end: number, attributes: Positions): PhaseEvent {
+function decodeEvent(message: Buffer, at: number, end: number, attributes: Positions): MessageEvent {
   const start = bytesStart(message, at)
   switch (tagAt(message, at)) {
     case REQUEST_HEADERS:
@@ -131,7 +129,7 @@ function decodeHeaders(
   start: number,
   end: number,
   attributes: Positions,
-): PhaseEvent {
+): MessageEvent {
   const map = lastField(message, HEADERS_MAP, start, end)
   const range = map < 0 ? NO_POSITIONS : [bytesStart(message, map), fieldEnd(message, map, end)]
   return {
@@ -148,7 +146,7 @@ const BODY_BYTES = bytesTag(1)
 const BODY_END_OF_STREAM = varintTag(2)
 const BODY_END_WITHOUT_MESSAGE = varintTag(3)
 
-function decodeBody(message: Buffer, side: Side, start: number, end: number): PhaseEvent {
+function decodeBody(message: Buffer, side: Side, start: number, end: number): MessageEvent {
   let bodyStart = 0
   let bodyEnd = 0
   let ends = false

@@ -1,14 +1,11 @@
 import type { ReadJob, ReadResult } from '../exchange/body-reading.ts'
-import type { Effect } from '../exchange/events.ts'
+import type { ReadEffect, ScanEffect } from '../exchange/events.ts'
 import type { Outcome } from '../guardrail/guardrail.ts'
 import { runStage, type StageRun } from '../guardrail/run-stage.ts'
 import { isFinal } from '../policy/decide.ts'
 import type { CallDeps } from './call-deps.ts'
 import { Reads } from './reads.ts'
 import { Stages } from './stages.ts'
-
-type ScanEffect = Extract<Effect, { kind: 'scan' }>
-type ReadEffect = Extract<Effect, { kind: 'read' }>
 
 /** What a call hears of the work that it has given away. */
 export interface LaterWorkHost {
