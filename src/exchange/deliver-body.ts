@@ -7,9 +7,9 @@ import type { ReadResult } from './body-reading.ts'
 import type { Delivery } from './delivery.ts'
 import type { Downstream, GuardedResponse } from './downstream.ts'
 import { CHANGED_BODY } from './header-mutations.ts'
+import type { ExchangeHost } from './host.ts'
 import { type Judged, judge, judgeFault, whenAllKnown } from './judge.ts'
 import { REFUSALS } from './local-reply.ts'
-import type { ExchangeHost } from './pinned.ts'
 import type { Because } from './record.ts'
 
 /**

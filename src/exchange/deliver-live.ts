@@ -1,9 +1,9 @@
 import { assertNever } from '../errors.ts'
 import type { Delivery } from './delivery.ts'
 import type { Downstream, GuardedResponse } from './downstream.ts'
+import type { ExchangeHost } from './host.ts'
 import { type Judged, judge, judgeFault } from './judge.ts'
 import { type Copied, LiveTap } from './live-tap.ts'
-import type { ExchangeHost } from './pinned.ts'
 import { becauseReleased } from './record.ts'
 
 /** Nothing can be denied or changed: chunks pass untouched and at once, a copy is judged at the end. */

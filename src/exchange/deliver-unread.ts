@@ -5,17 +5,18 @@ import type { RuleOutcome } from '../policy/decide.ts'
 import type { Delivery } from './delivery.ts'
 import type { HeaderMutation } from './events.ts'
 import { withoutCoding } from './header-mutations.ts'
+import type { ExchangeHost } from './host.ts'
 import { judgeFault } from './judge.ts'
 import { REFUSALS } from './local-reply.ts'
 import type { Outlet } from './outlet.ts'
-import type { ExchangeHost, PinnedGuard } from './pinned.ts'
+import type { PinnedGuard } from './pinned.ts'
 import type { Because } from './record.ts'
 import type { ResponseHead } from './response-opening.ts'
 import { type Told, UnreadBody } from './unread-body.ts'
 import { UnreadDownstream } from './unread-downstream.ts'
 
 /** Opens the delivery that takes the place of this one. */
-type OpenRead = (format: LlmFormat, shape: 'json' | 'event-stream') => Delivery
+type OpenKnown = (format: LlmFormat, shape: 'json' | 'event-stream') => Delivery
 
 /**
  * A response of which nothing tells yet what it is: held until its bytes do, and then another delivery's. What no
@@ -28,7 +29,7 @@ export class UnreadDelivery implements Delivery {
   readonly #outlet: Outlet
   readonly #guarded: PinnedGuard
   readonly #head: ResponseHead
-  readonly #openRead: OpenRead
+  readonly #openKnown: OpenKnown
   readonly #downstream: UnreadDownstream
   readonly #body: UnreadBody
   #state: 'holding' | 'read' | 'passing' | 'over' = 'holding'
@@ -38,14 +39,14 @@ export class UnreadDelivery implements Delivery {
     outlet: Outlet,
     guarded: PinnedGuard,
     head: ResponseHead,
-    openRead: OpenRead,
+    openKnown: OpenKnown,
   ) {
     const { policy, format } = guarded
     this.#host = host
     this.#outlet = outlet
     this.#guarded = guarded
     this.#head = head
-    this.#openRead = openRead
+    this.#openKnown = openKnown
     this.#downstream = new UnreadDownstream(host, outlet, policy)
     this.#body = new UnreadBody(format, head.contentType, policy.limits.maxResponseBytes)
   }
@@ -144,7 +145,7 @@ export class UnreadDelivery implements Delivery {
 
   #read(format: LlmFormat, shape: 'json' | 'event-stream'): Delivery {
     this.#state = 'read'
-    const delivery = this.#openRead(format, shape)
+    const delivery = this.#openKnown(format, shape)
     for (const chunk of this.#body.take()) delivery.push(chunk)
     return delivery
   }

@@ -12,9 +12,9 @@ import type { Policy } from '../policy/policy.ts'
 import type { Restorer } from '../policy/restore.ts'
 import type { HeaderMutation, ModeOverride } from './events.ts'
 import { withoutCoding } from './header-mutations.ts'
+import type { ExchangeHost } from './host.ts'
 import { type Denial, denialHeaders, denialReply, errorReply, findingsOf, refusalFor } from './local-reply.ts'
 import type { Outlet } from './outlet.ts'
-import type { ExchangeHost } from './pinned.ts'
 import { type Because, type DecisionRecord, type Effective, judgedRules } from './record.ts'
 
 /** The parties to a guarded response. */

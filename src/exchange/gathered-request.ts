@@ -1,7 +1,7 @@
 import type { TextSegment } from '../llm/format.ts'
+import type { ExchangeHost } from './host.ts'
 import { type Judged, judge } from './judge.ts'
 import type { GuardedRequest } from './known-request.ts'
-import type { ExchangeHost } from './pinned.ts'
 import type { RequestBody } from './request-body.ts'
 import { RequestReader } from './request-reader.ts'
 import type { RequestWay } from './request-way.ts'

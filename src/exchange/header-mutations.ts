@@ -1,7 +1,7 @@
 import { canRestore } from '../policy/decide.ts'
+import { needsResponse } from '../policy/needs.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { HeaderMutation } from './events.ts'
-import { wantsResponse } from './pinned.ts'
 
 /** Headers that describe a body's bytes and so cannot outlive a change of them. */
 const BODY_HEADERS = ['content-length', 'content-md5', 'digest', 'content-digest', 'etag']
@@ -36,6 +36,6 @@ export function requestMutation(
 ): HeaderMutation | undefined {
   const isRewritten = policy.canonicalize || policy.inputRules.some(rule => rule.action === 'redact')
   const changes = body === 'may-change' && isRewritten
-  if (wantsResponse(policy)) return changes ? UNCODED_ANSWER_TO_CHANGED : UNCODED_ANSWER
+  if (needsResponse(policy)) return changes ? UNCODED_ANSWER_TO_CHANGED : UNCODED_ANSWER
   return changes ? CHANGED_BODY : undefined
 }

@@ -1,10 +1,11 @@
 import type { LlmFormat, LlmRequest, RequestPlace, TextSegment } from '../llm/format.ts'
 import { withoutTexts } from '../llm/without-texts.ts'
+import { needsConversation } from '../policy/needs.ts'
 import { type Name, Placeholders } from '../policy/placeholder.ts'
 import type { Policy, Rule } from '../policy/policy.ts'
 import { Restorer } from '../policy/restore.ts'
 import type { HeaderReader } from './events.ts'
-import { keepsConversation, type Pinned } from './pinned.ts'
+import type { Pinned } from './pinned.ts'
 import type { RequestBody } from './request-body.ts'
 
 /** What a request's headers tell of it. */
@@ -105,7 +106,7 @@ export class KnownRequest {
   /** It has gone on. What was asked is kept for rules only that judge its answer by it. */
   forgetTexts(): void {
     const { policy } = this.head
-    if (this.request === undefined || (policy !== undefined && keepsConversation(policy))) return
+    if (this.request === undefined || (policy !== undefined && needsConversation(policy))) return
     this.request = withoutTexts(this.request)
     this.#redacted = undefined
   }

@@ -3,7 +3,7 @@ import type { TextSegment } from '../llm/format.ts'
 import { BodyGate } from './body-gate.ts'
 import type { ReadResult } from './body-reading.ts'
 import type { GuardedResponse } from './downstream.ts'
-import type { ExchangeHost } from './pinned.ts'
+import type { ExchangeHost } from './host.ts'
 
 export type Copied =
   | { readonly kind: 'text'; readonly segments: readonly TextSegment[]; readonly uninspectable: number }

@@ -1,5 +1,5 @@
 import type { MessageEvent } from './events.ts'
-import type { ExchangeInit } from './pinned.ts'
+import type { ExchangeInit } from './host.ts'
 
 /**
  * Why an exchange cannot be judged by what Envoy shows of it; undefined where it can. What is not shown must not be

@@ -7,8 +7,9 @@ import type { Delivery } from './delivery.ts'
 import { Downstream, type GuardedResponse } from './downstream.ts'
 import type { ModeOverride } from './events.ts'
 import { heldBody } from './header-mutations.ts'
+import type { ExchangeHost } from './host.ts'
 import type { Outlet } from './outlet.ts'
-import type { ExchangeHost, PinnedGuard } from './pinned.ts'
+import type { PinnedGuard } from './pinned.ts'
 import { isLive, type ReadAs, type ResponseHead } from './response-opening.ts'
 
 /** Opens the way by which a response reaches the client, once its format and its shape are known. */

@@ -2,8 +2,8 @@ import type { TextSegment } from '../llm/format.ts'
 import { stricter } from '../policy/decide.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { HeadersEvent } from './events.ts'
+import type { ExchangeHost } from './host.ts'
 import { type Judged, judge, judgeFault } from './judge.ts'
-import type { ExchangeHost } from './pinned.ts'
 
 /**
  * The check of a request that is on its way to the upstream already (`during_call`): the response waits for its

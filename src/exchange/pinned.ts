@@ -1,47 +1,11 @@
 import { assertNever } from '../errors.ts'
 import { normalisePath } from '../llm/detect.ts'
 import type { LlmFormat, LlmRequest, TextSegment } from '../llm/format.ts'
-import { canRestore } from '../policy/decide.ts'
-import type { Policy, PolicySet } from '../policy/policy.ts'
+import type { Policy } from '../policy/policy.ts'
 import type { Restorer } from '../policy/restore.ts'
 import { selectPolicy } from '../policy/select.ts'
-import type { ReadJob, ReadResult } from './body-reading.ts'
-import type { ContentCodings } from './content-coding.ts'
-import type { BodyMode, Effect, HeaderReader, ScanLifetime } from './events.ts'
-import type { OpenStage } from './judge.ts'
-import type { ExchangeStamp } from './local-reply.ts'
-
-/** What is fixed when a call begins. */
-export interface ExchangeInit {
-  readonly stamp: ExchangeStamp
-  readonly policies: PolicySet
-  readonly codings: ContentCodings
-  /** Bytes that the process may still take on now. */
-  readonly roomBytes: () => number
-  /** gRPC initial metadata `x-weir-policy`. */
-  readonly policyName: string | undefined
-  readonly requestMode: BodyMode
-  readonly responseMode: BodyMode
-  /** STREAMED, by Envoy's config: body messages may be on their way before the header reply. */
-  readonly sendsBodyBeforeHeaderReply: boolean
-  /** Envoy runs the filter in observability_mode: it takes no replies, so nothing can be denied or held. */
-  readonly observed: boolean
-}
-
-/** Has a body read: `done` is called before it returns where that takes no time, else later, unless the call ends. */
-export type OpenRead = (job: ReadJob, lifetime: ScanLifetime, done: (result: ReadResult) => void) => void
-
-/** What both sides of an exchange ask of it. */
-export interface ExchangeHost {
-  readonly init: ExchangeInit
-  readonly openStage: OpenStage
-  readonly openRead: OpenRead
-  /** Response headers have come: the upstream may answer before it has the whole request. */
-  readonly responseSeen: boolean
-  /** They were taken on, so that a header reply may be out: a whole answer of the request's may come too late. */
-  readonly responseOpen: boolean
-  emit(effect: Effect): void
-}
+import type { HeaderReader } from './events.ts'
+import type { ExchangeInit } from './host.ts'
 
 /** What was found out about the exchange when its request, or else its response, began. */
 export type Pinned =
@@ -98,46 +62,4 @@ export function pinByResponse(init: ExchangeInit, attributes: HeaderReader): Pin
     default:
       return assertNever(selection)
   }
-}
-
-/** Why the policy cannot do its work with the body modes that Envoy uses; undefined when it can. */
-export function whyBlind(policy: Policy, init: ExchangeInit): string | undefined {
-  if (init.observed) return undefined
-  const { requestMode, responseMode } = init
-  const isBlind =
-    (wantsRequest(policy) && !canInspect(requestMode)) || (wantsResponse(policy) && !canInspect(responseMode))
-  const modes = `request ${requestMode}, response ${responseMode}`
-  return isBlind ? `policy ${policy.name} needs bodies, and Envoy sends ${modes}` : undefined
-}
-
-/** Whether the policy has work to do on requests. */
-function wantsRequest({ inputRules, parallelRules, canonicalize }: Policy): boolean {
-  return inputRules.length + parallelRules.length > 0 || canonicalize
-}
-
-/** Whether the policy has work to do on responses. */
-export function wantsResponse({ inputRules, outputRules }: Policy): boolean {
-  return outputRules.length > 0 || canRestore(inputRules)
-}
-
-/** Whether a rule judges answers by what was asked. */
-export function keepsConversation({ outputRules }: Policy): boolean {
-  return outputRules.some(({ outputContext }) => outputContext !== undefined)
-}
-
-/** Whether Weir sees a whole body that comes in this mode, and can answer for it. */
-function canInspect(mode: BodyMode): boolean {
-  return mode === 'full-duplex' || mode === 'streamed' || mode === 'buffered'
-}
-
-/**
- * Whether a call may be ended while the response is still to come. Envoy goes on by itself after an OK end, but drops
- * the body chunks that are on their way to us: with a fast upstream there are some wherever Envoy sends a body without
- * waiting for the header reply.
- */
-export function mayLeaveEarly({ init, responseSeen }: ExchangeHost): boolean {
-  const { responseMode, sendsBodyBeforeHeaderReply, observed } = init
-  if (responseSeen || observed) return false
-  if (responseMode === 'streamed') return !sendsBodyBeforeHeaderReply
-  return responseMode === 'buffered' || responseMode === 'none'
 }

@@ -1,10 +1,10 @@
 import { WeirError } from '../errors.ts'
 import type { ProviderError } from '../llm/format.ts'
 import type { LocalReply } from './events.ts'
+import type { ExchangeHost } from './host.ts'
 import type { Judged } from './judge.ts'
 import type { KnownRequest } from './known-request.ts'
 import { type Denial, denialReply, errorReply, findingsOf } from './local-reply.ts'
-import type { ExchangeHost } from './pinned.ts'
 import { type Because, type Effective, judgedRules } from './record.ts'
 
 /** What a client gets in place of the upstream's answer, and the record of what became of its request. */

@@ -2,10 +2,11 @@ import { detectFormat, placeOf } from '../llm/detect.ts'
 import { hasReadCharset } from '../llm/response-shape.ts'
 import type { Policy } from '../policy/policy.ts'
 import { selectPolicy } from '../policy/select.ts'
+import { whyBlind } from './body-modes.ts'
 import { contentEncodingOf } from './content-coding.ts'
 import type { HeaderReader, HeadersEvent } from './events.ts'
+import type { ExchangeInit } from './host.ts'
 import type { GuardedRequest, RequestHead } from './known-request.ts'
-import { type ExchangeInit, whyBlind } from './pinned.ts'
 
 /** What becomes of a request, as far as its headers tell. */
 export type Opening =

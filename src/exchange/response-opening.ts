@@ -2,7 +2,8 @@ import type { LlmFormat } from '../llm/format.ts'
 import { canIntervene } from '../policy/decide.ts'
 import { contentEncodingOf } from './content-coding.ts'
 import type { HeaderReader } from './events.ts'
-import type { ExchangeInit, PinnedGuard } from './pinned.ts'
+import type { ExchangeInit } from './host.ts'
+import type { PinnedGuard } from './pinned.ts'
 
 /** What the headers of a guarded response say of its body. */
 export interface ResponseHead {

@@ -1,9 +1,9 @@
 import type { ProviderError } from '../llm/format.ts'
 import type { RuleOutcome } from '../policy/decide.ts'
 import type { Policy } from '../policy/policy.ts'
+import type { ExchangeHost } from './host.ts'
 import { errorReply } from './local-reply.ts'
 import type { Outlet } from './outlet.ts'
-import type { ExchangeHost } from './pinned.ts'
 import { type Because, type Effective, unreadRecord } from './record.ts'
 
 /** What reaches the client of a response that no format speaks for, and the record of it. */

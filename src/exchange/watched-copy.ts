@@ -1,9 +1,9 @@
 import type { RuleOutcome } from '../policy/decide.ts'
 import type { Rule } from '../policy/policy.ts'
 import type { GuardedResponse } from './downstream.ts'
+import type { ExchangeHost } from './host.ts'
 import { judge, judgeFault } from './judge.ts'
 import { type Copied, LiveTap } from './live-tap.ts'
-import type { ExchangeHost } from './pinned.ts'
 
 /** A copy of a held event stream, for rules that only watch: they judge it at the end, and nobody waits for them. */
 export class WatchedCopy {

@@ -1,4 +1,4 @@
-import type { ExchangeInit } from '../exchange/pinned.ts'
+import type { ExchangeInit } from '../exchange/host.ts'
 import type { Rpc } from '../grpc/rpc.ts'
 import type { PolicySet } from '../policy/policy.ts'
 import type { CallDeps } from './call-deps.ts'

@@ -1,7 +1,7 @@
 import { gunzipSync, gzipSync, constants as zlib } from 'node:zlib'
 import fc from 'fast-check'
 import type { BodyMode } from '../../src/exchange/events.ts'
-import type { ExchangeInit } from '../../src/exchange/pinned.ts'
+import type { ExchangeInit } from '../../src/exchange/host.ts'
 import type { Finding, Guardrail, LocalGuardrail, Verdict } from '../../src/guardrail/guardrail.ts'
 import type { Policy, Rule } from '../../src/policy/policy.ts'
 import { chatCompletion, chatEvents, chatRequest } from '../support/chat.ts'

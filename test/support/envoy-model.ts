@@ -10,7 +10,7 @@ import type {
   Reply,
 } from '../../src/exchange/events.ts'
 import { Exchange } from '../../src/exchange/exchange.ts'
-import type { ExchangeInit } from '../../src/exchange/pinned.ts'
+import type { ExchangeInit } from '../../src/exchange/host.ts'
 import type { DecisionRecord } from '../../src/exchange/record.ts'
 import type { Outcome } from '../../src/guardrail/guardrail.ts'
 import { runLocalScan } from '../../src/guardrail/run-scan.ts'
