@@ -14,7 +14,7 @@ import type { Upstream } from './upstream.ts'
  * since what it asks for shapes the refusals of its answer.
  */
 export class CopiedRequest implements RequestWay {
-  readonly isAwaiting = false
+  readonly judging = false
   readonly #host: ExchangeHost
   readonly #upstream: Upstream
   readonly #body: RequestBody

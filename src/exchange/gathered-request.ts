@@ -28,7 +28,7 @@ export class GatheredRequest implements RequestWay {
     this.#reader = new RequestReader(host, upstream, guarded, body)
   }
 
-  get isAwaiting(): boolean {
+  get judging(): boolean {
     return this.#isWithheld && this.#state !== 'gathering'
   }
 

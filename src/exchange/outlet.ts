@@ -37,10 +37,10 @@ export interface Outlet {
   /** No more bytes will be written. `mutation` changes the headers where the mode still allows it. */
   finish(mutation?: HeaderMutation): void
   /**
-   * Answers what has to be answered now. `awaiting`: a verdict is on its way and may need the last place; `filler`
+   * Answers what has to be answered now. `judging`: a verdict is on its way and may need the last place; `filler`
    * goes out where a place would stay empty. Returns the number of bytes that went out, and whether the filler did.
    */
-  settle(options: { awaiting: boolean; filler?: Uint8Array }): Settled
+  settle(options: { judging: boolean; filler?: Uint8Array }): Settled
 }
 
 export interface Settled {
@@ -111,7 +111,7 @@ class DuplexOutlet implements Outlet {
     return byteLength(this.#pending)
   }
 
-  settle(_options: { awaiting: boolean }): Settled {
+  settle(_options: { judging: boolean }): Settled {
     if (this.#ended || !this.headersOut) return IDLE
     // With trailers the end of the body never comes as a body message: the trailers are the end.
     // Without a body the headers are, and a body reply would be one that Envoy never asked for.
@@ -217,11 +217,11 @@ class SlotOutlet implements Outlet {
     return byteLength(this.#pending)
   }
 
-  settle({ awaiting, filler }: { awaiting: boolean; filler?: Uint8Array }): Settled {
+  settle({ judging, filler }: { judging: boolean; filler?: Uint8Array }): Settled {
     let sent = this.#answerUntouched()
     let filled = false
     // While a verdict is awaited the last place is kept: it may be the only one left for what is held.
-    while (this.#slots > (awaiting ? 1 : 0)) {
+    while (this.#slots > (judging ? 1 : 0)) {
       let body = concatBytes(this.#pending)
       this.#pending = []
       if (sent === 0 && body.byteLength === 0 && filler !== undefined && !this.#finished) {
@@ -232,7 +232,7 @@ class SlotOutlet implements Outlet {
       this.#slots -= 1
       this.#emit({ kind: 'body', side: this.#side, replace: body, mutation: this.#mutation })
     }
-    if (this.#trailersOwed && !awaiting) {
+    if (this.#trailersOwed && !judging) {
       this.#trailersOwed = false
       this.#emit({ kind: 'trailers', side: this.#side })
     }

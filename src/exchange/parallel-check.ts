@@ -9,12 +9,12 @@ import { type Judged, judge, judgeFault } from './judge.ts'
  * The check of a request that is on its way to the upstream already (`during_call`): the response waits for its
  * verdict.
  *
- *   unasked → awaiting the whole request → judging → settled
+ *   unasked → gathering → judging → settled
  */
 export class ParallelCheck {
   readonly #host: ExchangeHost
   readonly #onVerdict: (judged: Judged) => void
-  #state: 'unasked' | 'awaiting' | 'judging' | 'settled' = 'unasked'
+  #state: 'unasked' | 'gathering' | 'judging' | 'settled' = 'unasked'
   #policy: Policy | undefined
   /** Why nobody waits for its verdict any more, though nothing was judged. */
   #fault: Judged | undefined
@@ -26,7 +26,7 @@ export class ParallelCheck {
 
   /** No response may go on yet. */
   get pending(): boolean {
-    return this.#state === 'awaiting' || this.#state === 'judging'
+    return this.#state === 'gathering' || this.#state === 'judging'
   }
 
   /** The verdict is on its way, whatever Envoy sends or does not send. */
@@ -50,7 +50,7 @@ export class ParallelCheck {
   /** There will be something to judge once the request is complete. */
   expect(policy: Policy): void {
     this.#policy = policy
-    this.#state = 'awaiting'
+    this.#state = 'gathering'
   }
 
   /** `earlier`: what the rules came to that ran before the request went on. */

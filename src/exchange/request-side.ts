@@ -73,11 +73,11 @@ export class RequestSide {
 
   /** A verdict is on its way, whatever Envoy sends, and Envoy has no timer for it. */
   get canWait(): boolean {
-    return this.#outlet.canSpeakUnasked && (this.#isAwaiting || this.parallel.judging)
+    return this.#outlet.canSpeakUnasked && (this.#judging || this.parallel.judging)
   }
 
-  get #isAwaiting(): boolean {
-    return this.#way?.isAwaiting ?? false
+  get #judging(): boolean {
+    return this.#way?.judging ?? false
   }
 
   /** Lets go of a copy that nobody waits for; returns whether there was one. */
@@ -164,7 +164,7 @@ export class RequestSide {
 
   onBody(body: Uint8Array, endOfStream: boolean): void {
     const { state } = this.#upstream
-    if (state === 'over' || this.#isAwaiting) return
+    if (state === 'over' || this.#judging) return
     this.#outlet.receivedBody(body)
     this.#known.receivedBytes += body.byteLength
     if (state === 'passing' || state === 'going') this.#outlet.pass(body)
@@ -177,7 +177,7 @@ export class RequestSide {
     if (this.#upstream.state === 'over' && this.#host.init.requestMode === 'full-duplex') return
     this.#outlet.receivedTrailers()
     const isHeld = this.#upstream.state === 'withheld' && (this.#known.body?.heldBytes ?? 0) > 0
-    if (isHeld && !this.#isAwaiting && !this.#outlet.hasPlace) {
+    if (isHeld && !this.#judging && !this.#outlet.hasPlace) {
       // STREAMED leaves no place for what is held once trailers came.
       this.#upstream.refuse('failed-closed', REFUSALS.trailers)
     }
@@ -195,7 +195,7 @@ export class RequestSide {
   }
 
   settle(): void {
-    this.#outlet.settle({ awaiting: this.#isAwaiting })
+    this.#outlet.settle({ judging: this.#judging })
   }
 
   #settleParallel(judged: Judged): void {

@@ -208,7 +208,7 @@ export class ResponseSide {
 
   settle(): void {
     const filler = this.#heartbeatDue ? this.#delivery?.heartbeat() : undefined
-    const { sent, filled } = this.#outlet.settle({ awaiting: this.#delivery?.judging ?? false, filler })
+    const { sent, filled } = this.#outlet.settle({ judging: this.#delivery?.judging ?? false, filler })
     if (filled) this.#host.emit({ kind: 'count', what: 'heartbeat' })
     if (sent > 0) this.#heartbeatDue = false
   }

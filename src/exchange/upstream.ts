@@ -90,7 +90,7 @@ export class Upstream {
     const isAnswerGuarded = (guarded?.policy.outputRules.length ?? 0) > 0
     const isNeeded = isAnswerGuarded || restores || this.parallel.pending
     if (isNeeded || !mayLeaveEarly(this.#host)) return
-    this.#outlet.settle({ awaiting: false })
+    this.#outlet.settle({ judging: false })
     this.#host.emit({ kind: 'end', status: 'ok', why: 'nothing left to inspect' })
   }
 

@@ -23,7 +23,7 @@ describe('BUFFERED: a whole answer of ours can take the place of the upstream’
     const { outlet, replies } = buffered()
     outlet.pass(CHUNK)
     expect(outlet.canReplaceAnswer).toBe(false)
-    outlet.settle({ awaiting: false })
+    outlet.settle({ judging: false })
     expect(replies).toEqual([
       { kind: 'headers', side: 'response' },
       { kind: 'body', side: 'response' },
