@@ -164,7 +164,7 @@ export class StreamDelivery implements Delivery {
   }
 
   windowDue(): void {
-    if (this.#state === 'holding') this.#gate.late()
+    if (this.#state === 'holding') this.#gate.windowDue()
   }
 
   fault(reason: FailureReason): void {

@@ -105,7 +105,7 @@ export class StreamGate {
     this.#text.renewAllowance()
     const room = this.#maxBytes - this.#totalBytes
     this.#totalBytes += chunk.byteLength
-    const isOver = chunk.byteLength > room && !this.#forgiven && !this.#isForgivable('over-limit')
+    const isOver = chunk.byteLength > room && !this.#forgiven && this.#judgeFault('over-limit') === 'refused'
     this.#intake.push(isOver ? chunk.subarray(0, room) : chunk)
     if (isOver) this.#upstream = 'limited'
     this.#advance()
@@ -129,22 +129,22 @@ export class StreamGate {
   }
 
   /** The window has been open long enough. */
-  late(): void {
-    if (this.#scans?.late()) this.#advance()
+  windowDue(): void {
+    if (this.#scans?.windowDue()) this.#advance()
   }
 
   /** The stream may take no longer. */
   limit(): void {
     if (this.#closed || this.#forgiven || this.#upstream === 'ended') return
     const isWritten = this.#held.holdsTerminator || this.isComplete
-    if (isWritten || !this.#isForgivable('over-limit')) this.#upstream = 'limited'
+    if (isWritten || this.#judgeFault('over-limit') === 'refused') this.#upstream = 'limited'
     this.#advance()
   }
 
   /** There is no room for what is held: it cannot wait for a verdict. Denies, or lets it pass unseen. */
   overBudget(): void {
     if (this.#closed) return
-    if (this.#upstream === 'limited' || !this.#isForgivable('over-budget')) {
+    if (this.#upstream === 'limited' || this.#judgeFault('over-budget') === 'refused') {
       this.#port.deny('failed-closed')
       return
     }
@@ -172,13 +172,13 @@ export class StreamGate {
 
   #raise(reason: FailureReason): void {
     if (this.#closed || this.#forgiven) return
-    if (!this.#isForgivable(reason)) this.#port.deny('failed-closed')
+    if (this.#judgeFault(reason) === 'refused') this.#port.deny('failed-closed')
   }
 
-  /** Has the policy judge a fault. */
-  #isForgivable(reason: FailureReason): boolean {
+  /** Has the policy judge a fault, for good: what it says is recorded, and of what is forgiven nothing more is asked. */
+  #judgeFault(reason: FailureReason): 'forgiven' | 'refused' {
     this.#forgiven = this.#port.judgeFault(reason).decision.kind !== 'deny'
-    return this.#forgiven
+    return this.#forgiven ? 'forgiven' : 'refused'
   }
 
   /** What incremental rules found just now. */

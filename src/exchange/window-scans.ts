@@ -9,7 +9,7 @@ export interface WindowScansPort {
   /** A scan begins, of so many characters that none has seen. */
   scans(newChars: number): void
   judge(segments: readonly TextSegment[], final: boolean, done: (judged: Judged) => void): void
-  /** Call `late` when so much time has passed. */
+  /** Call `windowDue` when so much time has passed. */
   startWindow(afterMs: number): void
 }
 
@@ -64,7 +64,7 @@ export class WindowScans {
   }
 
   /** The window has been open long enough; returns whether that changes anything. */
-  late(): boolean {
+  windowDue(): boolean {
     if (this.#judging || !this.#isTimed) return false
     this.#isLate = true
     return true
