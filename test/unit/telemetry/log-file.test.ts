@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import {
   closeSync,
   constants,
@@ -15,7 +16,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { LogFile, type LogFileOptions } from '../../../src/telemetry/log-file.ts'
@@ -72,14 +73,26 @@ const numbers = (text: string): number[] =>
 const upTo = (end: number, from = 0): number[] =>
   Array.from({ length: end - from }, (_, index) => from + index)
 
+/** Looks again at once. */
+const QUICKLY = { interval: 1, timeout: 20_000 }
+
+/** The text of the file that is written just now; none between two. */
+function newest(): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
 /** The texts of all files of the log, the oldest first. */
 function texts(): string[] {
   const ageOf = (name: string): number => Number(/\.log\.(\d+)/.exec(name)?.[1] ?? 0)
-  return readdirSync(folder)
+  return readdirSync(dirname(path))
     .filter(name => name.startsWith('decisions.log'))
     .sort((a, b) => ageOf(b) - ageOf(a))
     .map(name => {
-      const bytes = readFileSync(join(folder, name))
+      const bytes = readFileSync(join(dirname(path), name))
       return (name.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString()
     })
 }
@@ -123,6 +136,32 @@ describe('a file of decision records', () => {
     expect(rotated.every(name => name.endsWith('.gz'))).toBe(true)
     expect(statSync(join(folder, rotated[0]!)).mode & 0o777).toBe(0o640)
     expect(texts().flatMap(numbers)).toEqual(upTo(100))
+  })
+
+  it('is not rotated anew while what it rotated is still being compressed', async () => {
+    // Much, and hard to compress: the lines after it are written long before it is done.
+    const much = upTo(200).map(index => `{"line":${index},"pad":"${randomBytes(32_768).toString('hex')}"}\n`)
+    writeFileSync(path, much.join(''))
+    const { file, told, lost } = open({ rotateBytes: 1000, keep: 5, compress: 'gzip' })
+    for (const index of upTo(300, 200)) {
+      file.write(line(index))
+      if (index % 25 === 24) await vi.waitUntil(() => newest().includes(line(index)), QUICKLY)
+    }
+    await file.close()
+    expect(texts().flatMap(numbers)).toEqual(upTo(300))
+    expect([told, lost()]).toEqual([[], 0])
+  })
+
+  it('takes no line once it is closed, and counts those that come', async () => {
+    const { file, lost } = open()
+    file.write(line(0))
+    const closed = file.close()
+    file.write(line(1))
+    await closed
+    file.write(line(2))
+    await file.idle()
+    expect(texts().map(numbers)).toEqual([[0]])
+    expect(lost()).toBe(2)
   })
 
   it('is rotated by the first line of another period', async () => {
@@ -272,23 +311,38 @@ describe.runIf(mounts)('a disk that is full', () => {
     spawnSync('umount', [disk])
   })
 
-  it('loses no line that could wait, and tears none, when there is room again', async () => {
+  /** The disk has taken what there was room for, up to the middle of a line, and more room is made by the function. */
+  async function filled(overrides: Partial<LogFileOptions> = {}) {
     const other = join(disk, 'other')
     writeFileSync(other, Buffer.alloc(48 * 1024))
-    const { file, heard, lost } = open()
-    for (const index of upTo(1000)) file.write(line(index))
-    await heard('write ENOSPC')
-    // The disk took what there was room for, up to the middle of a line.
+    const opened = open(overrides)
+    for (const index of upTo(1000)) opened.file.write(line(index))
+    await opened.heard('write ENOSPC')
     expect(readFileSync(path, 'utf8').endsWith('\n')).toBe(false)
+    return { ...opened, makeRoom: () => rmSync(other) }
+  }
+
+  it('loses no line that could wait, and tears none, when there is room again', async () => {
+    const { file, heard, lost, makeRoom } = await filled()
     // Whoever moves the file away now gets the rest of that line as well.
     renameSync(path, `${path}.moved`)
     file.reopen()
-    rmSync(other)
+    makeRoom()
     await heard('mended')
     file.write(line(1000))
     await file.close()
     expect(numbers(readFileSync(`${path}.moved`, 'utf8'))).toEqual(upTo(1000))
     expect(numbers(readFileSync(path, 'utf8'))).toEqual([1000])
+    expect(lost()).toBe(0)
+  })
+
+  it('is not rotated in the middle of a line', async () => {
+    const { file, heard, lost, makeRoom } = await filled({ rotateBytes: 1000 })
+    makeRoom()
+    await heard('mended')
+    file.write(line(1000))
+    await file.close()
+    expect(texts().map(numbers)).toEqual([upTo(1000), [1000]])
     expect(lost()).toBe(0)
   })
 })
