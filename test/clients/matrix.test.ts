@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { formatNamed } from '../../src/llm/formats.ts'
 import type { Policy } from '../../src/policy/policy.ts'
+import { ENVOY_MODES } from '../support/bootstrap.ts'
 import { flagWord, flagWordAsItGrows, policy, policySet, rule } from '../support/policies.ts'
 import { type Stack, startStack } from '../support/stack.ts'
 import { openTcpTap, type TcpTap } from '../support/tcp-tap.ts'
@@ -17,7 +18,6 @@ const CASES = [
   'heartbeats',
   'guard down',
 ] as const
-const MODES = ['full-duplex', 'streamed', 'buffered'] as const
 const TOKENS = ['All ', 'is ', 'well', '.']
 const REQUEST_REFUSAL = 'Request blocked by policy'
 const RESPONSE_REFUSAL = 'Response blocked by policy'
@@ -49,7 +49,7 @@ afterAll(() => {
   console.log([`${'format'.padEnd(28)} ${'client'.padEnd(width)}  ${CASES.join('  ')}`, ...rows].join('\n'))
 })
 
-describe.each(MODES)('official clients, Envoy in %s', mode => {
+describe.each(ENVOY_MODES)('official clients, Envoy in %s', mode => {
   let stack: Stack
   let tap: TcpTap
   beforeAll(async () => {

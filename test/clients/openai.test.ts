@@ -1,6 +1,7 @@
 import OpenAI, { APIError } from 'openai'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Policy } from '../../src/policy/policy.ts'
+import { ENVOY_MODES } from '../support/bootstrap.ts'
 import { chatCompletion, chatEvents } from '../support/chat.ts'
 import { flagWord, policy, policySet, rule } from '../support/policies.ts'
 import { type Stack, startStack } from '../support/stack.ts'
@@ -21,7 +22,7 @@ interface Seen {
   readonly finish: string | null | undefined
 }
 
-describe.each(['full-duplex', 'streamed', 'buffered'] as const)('the openai client, Envoy in %s', mode => {
+describe.each(ENVOY_MODES)('the openai client, Envoy in %s', mode => {
   let stack: Stack
   let client: OpenAI
   beforeAll(async () => {

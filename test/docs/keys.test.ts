@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { parseDocument, visit } from 'yaml'
 import { configJsonSchema, type JsonSchema, jsonSchemaOf } from '../../src/config/json-schema.ts'
 import { casesSchema } from '../../src/rehearsal/case-schema.ts'
+import { ENVOY_MODES } from '../support/bootstrap.ts'
 import { CHECKOUT, guidePages, pagesUnder, readPage } from './page.ts'
 
 /** Every key of the config with the keys that it stands under: `policies.guardrails.redact.style`. */
@@ -33,9 +34,7 @@ const paths = [configJsonSchema(), jsonSchemaOf(casesSchema)]
 const names = new Set(paths.flatMap(path => path.split('.')))
 /** Keys with keys of their own. */
 const roots = new Set(paths.flatMap(path => path.split('.').slice(0, -1)))
-const envoyKeys = ['full-duplex', 'streamed', 'buffered'].flatMap(mode =>
-  keysIn(readFileSync(`${CHECKOUT}envoy/${mode}.yaml`, 'utf8')),
-)
+const envoyKeys = ENVOY_MODES.flatMap(mode => keysIn(readFileSync(`${CHECKOUT}envoy/${mode}.yaml`, 'utf8')))
 /** What is made from the schema needs no look, and quotes what services answer. */
 const made = /\/(?:config|guardrails)\.md$/
 

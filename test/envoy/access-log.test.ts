@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ENVOY_MODES } from '../support/bootstrap.ts'
 import { chatCompletion, chatEvents, chatRequest, STREAM_ANSWER } from '../support/chat.ts'
 import { flagWord, policy, policySet, rule } from '../support/policies.ts'
 import { type Stack, startStack } from '../support/stack.ts'
 
 const WORD = 'nightfall'
 
-describe.each(['full-duplex', 'streamed', 'buffered'] as const)('the access log of Envoy in %s', mode => {
+describe.each(ENVOY_MODES)('the access log of Envoy in %s', mode => {
   let stack: Stack
   let asked = 0
   beforeAll(async () => {

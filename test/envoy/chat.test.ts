@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Policy } from '../../src/policy/policy.ts'
+import { ENVOY_MODES } from '../support/bootstrap.ts'
 import { chatCompletion, chatEvents, chatRequest, readChatStream } from '../support/chat.ts'
 import { flagWord, policy, policySet, rule } from '../support/policies.ts'
 import { type Stack, startStack } from '../support/stack.ts'
@@ -15,7 +16,7 @@ async function bytesOf(response: Response): Promise<Buffer> {
 
 const withoutHeartbeats = (bytes: Buffer): string => bytes.toString().replaceAll(':\n\n', '')
 
-describe.each(['full-duplex', 'streamed', 'buffered'] as const)('through a real Envoy in %s', mode => {
+describe.each(ENVOY_MODES)('through a real Envoy in %s', mode => {
   let stack: Stack
   beforeAll(async () => {
     stack = await startStack(mode)

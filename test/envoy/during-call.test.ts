@@ -1,6 +1,7 @@
 import OpenAI from 'openai'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Snapshot } from '../../src/config/snapshot.ts'
+import { ENVOY_MODES } from '../support/bootstrap.ts'
 import { chatCompletion, chatEvents, chatRequest, readChatStream } from '../support/chat.ts'
 import { snapshotOf } from '../support/config.ts'
 import { FLAG_MARKER, type LakeraStub, startLakeraStub } from '../support/lakera-stub.ts'
@@ -11,7 +12,7 @@ const REFUSAL = 'Request blocked by policy'
 const STREAM_TYPE = { 'content-type': 'text/event-stream' }
 const JSON_TYPE = { 'content-type': 'application/json' }
 
-describe.each(['full-duplex', 'streamed', 'buffered'] as const)('mode during_call, Envoy in %s', mode => {
+describe.each(ENVOY_MODES)('mode during_call, Envoy in %s', mode => {
   let stack: Stack
   let lakera: LakeraStub
   let client: OpenAI

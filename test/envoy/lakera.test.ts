@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Snapshot } from '../../src/config/snapshot.ts'
+import { ENVOY_MODES } from '../support/bootstrap.ts'
 import { chatCompletion, chatEvents, chatRequest, readChatStream } from '../support/chat.ts'
 import { snapshotOf } from '../support/config.ts'
 import {
@@ -41,7 +42,7 @@ const cases = OUTCOMES.flatMap(outcome =>
   ),
 )
 
-describe.each(['full-duplex', 'streamed', 'buffered'] as const)('Lakera behind a real Envoy in %s', mode => {
+describe.each(ENVOY_MODES)('Lakera behind a real Envoy in %s', mode => {
   let stack: Stack
   let lakera: LakeraStub
   let snapshot: Snapshot | undefined

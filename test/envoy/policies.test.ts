@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { type Bootstrap, connectionManagerOf, extProcOf } from '../support/bootstrap.ts'
+import { type Bootstrap, connectionManagerOf, ENVOY_MODES, extProcOf } from '../support/bootstrap.ts'
 import { chatCompletion, chatRequest } from '../support/chat.ts'
 import { flagWord, policy, policySet, rule } from '../support/policies.ts'
 import { type Stack, startStack } from '../support/stack.ts'
@@ -120,27 +120,21 @@ describe('an answer that Envoy gives itself', () => {
     })
   }
 
-  test.each(['full-duplex', 'streamed', 'buffered'] as const)(
-    '%s: passes when it is no success',
-    async mode => {
-      stack = await startStack(mode, { overrides: directResponse(429, 'slow down, secret', 'text/plain') })
-      stack.use(policySet(policy({ outputRules: [rule(flagWord('secret'))] })))
-      const answer = await stack.chat(chatRequest('hello'))
-      expect([answer.status, await textOf(answer)]).toEqual([429, 'slow down, secret'])
-    },
-  )
+  test.each(ENVOY_MODES)('%s: passes when it is no success', async mode => {
+    stack = await startStack(mode, { overrides: directResponse(429, 'slow down, secret', 'text/plain') })
+    stack.use(policySet(policy({ outputRules: [rule(flagWord('secret'))] })))
+    const answer = await stack.chat(chatRequest('hello'))
+    expect([answer.status, await textOf(answer)]).toEqual([429, 'slow down, secret'])
+  })
 
-  test.each(['full-duplex', 'streamed', 'buffered'] as const)(
-    '%s: is a completion when it looks like one',
-    async mode => {
-      const body = chatCompletion('a secret')
-      stack = await startStack(mode, { overrides: directResponse(200, body, 'application/json') })
-      stack.use(policySet(policy({ outputRules: [rule(flagWord('secret'))] })))
-      const text = await textOf(await stack.chat(chatRequest('hello')))
-      expect(text).toContain('Response blocked by policy')
-      expect(text).not.toContain('secret')
-    },
-  )
+  test.each(ENVOY_MODES)('%s: is a completion when it looks like one', async mode => {
+    const body = chatCompletion('a secret')
+    stack = await startStack(mode, { overrides: directResponse(200, body, 'application/json') })
+    stack.use(policySet(policy({ outputRules: [rule(flagWord('secret'))] })))
+    const text = await textOf(await stack.chat(chatRequest('hello')))
+    expect(text).toContain('Response blocked by policy')
+    expect(text).not.toContain('secret')
+  })
 
   test('is a completion even when the request was never shown', async () => {
     const body = chatCompletion('a secret')

@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import type { BodyMode } from '../../src/exchange/events.ts'
 import type { Policy } from '../../src/policy/policy.ts'
+import { ENVOY_MODES } from '../support/bootstrap.ts'
 import {
   CHAT_HEADERS,
   chatCompletion,
@@ -74,7 +75,7 @@ describe('the record of an answer', () => {
     return JSON.stringify({ choices: [{ index: 0, message: { role: 'assistant', content } }] })
   }
 
-  test.each(['full-duplex', 'streamed', 'buffered'] as const)('tells all that went out in %s', mode => {
+  test.each(ENVOY_MODES)('tells all that went out in %s', mode => {
     const body = images(2)
     const envoy = answered(mode, blocking, JSON_ANSWER, body)
     expect(envoy.records.at(-1)).toMatchObject({

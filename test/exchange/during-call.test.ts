@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { BodyMode } from '../../src/exchange/events.ts'
 import type { Outcome } from '../../src/guardrail/guardrail.ts'
 import type { Policy } from '../../src/policy/policy.ts'
+import { ENVOY_MODES } from '../support/bootstrap.ts'
 import {
   CHAT_HEADERS,
   chatCompletion,
@@ -14,7 +15,6 @@ import {
 import { EnvoyModel } from '../support/envoy-model.ts'
 import { flagWord, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
 
-const MODES: BodyMode[] = ['full-duplex', 'streamed', 'buffered']
 const CLEAN: Outcome = { kind: 'verdict', verdict: { kind: 'clean' }, ms: 1 }
 const FLAGGED: Outcome = {
   kind: 'verdict',
@@ -41,7 +41,7 @@ function expectNoHold(envoy: EnvoyModel): void {
   expect(envoy.response.headersOut || envoy.ended?.status === 'ok').toBe(true)
 }
 
-describe.each(MODES)('a request judged while the upstream works on it (%s)', mode => {
+describe.each(ENVOY_MODES)('a request judged while the upstream works on it (%s)', mode => {
   test('goes on at once, byte for byte', () => {
     const envoy = exchange(mode)
     ask(envoy)
@@ -254,7 +254,7 @@ describe('a response that waits', () => {
   })
 })
 
-test.each(MODES)(
+test.each(ENVOY_MODES)(
   'a request that cannot be decoded and is forgiven before the call goes on whole (%s)',
   mode => {
     const envoy = exchange(mode, { inputRules: [rule(flagWord('x'), 'block', 'fail-open')] })

@@ -4,6 +4,7 @@ import { contentCodings } from '../../src/coding/codings.ts'
 import type { BodyMode } from '../../src/exchange/events.ts'
 import type { Outcome } from '../../src/guardrail/guardrail.ts'
 import type { Policy } from '../../src/policy/policy.ts'
+import { ENVOY_MODES } from '../support/bootstrap.ts'
 import {
   CHAT_HEADERS,
   chatCompletion,
@@ -16,9 +17,8 @@ import {
 import { EnvoyModel } from '../support/envoy-model.ts'
 import { flagWord, flagWordAsItGrows, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
 
-const MODES: BodyMode[] = ['full-duplex', 'streamed', 'buffered']
 const CODINGS = ['gzip', 'deflate', 'br', 'zstd', 'gzip, br']
-const CASES = MODES.flatMap(mode => CODINGS.map(coding => [mode, coding] as const))
+const CASES = ENVOY_MODES.flatMap(mode => CODINGS.map(coding => [mode, coding] as const))
 const CLEAN: Outcome = { kind: 'verdict', verdict: { kind: 'clean' }, ms: 1 }
 const blocking = { inputRules: [rule(flagWord('attack'))], outputRules: [rule(flagWordAsItGrows('secret'))] }
 const redacting = {
@@ -151,7 +151,7 @@ describe.each(CASES)('%s, %s', (mode, coding) => {
   })
 })
 
-test.each(MODES)('an unknown coding is 415, and an answer in one is refused (%s)', mode => {
+test.each(ENVOY_MODES)('an unknown coding is 415, and an answer in one is refused (%s)', mode => {
   const envoy = exchange(mode, blocking)
   ask(envoy, 'compress', chatRequest('hello'))
   expect(envoy.localReply?.status).toBe(415)
@@ -161,19 +161,22 @@ test.each(MODES)('an unknown coding is 415, and an answer in one is refused (%s)
   expect(response.records.at(-1)).toMatchObject({ effective: 'denied', because: 'failed-closed' })
 })
 
-test.each(MODES)('a charset that is not read here is 415, whatever the bytes say as UTF-8 (%s)', mode => {
-  for (const [type, status] of [
-    ['application/json; charset=utf-7', 415],
-    ['application/json; charset="UTF-16"', 415],
-    ['application/json; charset=UTF-8', undefined],
-    ['application/json; charset=us-ascii; x=y', undefined],
-  ] as const) {
-    const envoy = exchange(mode, blocking)
-    envoy.headers('request', { ...CHAT_HEADERS, 'content-type': type })
-    envoy.body('request', chatRequest('hello'), 'end')
-    expect(envoy.localReply?.status).toBe(status)
-  }
-})
+test.each(ENVOY_MODES)(
+  'a charset that is not read here is 415, whatever the bytes say as UTF-8 (%s)',
+  mode => {
+    for (const [type, status] of [
+      ['application/json; charset=utf-7', 415],
+      ['application/json; charset="UTF-16"', 415],
+      ['application/json; charset=UTF-8', undefined],
+      ['application/json; charset=us-ascii; x=y', undefined],
+    ] as const) {
+      const envoy = exchange(mode, blocking)
+      envoy.headers('request', { ...CHAT_HEADERS, 'content-type': type })
+      envoy.body('request', chatRequest('hello'), 'end')
+      expect(envoy.localReply?.status).toBe(status)
+    }
+  },
+)
 
 test('JSON that a server may read as a form of several fields is 415', () => {
   const form = { ...CHAT_HEADERS, 'content-type': 'application/x-www-form-urlencoded' }
@@ -215,7 +218,7 @@ test('a stream whose coding breaks in its middle is refused, or cut where that i
 })
 
 describe('canonicalize', () => {
-  test.each(MODES)('forwards what was read, written anew (%s)', mode => {
+  test.each(ENVOY_MODES)('forwards what was read, written anew (%s)', mode => {
     const envoy = exchange(mode, { ...blocking, canonicalize: true })
     ask(envoy, undefined, ' {"messages" : [{"role":"user","content":"h\\u0065llo"}], "x": 1.50 }\n')
     expect(envoy.request.bytes.toString()).toBe('{"messages":[{"role":"user","content":"hello"}],"x":1.5}')

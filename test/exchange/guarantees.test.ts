@@ -7,6 +7,7 @@ import type { BodyMode, Effect, ExchangeEvent } from '../../src/exchange/events.
 import { Exchange } from '../../src/exchange/exchange.ts'
 import type { Outcome } from '../../src/guardrail/guardrail.ts'
 import type { Policy } from '../../src/policy/policy.ts'
+import { ENVOY_MODES } from '../support/bootstrap.ts'
 import {
   CHAT_HEADERS,
   chatCompletion,
@@ -19,7 +20,6 @@ import {
 import { EnvoyModel } from '../support/envoy-model.ts'
 import { flagWord, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
 
-const MODES: BodyMode[] = ['full-duplex', 'streamed', 'buffered']
 const CLEAN: Outcome = { kind: 'verdict', verdict: { kind: 'clean' }, ms: 1 }
 const FLAGGED: Outcome = {
   kind: 'verdict',
@@ -52,7 +52,7 @@ describe('no byte leaves uninspected', () => {
     choices: [{ index: 0, delta: { role: 'assistant', audio: { data: 'UklGRg==' } } }],
   })}\n\n`
 
-  test.each(MODES)(
+  test.each(ENVOY_MODES)(
     'an event stream with parts that no guard can read obeys uninspectable: deny (%s)',
     mode => {
       const envoy = answered(mode, { ...blocking, uninspectable: 'deny' })
@@ -78,7 +78,7 @@ describe('no byte leaves uninspected', () => {
     expect(responseRecords(envoy)).toMatchObject([{ effective: 'released', because: 'unsupported' }])
   })
 
-  test.each(MODES)(
+  test.each(ENVOY_MODES)(
     'an encoded answer to a request never seen is a fault, not a matter of fail_mode (%s)',
     mode => {
       const envoy = unasked(mode, blocking)
@@ -89,12 +89,15 @@ describe('no byte leaves uninspected', () => {
     },
   )
 
-  test.each(MODES)('an answer cut inside its JSON whose request was never seen is a fault (%s)', mode => {
-    const envoy = unasked(mode, blocking)
-    envoy.headers('response', JSON_ANSWER)
-    envoy.body('response', chatCompletion('a secret').slice(0, -1), 'end')
-    expect(received(envoy).toString()).not.toContain('secret')
-  })
+  test.each(ENVOY_MODES)(
+    'an answer cut inside its JSON whose request was never seen is a fault (%s)',
+    mode => {
+      const envoy = unasked(mode, blocking)
+      envoy.headers('response', JSON_ANSWER)
+      envoy.body('response', chatCompletion('a secret').slice(0, -1), 'end')
+      expect(received(envoy).toString()).not.toContain('secret')
+    },
+  )
 
   test('a policy is found by the normalised path also when only the response is seen', () => {
     const matched = policy({ ...blocking, match: { paths: ['/v1/chat/'] } })
@@ -106,7 +109,7 @@ describe('no byte leaves uninspected', () => {
     }
   })
 
-  test.each(MODES)(
+  test.each(ENVOY_MODES)(
     'a charset that is not read here is a fault, whatever the bytes say as UTF-8 (%s)',
     mode => {
       const envoy = answered(mode, blocking)
@@ -455,7 +458,7 @@ test('an early end of the upstream is not cut off by the OK that ends an input-o
   expect(envoy.ended).toBeUndefined()
 })
 
-test.each(MODES)(
+test.each(ENVOY_MODES)(
   'deny_format guardrail_violation answers with that, and in the stream once headers are out (%s)',
   mode => {
     const overrides = {

@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest'
 import { MAX_TEXTS, type ReadResult } from '../../src/exchange/body-reading.ts'
 import type { BodyMode } from '../../src/exchange/events.ts'
 import type { Policy } from '../../src/policy/policy.ts'
+import { ENVOY_MODES } from '../support/bootstrap.ts'
 import { CHAT_HEADERS, chatRequest, JSON_ANSWER, STREAM_ANSWER } from '../support/chat.ts'
 import { EnvoyModel } from '../support/envoy-model.ts'
 import { flagWord, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
 
-const MODES: BodyMode[] = ['full-duplex', 'streamed', 'buffered']
 const BROKE: ReadResult = { kind: 'fault', reason: 'internal' }
 
 /** Takes long to read, for its keys that no other object has, and to change, for its length. */
@@ -41,7 +41,7 @@ const shown = (text: string) => text.replace(KEYS, '…')
 const sent = (envoy: EnvoyModel) => shown(envoy.request.bytes.toString())
 const got = (envoy: EnvoyModel) => shown(envoy.response.bytes.toString())
 
-describe.each(MODES)('a heavy request (%s)', mode => {
+describe.each(ENVOY_MODES)('a heavy request (%s)', mode => {
   const finds = { inputRules: [rule(flagWord('secret'))] }
   const clean = { inputRules: [rule(flagWord('absent'))] }
   const redacts = { inputRules: [rule(flagWord('secret'), 'redact')] }
@@ -136,7 +136,7 @@ describe.each(MODES)('a heavy request (%s)', mode => {
   })
 })
 
-describe.each(MODES)('a heavy answer (%s)', mode => {
+describe.each(ENVOY_MODES)('a heavy answer (%s)', mode => {
   const redacts = { outputRules: [rule(flagWord('secret'), 'redact')] }
   const forgives = { outputRules: [rule(flagWord('secret'), 'redact', 'fail-open')] }
 

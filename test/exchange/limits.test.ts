@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { BodyMode } from '../../src/exchange/events.ts'
 import type { Outcome } from '../../src/guardrail/guardrail.ts'
 import type { Policy, Rule } from '../../src/policy/policy.ts'
+import { ENVOY_MODES } from '../support/bootstrap.ts'
 import {
   CHAT_HEADERS,
   chatEvents,
@@ -21,7 +22,6 @@ const FLAGGED: Outcome = {
 }
 const REFUSAL = 'Response blocked by policy'
 const DELIVERIES = ['window', 'withhold'] as const
-const MODES: BodyMode[] = ['full-duplex', 'streamed', 'buffered']
 
 function streaming(outputRules: Rule[], overrides: Partial<Policy> = {}, mode: BodyMode = 'full-duplex') {
   const envoy = new EnvoyModel(policySet(policy({ outputRules, ...overrides })), { mode })
@@ -42,7 +42,7 @@ function limited(delivery: Policy['stream']['delivery']): Partial<Policy> {
 }
 
 describe.each(DELIVERIES)('a stream past max_response_bytes, delivery %s', delivery => {
-  test.each(MODES)('gives what is clean, then refuses the rest in protocol (%s)', mode => {
+  test.each(ENVOY_MODES)('gives what is clean, then refuses the rest in protocol (%s)', mode => {
     const envoy = streaming([rule(flagWordAsItGrows('secret'))], limited(delivery), mode)
     const events = chatEvents('fine ', 'rest')
     if (mode === 'buffered') envoy.body('response', events.join(''), 'end')
@@ -67,7 +67,7 @@ describe.each(DELIVERIES)('a stream past max_response_bytes, delivery %s', deliv
     expect(envoy.records.at(-1)).toMatchObject({ effective: 'denied', because: 'flagged' })
   })
 
-  test.each(MODES)('waits for the verdict of a remote rule on what is held (%s)', mode => {
+  test.each(ENVOY_MODES)('waits for the verdict of a remote rule on what is held (%s)', mode => {
     const envoy = streaming([rule(remoteGuardrail())], limited(delivery), mode)
     const events = chatEvents('fine ', 'rest')
     if (mode === 'buffered') envoy.body('response', events.join(''), 'end')

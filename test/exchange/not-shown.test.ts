@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { ENVOY_MODES } from '../support/bootstrap.ts'
 import { CHAT_HEADERS, chatCompletion, chatRequest, JSON_ANSWER } from '../support/chat.ts'
 import { EnvoyModel } from '../support/envoy-model.ts'
 import { flagWord, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
@@ -8,11 +9,10 @@ import { flagWord, policy, policySet, remoteGuardrail, rule } from '../support/p
 const GUARDED = policySet(
   policy({ inputRules: [rule(flagWord('attack'))], outputRules: [rule(flagWord('secret'))] }),
 )
-const MODES = ['full-duplex', 'streamed', 'buffered'] as const
 const without = (headers: Record<string, string>, name: string): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).filter(([key]) => key !== name))
 
-describe.each(MODES)('Envoy in %s', mode => {
+describe.each(ENVOY_MODES)('Envoy in %s', mode => {
   const asked = (policies = GUARDED): EnvoyModel => {
     const envoy = new EnvoyModel(policies, { mode })
     envoy.headers('request', CHAT_HEADERS)

@@ -4,6 +4,7 @@ import type { BodyMode } from '../../src/exchange/events.ts'
 import type { ExchangeInit } from '../../src/exchange/host.ts'
 import type { Outcome } from '../../src/guardrail/guardrail.ts'
 import type { Policy } from '../../src/policy/policy.ts'
+import { ENVOY_MODES } from '../support/bootstrap.ts'
 import {
   CHAT_HEADERS,
   chatCompletion,
@@ -18,7 +19,6 @@ import { flagWord, flagWordAsItGrows, policy, policySet, remoteGuardrail, rule }
 
 const CLEAN: Outcome = { kind: 'verdict', verdict: { kind: 'clean' }, ms: 1 }
 const REFUSAL = 'Response blocked by policy'
-const MODES: BodyMode[] = ['full-duplex', 'streamed', 'buffered']
 const closed = rule(remoteGuardrail())
 const open = rule(remoteGuardrail(), 'block', 'fail-open')
 const onlyWatching = rule(remoteGuardrail(), 'alert', 'fail-open')
@@ -49,7 +49,7 @@ const text = (envoy: EnvoyModel): string => Buffer.from(envoy.localReply?.body ?
 const failedFor = { outcome: 'failure', reason: 'over-budget' }
 
 describe('a request that there is no room for', () => {
-  test.each(MODES)('is denied as an error that may pass, in the API of its client (%s)', mode => {
+  test.each(ENVOY_MODES)('is denied as an error that may pass, in the API of its client (%s)', mode => {
     const envoy = begun({ inputRules: [closed] }, mode)
     if (mode !== 'buffered') envoy.body('request', head)
     envoy.step(SPENT)
@@ -67,7 +67,7 @@ describe('a request that there is no room for', () => {
     expect([envoy.scans, envoy.keptBytes, envoy.request.bytes.length]).toEqual([[], 0, 0])
   })
 
-  test.each(MODES)('passes whole and in order where every rule forgives it (%s)', mode => {
+  test.each(ENVOY_MODES)('passes whole and in order where every rule forgives it (%s)', mode => {
     const envoy = begun({ inputRules: [open] }, mode)
     if (mode === 'buffered') {
       envoy.step(SPENT)
@@ -188,7 +188,7 @@ describe('a JSON answer that there is no room for', () => {
     expect(envoy.records.at(-1)).toMatchObject({ effective: 'denied', rules: [failedFor] })
   })
 
-  test.each(MODES)('passes whole where every rule forgives it (%s)', mode => {
+  test.each(ENVOY_MODES)('passes whole where every rule forgives it (%s)', mode => {
     const envoy = answering({ outputRules: [open] }, JSON_ANSWER, mode)
     if (mode === 'buffered') envoy.step(SPENT)
     else envoy.body('response', answer.slice(0, 40))
@@ -239,7 +239,7 @@ describe('an event stream that there is no room for', () => {
     expect(envoy.records.at(-1)).toMatchObject({ effective: 'denied', rules: [failedFor] })
   })
 
-  test.each(MODES)('passes whole and in order where every rule forgives it (%s)', mode => {
+  test.each(ENVOY_MODES)('passes whole and in order where every rule forgives it (%s)', mode => {
     const envoy = answering({ outputRules: [open] }, STREAM_ANSWER, mode)
     if (mode === 'buffered') envoy.step(SPENT)
     else for (const event of events.slice(0, 2)) envoy.body('response', event)

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import type { BodyMode } from '../../src/exchange/events.ts'
 import type { Policy } from '../../src/policy/policy.ts'
+import { ENVOY_MODES } from '../support/bootstrap.ts'
 import { CHAT_HEADERS, chatCompletion, chatRequest, JSON_ANSWER } from '../support/chat.ts'
 import { EnvoyModel } from '../support/envoy-model.ts'
 import { flagWord, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
 
 /** Doors that a request must not find open, and the account of what is kept of it, one by one. */
 
-const MODES: BodyMode[] = ['full-duplex', 'streamed', 'buffered']
 const blocking = { inputRules: [rule(flagWord('secret'))] }
 const parallel = { parallelRules: [rule(remoteGuardrail())] }
 const watching = { outputRules: [rule(flagWord('secret'))] }
@@ -45,7 +45,7 @@ const image = (text: string): string =>
     ],
   })
 
-describe.each(MODES)('a request (%s)', mode => {
+describe.each(ENVOY_MODES)('a request (%s)', mode => {
   test('that wants another protocol is refused: what follows has no end to judge it at', () => {
     const envoy = exchange(mode, blocking)
     envoy.headers('request', { ...CHAT_HEADERS, upgrade: 'websocket' })

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { BodyMode } from '../../src/exchange/events.ts'
+import { ENVOY_MODES } from '../support/bootstrap.ts'
 import { CHAT_HEADERS, chatRequest, readChatStream } from '../support/chat.ts'
 import { EnvoyModel } from '../support/envoy-model.ts'
 import { flagWord, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
 
-const MODES: BodyMode[] = ['full-duplex', 'streamed', 'buffered']
 const guarded = policySet(policy({ inputRules: [rule(flagWord('attack'))] }))
 
 /** Sends a request the way the mode does: in two chunks, or whole. */
@@ -23,7 +23,7 @@ function send(
   envoy.body('request', body.slice(10), 'end')
 }
 
-describe.each(MODES)('a request in %s', mode => {
+describe.each(ENVOY_MODES)('a request in %s', mode => {
   test('that is clean goes on byte for byte', () => {
     const envoy = new EnvoyModel(guarded, { mode })
     const body = chatRequest('hello')

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { BodyMode } from '../../src/exchange/events.ts'
 import type { Policy } from '../../src/policy/policy.ts'
+import { ENVOY_MODES } from '../support/bootstrap.ts'
 import {
   CHAT_HEADERS,
   chatCompletion,
@@ -13,7 +14,6 @@ import {
 import { EnvoyModel } from '../support/envoy-model.ts'
 import { flagWord, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
 
-const MODES: BodyMode[] = ['full-duplex', 'streamed', 'buffered']
 const blocking = { outputRules: [rule(flagWord('secret'))] }
 
 /** An exchange whose request has gone through, at the point where the upstream answers. */
@@ -50,7 +50,7 @@ function jsonAnswer(envoy: EnvoyModel): { choices: { message: { content: string 
   return JSON.parse(new TextDecoder().decode(envoy.localReply?.body ?? envoy.response.bytes))
 }
 
-describe.each(MODES)('a JSON answer in %s', mode => {
+describe.each(ENVOY_MODES)('a JSON answer in %s', mode => {
   test('that is clean arrives byte for byte', () => {
     const envoy = answered(mode, blocking)
     respond(envoy, mode, JSON_ANSWER, halves(chatCompletion('fine')))
@@ -143,7 +143,7 @@ describe.each(MODES)('a JSON answer in %s', mode => {
   })
 })
 
-describe.each(MODES)('an event stream in %s', mode => {
+describe.each(ENVOY_MODES)('an event stream in %s', mode => {
   const clean = chatEvents('all ', 'is ', 'fine')
   const flagged = chatEvents('a sec', 'ret')
 
@@ -424,7 +424,7 @@ describe('a JSON answer', () => {
   })
 })
 
-describe.each(MODES)('response phases without request phases in %s', mode => {
+describe.each(ENVOY_MODES)('response phases without request phases in %s', mode => {
   const outputRules = [rule(flagWord('secret'))]
 
   test('tell their format by their own shape', () => {

@@ -4,6 +4,7 @@ import type { BodyMode } from '../../src/exchange/events.ts'
 import type { Outcome } from '../../src/guardrail/guardrail.ts'
 import type { Policy, Rule } from '../../src/policy/policy.ts'
 import type { RedactStyle } from '../../src/policy/redaction.ts'
+import { ENVOY_MODES } from '../support/bootstrap.ts'
 import {
   CHAT_HEADERS,
   chatCompletion,
@@ -16,7 +17,6 @@ import {
 import { EnvoyModel } from '../support/envoy-model.ts'
 import { flagWord, flagWordAsItGrows, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
 
-const MODES: BodyMode[] = ['full-duplex', 'streamed', 'buffered']
 const CLEAN: Outcome = { kind: 'verdict', verdict: { kind: 'clean' }, ms: 1 }
 const RESTORED: RedactStyle = { kind: 'replace', restore: true }
 const redacting = (word: string, redact: RedactStyle = RESTORED): Rule => ({
@@ -43,7 +43,7 @@ function streamed(mode: BodyMode, events: readonly string[], overrides: Partial<
 }
 const seen = (envoy: EnvoyModel): string => readChatStream(envoy.response.bytes).text
 
-describe.each(MODES)('what was redacted from the request (%s)', mode => {
+describe.each(ENVOY_MODES)('what was redacted from the request (%s)', mode => {
   test('reaches the upstream as a numbered placeholder, and the client as it was', () => {
     const envoy = asked(mode)
     expect(envoy.request.bytes.toString()).toBe(chatRequest('my <WORD_1>'))
@@ -177,7 +177,7 @@ test('the answer is the same however its tokens and bytes fall', () => {
       words,
       fc.array(fc.nat(40)),
       fc.array(fc.nat(4000)),
-      fc.constantFrom(...MODES.slice(0, 2)),
+      fc.constantFrom(...ENVOY_MODES.slice(0, 2)),
       (parts, tokenCuts, byteCuts, mode) => {
         const text = parts.join('')
         const places = [...new Set([0, ...tokenCuts.map(cut => cut % text.length), text.length])].sort(

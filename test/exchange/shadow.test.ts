@@ -3,6 +3,7 @@ import type { BodyMode } from '../../src/exchange/events.ts'
 import type { DecisionRecord } from '../../src/exchange/record.ts'
 import type { ShadowSetting } from '../../src/policy/decide.ts'
 import type { Policy, Rule } from '../../src/policy/policy.ts'
+import { ENVOY_MODES } from '../support/bootstrap.ts'
 import {
   CHAT_HEADERS,
   chatCompletion,
@@ -84,7 +85,7 @@ const cases: readonly [string, Rule, ShadowSetting, Partial<Rule>][] = [
   ],
 ]
 
-describe.each<BodyMode>(['full-duplex', 'streamed', 'buffered'])('what would have been (%s)', mode => {
+describe.each(ENVOY_MODES)('what would have been (%s)', mode => {
   describe.each(Object.entries(others))('%s', (_beside, beside) => {
     test.each(
       cases.flatMap(one =>

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { BodyMode } from '../../src/exchange/events.ts'
 import type { Outcome } from '../../src/guardrail/guardrail.ts'
 import type { Policy } from '../../src/policy/policy.ts'
+import { ENVOY_MODES } from '../support/bootstrap.ts'
 import {
   CHAT_HEADERS,
   chatCompletion,
@@ -21,7 +22,6 @@ const FLAGGED: Outcome = {
 const DOWN: Outcome = { kind: 'failure', reason: 'unreachable', ms: 1 }
 /** A guard service that may only watch, beside a rule that may deny. */
 const RULES = [rule(flagWordAsItGrows('secret')), rule(remoteGuardrail('watcher'), 'alert', 'fail-open')]
-const MODES: BodyMode[] = ['full-duplex', 'streamed', 'buffered']
 
 function exchange(mode: BodyMode, overrides: Partial<Policy>, stream: boolean): EnvoyModel {
   const envoy = new EnvoyModel(policySet(policy(overrides)), { mode })
@@ -30,7 +30,7 @@ function exchange(mode: BodyMode, overrides: Partial<Policy>, stream: boolean): 
   return envoy
 }
 
-describe.each(MODES)('a rule that only watches keeps nobody waiting (%s)', mode => {
+describe.each(ENVOY_MODES)('a rule that only watches keeps nobody waiting (%s)', mode => {
   test('on a request, and is recorded when it has answered', () => {
     const envoy = exchange(mode, { inputRules: RULES }, false)
     expect(envoy.request.endOut).toBe(true)

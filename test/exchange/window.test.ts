@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { BodyMode } from '../../src/exchange/events.ts'
 import type { Outcome } from '../../src/guardrail/guardrail.ts'
 import type { Policy, Rule } from '../../src/policy/policy.ts'
+import { ENVOY_MODES } from '../support/bootstrap.ts'
 import { CHAT_HEADERS, chatEvents, chatRequest, readChatStream, STREAM_ANSWER } from '../support/chat.ts'
 import { EnvoyModel } from '../support/envoy-model.ts'
 import { flagWordAsItGrows, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
@@ -216,7 +217,7 @@ describe('a stream released by window, rules that scan by windows', () => {
 })
 
 test('a withheld stream is redacted too', () => {
-  for (const mode of ['full-duplex', 'streamed', 'buffered'] as const) {
+  for (const mode of ENVOY_MODES) {
     const envoy = streaming([rule(flagWordAsItGrows('secret'), 'redact')], { delivery: 'withhold' }, mode)
     envoy.body('response', chatEvents('a sec', 'ret').join(''), 'end')
     expect(envoy.response.bytes.toString()).toBe(chatEvents('a <WORD>', '').join(''))

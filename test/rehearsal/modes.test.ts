@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { ENVOY_MODES } from '../support/bootstrap.ts'
 import { fileOf, weir } from '../unit/cli/command-line.ts'
 
 const CONFIG = `
@@ -17,7 +18,6 @@ policies:
     match: { hosts: [asked.example.com] }
     guardrails: [{ use: words, direction: input }]
 `
-const MODES = ['full-duplex', 'streamed', 'buffered'] as const
 const request = (says: string, stream = false, host = 'llm.example.com') =>
   `request: { host: ${host}, json: { model: m, stream: ${stream}, messages: [{ role: user, content: ${says} }] }, cut: { every: 20 } }`
 const response = (says: string) => `response: { says: ${says}, cut: { every: 30 } }`
@@ -25,7 +25,7 @@ const response = (says: string) => `response: { says: ${says}, cut: { every: 30 
 const run = (text: string, ...options: string[]) =>
   weir(['test', fileOf(`cases: [{ name: it, ${text} }]`), '--config', fileOf(CONFIG), ...options])
 
-describe.each(MODES)('in %s', mode => {
+describe.each(ENVOY_MODES)('in %s', mode => {
   it.each<[string, string]>([
     [
       'a clean exchange goes through',
@@ -81,7 +81,7 @@ describe.each(MODES)('in %s', mode => {
 
 it('differs where the mode does: a stream whose header has left keeps its own', async () => {
   const text = `${request('hello', true)}, ${response('a nightfall')}, expect: { client: { headers: { x-weir-decision: deny } } }`
-  const codes = await Promise.all(MODES.map(async mode => (await run(text, '--mode', mode)).code))
+  const codes = await Promise.all(ENVOY_MODES.map(async mode => (await run(text, '--mode', mode)).code))
   // Only an Envoy that holds the body can still change the headers.
   expect(codes).toEqual([1, 1, 0])
 })

@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { z } from 'zod'
 import { findEnvoy } from '../../scripts/envoy-binary.ts'
+import { MODES } from '../../src/rehearsal/case-schema.ts'
 import {
   type Bootstrap,
   clusterOf,
@@ -15,6 +16,7 @@ import {
   parseBootstrap,
   setClusterAddress,
 } from '../support/bootstrap.ts'
+import { weir } from './cli/command-line.ts'
 
 function read(path: string): string {
   return readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8')
@@ -63,6 +65,15 @@ describe.each(ENVOY_MODES)('envoy/%s.yaml', mode => {
 })
 
 describe('the bootstraps', () => {
+  it('are one for each mode, here, in a policy test and on the command line', async () => {
+    const shipped = readdirSync(new URL('../../envoy', import.meta.url)).map(file =>
+      file.replace('.yaml', ''),
+    )
+    const { err } = await weir(['envoy', '--mode', 'another'])
+    const named = /one of ([a-z-]+(?:, [a-z-]+)*)/.exec(err)?.[1]?.split(', ')
+    for (const modes of [ENVOY_MODES, MODES, named]) expect(modes?.toSorted()).toEqual(shipped.toSorted())
+  })
+
   it('send bodies in the mode of their name', () => {
     const modes = ENVOY_MODES.map(mode => extProcOf(loadBootstrap(mode)).processing_mode)
     expect(modes).toMatchObject([

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { isMap, isSeq, parseDocument } from 'yaml'
+import { ENVOY_MODES } from '../../support/bootstrap.ts'
 import { weir } from './command-line.ts'
 
 const shipped = (mode: string) =>
@@ -13,7 +14,7 @@ const changes = (mode: string, printed: string) => {
     .map(line => line.trim())
 }
 
-describe.each(['full-duplex', 'streamed', 'buffered'])('weir envoy --mode %s', mode => {
+describe.each(ENVOY_MODES)('weir envoy --mode %s', mode => {
   it('prints the shipped bootstrap', async () => {
     expect(await weir(['envoy', '--mode', mode])).toEqual({ code: 0, out: shipped(mode), err: '' })
   })
