@@ -124,7 +124,7 @@ export const UNREADABLE: Chapter = {
       provedBy: [
         'envoy/evasion › headers',
         'envoy/evasion › paths',
-        'unit/llm/detect › detectFormat › %s is chat',
+        'unit/llm/detect › the format that a path claims › %s is chat',
       ],
     },
     {

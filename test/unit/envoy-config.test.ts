@@ -203,7 +203,7 @@ function withoutAddresses(config: Bootstrap): Bootstrap {
   return copy
 }
 
-describe('findEnvoy', () => {
+describe('looking for an Envoy', () => {
   it('refuses an ENVOY_BIN that cannot be run', () => {
     expect(() => findEnvoy({ ENVOY_BIN: '/nowhere/envoy' })).toThrow('ENVOY_BIN is /nowhere/envoy')
   })
@@ -213,7 +213,7 @@ describe('findEnvoy', () => {
   })
 })
 
-describe('parseAddress', () => {
+describe('reading an address', () => {
   it.each([
     ['127.0.0.1:80', { socket_address: { address: '127.0.0.1', port_value: 80 } }],
     ['unix:///run/a.sock', { pipe: { path: '/run/a.sock' } }],

@@ -89,8 +89,8 @@ async function manyLooks(): Promise<void> {
   other.close()
 }
 
-describe('watchConfig', () => {
-  it('calls once for a change, and again for the next', async () => {
+describe('a config that is watched', () => {
+  it('is renewed once for a change, and again for the next', async () => {
     const path = fileOf('key', 'one')
     const { begin, renewed } = watching([path])
     begin()
@@ -101,7 +101,7 @@ describe('watchConfig', () => {
     await renewed('two', 'three')
   })
 
-  it('sees a link that is turned to another directory, as Kubernetes turns it', async () => {
+  it('is renewed when a link is turned to another directory, as Kubernetes turns it', async () => {
     for (const [version, key] of [
       ['v1', 'one'],
       ['v2', 'two'],
@@ -118,7 +118,7 @@ describe('watchConfig', () => {
     await renewed('two')
   })
 
-  it('sees a file go and come back', async () => {
+  it('is renewed when a file goes and comes back', async () => {
     const path = fileOf('key', 'one')
     const { begin, renewed } = watching([path])
     begin()
@@ -128,7 +128,7 @@ describe('watchConfig', () => {
     await renewed('none', 'one')
   })
 
-  it('sees what changed between the first look and the start', async () => {
+  it('is renewed for what changed between the first look and the start', async () => {
     const path = fileOf('key', 'one')
     const { begin, renewed } = watching([path])
     put(path, 'two')
@@ -136,7 +136,7 @@ describe('watchConfig', () => {
     await renewed('two')
   })
 
-  it('calls once for files that changed together', async () => {
+  it('is renewed once for files that changed together', async () => {
     const paths = [fileOf('a', 'one'), fileOf('b', 'one')]
     const { begin, renewed } = watching(paths)
     for (const path of paths) put(path, 'two')
@@ -146,7 +146,7 @@ describe('watchConfig', () => {
     await renewed('two two', 'three two')
   })
 
-  it('calls again until a renewal has not failed', async () => {
+  it('is renewed again until a renewal has not failed', async () => {
     const path = fileOf('key', 'one')
     const { begin, renewed } = watching([path], ['failed', 'failed', 'done'])
     begin()
@@ -157,7 +157,7 @@ describe('watchConfig', () => {
   })
 })
 
-describe('watchConfig over time', () => {
+describe('a config that is watched over time', () => {
   const VAULT = () => ({ files: new Map<string, string>(), vault: 'asked' as const })
   const times = { pollMs: 1000, vaultRefreshMs: 10_000 }
 
@@ -181,7 +181,7 @@ describe('watchConfig over time', () => {
     expect(running).toHaveLength(2)
   })
 
-  it('begins nothing after it was closed', async () => {
+  it('is not renewed after the watch was closed', async () => {
     vi.useFakeTimers()
     const renew = vi.fn(async () => 'failed' as const)
     watch = watchConfig(VAULT, times, renew)
@@ -192,7 +192,7 @@ describe('watchConfig over time', () => {
     expect(renew).toHaveBeenCalledTimes(1)
   })
 
-  it('is closed when the renewal under way is over, and not before', async () => {
+  it('is let go of when the renewal under way is over, and not before', async () => {
     vi.useFakeTimers()
     const { promise, resolve } = Promise.withResolvers<'done'>()
     const renew = vi.fn(() => promise)
@@ -222,11 +222,11 @@ describe('watchConfig over time', () => {
   })
 })
 
-describe('renewNow', () => {
+describe('a renewal that is asked for', () => {
   const NOTHING = () => ({ files: new Map<string, string>(), vault: 'unused' as const })
   const times = { pollMs: 1000, vaultRefreshMs: 10_000 }
 
-  it('renews although nothing has changed, and says that it was asked for', async () => {
+  it('comes although nothing has changed, and says that it was asked for', async () => {
     const causes: string[] = []
     watch = watchConfig(NOTHING, times, async cause => {
       causes.push(cause)
@@ -236,7 +236,7 @@ describe('renewNow', () => {
     await vi.waitFor(() => expect(causes).toEqual(['asked']))
   })
 
-  it('renews once more where one is under way, however often it is asked', async () => {
+  it('comes once more where one is under way, however often it is asked for', async () => {
     const running: PromiseWithResolvers<'done'>[] = []
     watch = watchConfig(NOTHING, times, () => {
       running.push(Promise.withResolvers())
@@ -254,7 +254,7 @@ describe('renewNow', () => {
     expect(running).toHaveLength(2)
   })
 
-  it('begins to look at what another config brings along', async () => {
+  it('has what another config brings along watched from then on', async () => {
     let files = new Map<string, string>()
     const path = fileOf('key', 'one')
     const causes: string[] = []
@@ -274,8 +274,8 @@ describe('renewNow', () => {
   })
 })
 
-describe('watchTimes', () => {
-  it('has its times from the environment, or its own', () => {
+describe('how often a config is looked at', () => {
+  it("comes from the environment, or is Weir's own", () => {
     expect(watchTimes({})).toEqual({ pollMs: 5000, vaultRefreshMs: 300_000 })
     expect(watchTimes({ WEIR_SECRET_POLL_MS: '50', VAULT_REFRESH_MS: '1000' })).toEqual({
       pollMs: 50,

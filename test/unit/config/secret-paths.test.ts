@@ -11,7 +11,7 @@ const BLOCK = {
   list: ['six'],
 }
 
-describe('textsIn', () => {
+describe('looking for the texts of a block of config', () => {
   it('finds what stands in the block itself and where a pattern leads, and says which is secret', () => {
     expect(textsIn(BLOCK, PATTERNS).map(({ path, text, is }) => `${path.join('.')} ${text} ${is}`)).toEqual([
       'kind webhook plain',
@@ -27,7 +27,7 @@ describe('textsIn', () => {
   })
 })
 
-describe('mapSecrets', () => {
+describe('masking a block of config', () => {
   it('replaces what stands at secret places, whatever it is, and nothing else', () => {
     expect(mapSecrets(BLOCK, PATTERNS, path => `<${path.join('.')}>`)).toEqual({
       ...BLOCK,
@@ -39,7 +39,7 @@ describe('mapSecrets', () => {
   })
 })
 
-describe('isSecret', () => {
+describe('which places are secret', () => {
   it.each<[string, boolean]>([
     ['api_key', true],
     ['headers', false],

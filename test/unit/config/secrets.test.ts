@@ -21,7 +21,7 @@ const given = sources({
   },
 })
 
-describe('resolveSecret', () => {
+describe('a reference to a secret', () => {
   it.each([
     CANARY,
     '$env://KEY',

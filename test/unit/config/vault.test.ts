@@ -60,7 +60,7 @@ async function read(texts: readonly string[], { env = {}, files = {}, timeoutMs 
 const value = (text: string) => ({ kind: 'value', value: text })
 const problem = (message: string) => ({ kind: 'problem', message: expect.stringContaining(message) })
 
-describe('readVault', () => {
+describe('reading secrets in Vault', () => {
   it('asks nothing and needs no variable without a reference', async () => {
     const answers = await readVault([], sources())
     expect(answers.find(referenceOf(LAKERA))).toEqual(problem('Vault was not asked'))

@@ -5,7 +5,7 @@ import { errorOf, problemsOf } from './given.ts'
 
 const messagesOf = (text: string) => errorOf(() => parseYaml(text)).problems.map(showProblem)
 
-describe('parseYaml', () => {
+describe('reading YAML', () => {
   it('reads a document as plain data, with aliases', () => {
     expect(parseYaml('a: &x { b: [1, true, null, "s"] }\nc: *x\n')).toEqual({
       a: { b: [1, true, null, 's'] },

@@ -57,7 +57,7 @@ const NONSENSE: readonly [string, unknown][] = [
   ['a null span', { kind: 'flagged', findings: [{ detector: 'd', span: null }] }],
 ]
 
-describe('runLocalScan', () => {
+describe('a scan by a local guardrail', () => {
   test('passes the verdict on and measures it by the given clock', () => {
     const { clock, advance } = fakeClock()
     const guardrail = local(() => {
@@ -129,7 +129,7 @@ describe('runLocalScan', () => {
   })
 })
 
-describe('runRemoteScan', () => {
+describe('a scan by a remote guardrail', () => {
   const rejections: unknown[] = []
   const onRejection = (reason: unknown) => rejections.push(reason)
   beforeEach(() => {

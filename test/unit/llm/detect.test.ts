@@ -12,7 +12,7 @@ import { wireFrame } from '../../support/bedrock.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
-describe('normalisePath', () => {
+describe('a path, normalised', () => {
   test.each([
     ['/v1/chat/completions', '/v1/chat/completions'],
     ['/v1/chat/completions?api-version=1#x', '/v1/chat/completions'],
@@ -46,7 +46,7 @@ describe('normalisePath', () => {
   })
 })
 
-describe('detectFormat', () => {
+describe('the format that a path claims', () => {
   test.each([
     '/v1/chat/completions',
     '/v1/chat/completions/',
@@ -148,7 +148,7 @@ test('a place has its query apart', () => {
   expect(placeOf('/v1/x')).toEqual({ path: '/v1/x', query: '' })
 })
 
-describe('responseShape', () => {
+describe('the shape of a response', () => {
   test.each([
     ['application/json', 'data: x', 'json'],
     ['Application/JSON; charset="UTF-8"', '', 'json'],
@@ -190,7 +190,7 @@ describe('responseShape', () => {
   })
 })
 
-describe('detectResponseFormat', () => {
+describe('the format of a response whose request was never seen', () => {
   const completion = '{"object":"chat.completion","choices":[]}'
   const chunk = 'data: {"object":"chat.completion.chunk","choices":[]}\n\n'
   const chat = (shape: string) => ({ kind: 'format', format: openaiChat, shape })

@@ -13,7 +13,7 @@ import type { JsonEdit } from '../../../src/llm/json-edits.ts'
 const bytes = (text: string) => new TextEncoder().encode(text)
 const nested = (depth: number, inner = '') => `${'['.repeat(depth)}${inner}${']'.repeat(depth)}`
 
-describe('decodeJsonBody', () => {
+describe('a JSON body', () => {
   test.each([
     ['an object', '{"a":[1,null,"x"]}', { a: [1, null, 'x'] }],
     ['whitespace around', ' \r\n\t{} \n', {}],
@@ -76,7 +76,7 @@ test('a __proto__ key is a key like any other', () => {
   expect(edited).toEqual(bytes('{"__proto__":{"a":"new"}}'))
 })
 
-describe('editJson', () => {
+describe('a JSON body with other texts', () => {
   const set = (path: JsonEdit['path'], text: string): JsonEdit => ({ kind: 'set-text', path, text })
   const replace = (path: JsonEdit['path'], text: string): JsonEdit => ({ kind: 'replace', path, text })
   const clear = (path: JsonEdit['path']): JsonEdit => ({ kind: 'clear', path })
@@ -137,7 +137,7 @@ describe('editJson', () => {
   })
 })
 
-test('textsInside finds every string value, no key', () => {
+test('the texts of a JSON value are its strings, and no key', () => {
   const value = { a: 'x', b: [1, 'y', { c: 'z', d: null }] }
   expect(textsInside(value, ['root'])).toEqual([
     { path: ['root', 'a'], text: 'x' },

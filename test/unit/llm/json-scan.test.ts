@@ -20,7 +20,7 @@ function count(value: unknown): JsonStructure {
   }
 }
 
-describe('scanJson', () => {
+describe('weighing a JSON text', () => {
   it('counts what stands outside of strings, whatever is in them', () => {
     const strings = fc.string({
       unit: fc.constantFrom('"', '\\', ':', ',', '{', '[', '}', ']', 'x', 'é', 'a long run of letters '),

@@ -3,7 +3,7 @@ import { captureLog } from './lines.ts'
 
 const CANARY = 'canary-77c0ffee'
 
-describe('createLog', () => {
+describe('the log', () => {
   it('writes one JSON line with level, time, message and fields', () => {
     const { log, raw, lines } = captureLog()
     log.warn('decision', { policy: 'chat', ms: 1.5 })

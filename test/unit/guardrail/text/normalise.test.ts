@@ -42,7 +42,7 @@ describe('text', () => {
   })
 })
 
-describe('originalRange', () => {
+describe('where a normalised range stood', () => {
   /** What the original holds where the normalised text holds `needle`. */
   function found(original: string, needle: string): string {
     const { text, originalRange } = normalise(original)
