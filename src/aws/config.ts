@@ -49,6 +49,14 @@ export function bedrockKeys() {
   }
 }
 
+/** Bedrock counts and bounds what its guardrails read in text units. */
+export const CHARS_PER_TEXT_UNIT = 1000
+
+/** How many text units go into one request. */
+export function textUnitsSchema() {
+  return z.int().min(1).max(1000).default(25)
+}
+
 export const BEDROCK_SECRET_KEYS = ['api_key', 'access_key_id', 'secret_access_key', 'session_token'] as const
 
 const accessSchema = z.object(bedrockKeys())

@@ -9,6 +9,11 @@ export function endpointSchema() {
   return z.url({ protocol: /^https?$/ }).refine(hasNoCredentials, 'must not carry credentials: use api_key')
 }
 
+/** The same, where paths are added to it. */
+export function baseUrlSchema() {
+  return endpointSchema().refine(url => !/[?#]/.test(url), 'must not carry a query or a fragment')
+}
+
 /** What a kind has another default for. */
 interface ServiceDefaults {
   readonly maxConcurrent?: number

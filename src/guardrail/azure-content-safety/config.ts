@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { endpointSchema, serviceKeys } from '../../service/service-config.ts'
+import { baseUrlSchema, serviceKeys } from '../../service/service-config.ts'
 
 const severity = z.union([z.int().min(1).max(7), z.literal('off')])
 
@@ -16,11 +16,9 @@ export type Thresholds = z.output<typeof thresholdsSchema>
 export const configSchema = z
   .strictObject({
     kind: z.literal('azure-content-safety'),
-    endpoint: endpointSchema()
-      .refine(url => !/[?#]/.test(url), 'must not carry a query or a fragment')
-      .describe(
-        'The resource, such as https://my-resource.cognitiveservices.azure.com; paths are added to it.',
-      ),
+    endpoint: baseUrlSchema().describe(
+      'The resource, such as https://my-resource.cognitiveservices.azure.com; paths are added to it.',
+    ),
     api_key: z
       .string()
       .min(1)

@@ -1,5 +1,5 @@
 import { openBedrock } from '../../aws/bedrock-runtime.ts'
-import { BEDROCK_SECRET_KEYS } from '../../aws/config.ts'
+import { BEDROCK_SECRET_KEYS, CHARS_PER_TEXT_UNIT } from '../../aws/config.ts'
 import type { PostJson } from '../../service/http-client.ts'
 import type { RemoteGuardrail, ScanSubject, Verdict } from '../guardrail.ts'
 import { askAllHalving, halvesOf } from '../halves.ts'
@@ -13,7 +13,6 @@ import { checksMessages } from './messages.ts'
 import { checksVerdict } from './verdict.ts'
 
 const PATH = '/guardrail-checks/invoke'
-const CHARS_PER_TEXT_UNIT = 1000
 
 function create(
   name: string,

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { bedrockKeys, checkBedrockAccess } from '../../aws/config.ts'
+import { bedrockKeys, checkBedrockAccess, textUnitsSchema } from '../../aws/config.ts'
 import { serviceKeys } from '../../service/service-config.ts'
 
 /** The service's own names, as all in this file. */
@@ -90,15 +90,10 @@ export const configSchema = z
     sensitive_information: sensitiveInformationSchema
       .prefault({})
       .describe('Personal data, which is found with its place.'),
-    max_text_units: z
-      .int()
-      .min(1)
-      .max(1000)
-      .default(25)
-      .describe(
-        'Of 1000 characters, in one request. Longer conversations are split, into at most 20 requests; what the ' +
-          'service finds too large is asked again in halves, within the 20.',
-      ),
+    max_text_units: textUnitsSchema().describe(
+      'Of 1000 characters, in one request. Longer conversations are split, into at most 20 requests; what the ' +
+        'service finds too large is asked again in halves, within the 20.',
+    ),
     ...serviceKeys(),
   })
   .superRefine((config, problems) => {

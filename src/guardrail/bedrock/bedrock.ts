@@ -1,7 +1,13 @@
 import { z } from 'zod'
 import { openBedrock } from '../../aws/bedrock-runtime.ts'
 import type { BedrockAccess } from '../../aws/config.ts'
-import { BEDROCK_SECRET_KEYS, bedrockKeys, checkBedrockAccess } from '../../aws/config.ts'
+import {
+  BEDROCK_SECRET_KEYS,
+  bedrockKeys,
+  CHARS_PER_TEXT_UNIT,
+  checkBedrockAccess,
+  textUnitsSchema,
+} from '../../aws/config.ts'
 import type { PostJson } from '../../service/http-client.ts'
 import { serviceKeys } from '../../service/service-config.ts'
 import type { RemoteGuardrail, ScanSubject, Verdict } from '../guardrail.ts'
@@ -10,8 +16,6 @@ import type { GuardrailRequest } from './content.ts'
 import { applyBody, guardrailRequests, requestHalves } from './content.ts'
 import { guide } from './guide.ts'
 import { bedrockVerdict } from './verdict.ts'
-
-const CHARS_PER_TEXT_UNIT = 1000
 
 const configSchema = z
   .strictObject({
@@ -32,15 +36,10 @@ const configSchema = z
         'conversation: answers are judged for contextual grounding, by system texts and tool results as source ' +
           '(at most 100000 characters) and the last user message as query (at most 1000); over that: over-limit.',
       ),
-    max_text_units: z
-      .int()
-      .min(1)
-      .max(1000)
-      .default(25)
-      .describe(
-        'Of 1000 characters, in one request. Longer texts are split, into at most 20 requests. An account may allow ' +
-          'more; where it allows less, what is refused as too large is asked again in halves, within the 20.',
-      ),
+    max_text_units: textUnitsSchema().describe(
+      'Of 1000 characters, in one request. Longer texts are split, into at most 20 requests. An account may allow ' +
+        'more; where it allows less, what is refused as too large is asked again in halves, within the 20.',
+    ),
     ...serviceKeys(),
   })
   .superRefine((config, problems) => checkBedrockAccess(config, problems))

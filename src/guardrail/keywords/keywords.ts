@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { type Finding, type LocalGuardrail, verdictFrom } from '../guardrail.ts'
+import { listFilesSchema } from '../list-files.ts'
+import { detectorSchema } from '../names.ts'
 import { foldCase } from './fold-case.ts'
 import { guide } from './guide.ts'
 import { openKeywordSearch, searchWhole } from './incremental.ts'
@@ -7,7 +9,6 @@ import type { Occurrence, SearchProgress } from './multi-search.ts'
 import { compileDisguisableWords } from './search-text.ts'
 
 const MAX_WORDS = 10_000
-const MAX_FILES = 100
 const MAX_WORD_CHARS = 1024
 
 const configSchema = z.strictObject({
@@ -20,20 +21,9 @@ const configSchema = z.strictObject({
     .describe(
       'Needed where no `words_files` are. Found anywhere in a text, also inside of words, and where they are written with invisible, full-width, look-alike or other disguising characters.',
     ),
-  words_files: z
-    .array(z.string().min(1))
-    .min(1)
-    .max(MAX_FILES)
-    .optional()
-    .describe(
-      'Paths of files with more words, one a line, in UTF-8; lines that begin with `#` are comments. Read again when they change.',
-    ),
+  words_files: listFilesSchema('more words'),
   case_sensitive: z.boolean().default(false),
-  detector: z
-    .string()
-    .regex(/^[\w./:-]{1,64}$/)
-    .default('keyword')
-    .describe('The category that findings carry.'),
+  detector: detectorSchema().default('keyword').describe('The category that findings carry.'),
   decode_base64: z
     .boolean()
     .default(false)

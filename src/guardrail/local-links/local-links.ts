@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { LocalGuardrail } from '../guardrail.ts'
+import { listFilesSchema } from '../list-files.ts'
 import { readingGuardrail } from '../open-reading.ts'
 import { guide } from './guide.ts'
 import { readHost } from './host.ts'
@@ -8,7 +9,6 @@ import { compileOriginals } from './look-alike.ts'
 import { type LinkSearch, linkReader } from './reader.ts'
 
 const MAX_DOMAINS = 1000
-const MAX_FILES = 100
 const DEFAULT_PAYLOAD_CHARS = 16
 /** Suspicious whatever the domain. */
 const INTRINSIC: readonly Flag[] = [
@@ -28,14 +28,7 @@ const configSchema = z.strictObject({
     .max(MAX_DOMAINS)
     .default([])
     .describe('Hosts that links may lead to; `*.` in front stands for every subdomain.'),
-  allow_domains_files: z
-    .array(z.string().min(1))
-    .min(1)
-    .max(MAX_FILES)
-    .optional()
-    .describe(
-      'Paths of files with more of them, one a line, in UTF-8; lines that begin with `#` are comments. Read again when they change.',
-    ),
+  allow_domains_files: listFilesSchema('more of them'),
   flag: z
     .array(z.enum(FLAGS))
     .min(1)

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { assertNever, WeirError } from '../../errors.ts'
 import type { TextSegment } from '../../llm/format.ts'
 import type { PostJson } from '../../service/http-client.ts'
-import { endpointSchema, serviceKeys } from '../../service/service-config.ts'
+import { baseUrlSchema, serviceKeys } from '../../service/service-config.ts'
 import type { RemoteGuardrail, ScanSubject, Verdict } from '../guardrail.ts'
 import { joined } from '../joined.ts'
 import type { Piece } from '../pieces.ts'
@@ -39,8 +39,7 @@ const configSchema = z.strictObject({
     .describe(
       'OAuth 2.0 bearer token of the scope cloud-platform, as a secret reference; Google’s last an hour, so whatever keeps it has to renew it. Only where `endpoint` names a proxy that adds a token it may be left out.',
     ),
-  endpoint: endpointSchema()
-    .refine(url => !/[?#]/.test(url), 'must not carry a query or a fragment')
+  endpoint: baseUrlSchema()
     .optional()
     .describe(
       'Another place to ask, such as a Private Service Connect address or a proxy; `/v1/projects/…` is added to it. Left out: https://modelarmor.<location>.rep.googleapis.com.',

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { PostJson } from '../../service/http-client.ts'
-import { endpointSchema, serviceKeys } from '../../service/service-config.ts'
+import { baseUrlSchema, serviceKeys } from '../../service/service-config.ts'
 import type { RemoteGuardrail, ScanSubject, Verdict } from '../guardrail.ts'
 import { joined } from '../joined.ts'
 import { askAll } from '../pieces.ts'
@@ -15,9 +15,9 @@ const MAX_RESPONSE_BYTES = 8 * 1024 * 1024
 
 const configSchema = z.strictObject({
   kind: z.literal('presidio'),
-  endpoint: endpointSchema()
-    .refine(url => !/[?#]/.test(url), 'must not carry a query or a fragment')
-    .describe('Where the analyzer is, such as http://presidio-analyzer:3000; `/analyze` is added to it.'),
+  endpoint: baseUrlSchema().describe(
+    'Where the analyzer is, such as http://presidio-analyzer:3000; `/analyze` is added to it.',
+  ),
   language: z
     .string()
     .regex(/^[A-Za-z]{2,3}([_-]\w+)*$/, 'must be a language code such as en')

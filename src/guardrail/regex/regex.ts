@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { WeirError } from '../../errors.ts'
 import { type LocalGuardrail, verdictFrom } from '../guardrail.ts'
+import { detectorSchema } from '../names.ts'
 import { guide } from './guide.ts'
 import { MatchApart } from './match-apart.ts'
 import { compilePattern, matchesIn } from './patterns.ts'
@@ -16,10 +17,7 @@ const AT_ONCE_WORK = 1_048_576
 
 const patternSchema = z
   .strictObject({
-    name: z
-      .string()
-      .regex(/^[\w./:-]{1,64}$/)
-      .describe('The category that findings carry.'),
+    name: detectorSchema().describe('The category that findings carry.'),
     pattern: z
       .string()
       .min(1)
