@@ -35,7 +35,7 @@ export class ThreadReader implements BodyReader {
   #worker: Worker | undefined
   #deadline: NodeJS.Timeout | undefined
 
-  /** `onFault` is told why a thread ended by itself or could not be started: never content. `entry`: what it runs. */
+  /** `onFault` is told why a thread ended by itself, or could not be given a job: never content. `entry`: what it runs. */
   constructor(onFault: (error: unknown) => void, limits: ReaderLimits = LIMITS, entry: URL = ENTRY) {
     this.#onFault = onFault
     this.#limits = limits
@@ -81,15 +81,14 @@ export class ThreadReader implements BodyReader {
     this.#running = next
     if (next === undefined) return
     this.#queuedBytes -= next.job.body.byteLength
-    this.#deadline = setTimeout(() => this.#fail('timeout'), this.#limits.deadlineMs)
     try {
       const message = messageOf(next.job)
       this.#thread().postMessage(message, handedOver(message))
+      this.#deadline = setTimeout(() => this.#fail('timeout'), this.#limits.deadlineMs)
     } catch (error) {
-      // The system has no thread for it now. Later, since who asks does not expect the answer before it has asked.
-      this.#onFault(error)
-      clearTimeout(this.#deadline)
+      // No thread can be had, or no memory for a copy. Later: who asked must not be called back before `read` returns.
       this.#deadline = setTimeout(() => this.#fail('internal'), 0)
+      this.#onFault(error)
     }
   }
 

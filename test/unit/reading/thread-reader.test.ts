@@ -119,6 +119,15 @@ describe('a thread', () => {
     expect(faults).toHaveLength(2)
   })
 
+  it('that a job cannot be given to fails that job, and no other', async () => {
+    const thread = reader()
+    const unsendable = { ...request('{}'), place: Object.assign({ ...PLACE }, { cannot: () => {} }) }
+    const jobs = [unsendable, request('[]'), unsendable, request('[]')]
+    const results = await Promise.all(jobs.map(job => read(thread, job)))
+    expect(results.map(({ kind }) => kind)).toEqual(['fault', 'request', 'fault', 'request'])
+    expect(faults).toHaveLength(2)
+  })
+
   it('that takes too long is ended', async () => {
     const thread = reader({ deadlineMs: 1 })
     expect(await read(thread, request(chatRequest('hello')))).toEqual({ kind: 'fault', reason: 'timeout' })
