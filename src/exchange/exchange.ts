@@ -1,32 +1,20 @@
 import { assertNever } from '../errors.ts'
 import type { RuleOutcome } from '../policy/decide.ts'
 import { type ReadResult, readIfLight } from './body-reading.ts'
-import type { Effect, ExchangeEvent, MessageEvent, ScanLifetime, Side } from './events.ts'
+import type { Effect, ExchangeEvent, MessageEvent, Side } from './events.ts'
 import { HeldResponse } from './held-response.ts'
 import type { ExchangeHost, ExchangeInit, OpenRead } from './host.ts'
 import type { OpenScan, OpenStage } from './judge.ts'
 import { whyNotShown } from './not-shown.ts'
+import { PendingWork } from './pending-work.ts'
 import { RequestSide } from './request-side.ts'
 import { ResponseSide } from './response-side.ts'
 
 const NOTHING: readonly Effect[] = []
-const NO_SCANS: readonly [number, PendingScan][] = []
-const NO_READS: readonly [number, PendingRead][] = []
 /** Events that still count when the exchange has had its last word. */
 const OUTLIVES: { readonly [kind in ExchangeEvent['kind']]?: true } = {
   'scan-end': true,
   'read-end': true,
-  closed: true,
-}
-
-interface PendingScan {
-  readonly lifetime: ScanLifetime
-  readonly onEnd: (outcomes: readonly RuleOutcome[]) => void
-}
-
-interface PendingRead {
-  readonly lifetime: ScanLifetime
-  readonly done: (result: ReadResult) => void
 }
 
 /** A class, since V8 makes an object with accessors slowly and keeps it long when each has accessors of its own. */
@@ -58,12 +46,9 @@ export class Exchange {
   readonly #request: RequestSide
   readonly #response: ResponseSide
   #effects: Effect[] = []
-  /** What waits for a scan's outcomes, by the scan's number. */
-  #scans: Map<number, PendingScan> | undefined
-  /** What waits for a body that is read elsewhere, by the number of its reading. */
-  #reads: Map<number, PendingRead> | undefined
-  #lastRead = 0
-  #lastScan = 0
+  readonly #scans = new PendingWork<readonly RuleOutcome[]>()
+  /** Of bodies that are read elsewhere. */
+  readonly #reads = new PendingWork<ReadResult>()
   #lastStage = 0
   readonly #heldResponse = new HeldResponse()
   #paused = false
@@ -126,10 +111,10 @@ export class Exchange {
         else this.#takeResponse(event)
         return
       case 'scan-end':
-        this.#scanEnded(event.scan, event.outcomes)
+        this.#scans.end(event.scan, event.outcomes)
         return
       case 'read-end':
-        this.#readEnded(event.read, event.result)
+        this.#reads.end(event.read, event.result)
         return
       case 'heartbeat-due':
         this.#response.onHeartbeatDue()
@@ -148,7 +133,7 @@ export class Exchange {
         this.#overBudget()
         return
       case 'closed':
-        this.#close()
+        this.#finish()
         return
       default:
         assertNever(event)
@@ -216,37 +201,14 @@ export class Exchange {
     for (const event of this.#heldResponse.take()) if (!this.#over) this.#takeResponse(event)
   }
 
-  #scanEnded(scan: number, outcomes: readonly RuleOutcome[]): void {
-    const pending = this.#scans?.get(scan)
-    this.#scans?.delete(scan)
-    pending?.onEnd(outcomes)
-  }
-
-  #readEnded(read: number, result: ReadResult): void {
-    const pending = this.#reads?.get(read)
-    this.#reads?.delete(read)
-    pending?.done(result)
-  }
-
-  #close(): void {
-    if (!this.#over) this.#finish()
-  }
-
-  /**
-   * What was still to be judged is discarded, and recorded so. Verdicts that somebody waited for have nobody to wait for
-   * them any more; shadow scans run on.
-   */
+  /** What was still to be judged is discarded, and recorded so. Shadow scans run on. */
   #finish(): void {
     this.#over = true
     this.#request.onClosed()
     this.#response.onClosed()
     this.#heldResponse.take()
-    for (const [scan, { lifetime }] of this.#scans ?? NO_SCANS) {
-      if (lifetime === 'call') this.#scans?.delete(scan)
-    }
-    for (const [read, { lifetime }] of this.#reads ?? NO_READS) {
-      if (lifetime === 'call') this.#reads?.delete(read)
-    }
+    this.#scans.forgetCall()
+    this.#reads.forgetCall()
   }
 
   #openStage: OpenStage = () => {
@@ -257,18 +219,9 @@ export class Exchange {
 
   #openScan(stage: number, ...[rules, subject, lifetime, onEnd]: Parameters<OpenScan>): void {
     if (this.#over && lifetime === 'call') return
-    this.#lastScan += 1
-    this.#scans ??= new Map()
-    this.#scans.set(this.#lastScan, { lifetime, onEnd })
+    const scan = this.#scans.begin(lifetime, onEnd)
     const origin = { exchangeId: this.#id, model: this.#request.model }
-    this.#effects.push({
-      kind: 'scan',
-      scan: this.#lastScan,
-      stage,
-      rules,
-      subject: { ...subject, origin },
-      lifetime,
-    })
+    this.#effects.push({ kind: 'scan', scan, stage, rules, subject: { ...subject, origin }, lifetime })
   }
 
   #openRead: OpenRead = (job, lifetime, done) => {
@@ -278,10 +231,7 @@ export class Exchange {
       done(result)
       return
     }
-    this.#lastRead += 1
-    this.#reads ??= new Map()
-    this.#reads.set(this.#lastRead, { lifetime, done })
-    this.#effects.push({ kind: 'read', read: this.#lastRead, job, lifetime })
+    this.#effects.push({ kind: 'read', read: this.#reads.begin(lifetime, done), job, lifetime })
   }
 
   #emit(effect: Effect): void {
