@@ -34,7 +34,7 @@ export class CopiedRequest implements RequestWay {
 
   push(chunk: Uint8Array): void {
     if (this.#body.push(chunk) !== 'over-limit') return
-    if (this.gathers) this.#upstream.fault('over-limit', 413)
+    if (this.gathers) this.#upstream.fault('over-limit')
     else this.drop()
   }
 

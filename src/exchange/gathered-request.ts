@@ -41,7 +41,7 @@ export class GatheredRequest implements RequestWay {
   }
 
   push(chunk: Uint8Array): void {
-    if (this.gathers && this.#body.push(chunk) === 'over-limit') this.#upstream.fault('over-limit', 413)
+    if (this.gathers && this.#body.push(chunk) === 'over-limit') this.#upstream.fault('over-limit')
   }
 
   end(): void {
@@ -101,10 +101,11 @@ export class GatheredRequest implements RequestWay {
   }
 
   #send(judged: Judged): void {
+    // It counts as gone before its parallel rules are asked: where none of them has anything to see, they are done with
+    // it at once, and it is recorded.
     this.#upstream.letGo()
     if (this.#upstream.parallel.pending) this.#upstream.parallel.judge(judged.segments, judged)
     else this.#upstream.recordGone(this.#upstream.parallel.recorded(judged))
-    // Parallel rules that answer at once may have denied it.
-    if (this.#upstream.state === 'going') this.#upstream.release()
+    this.#upstream.release()
   }
 }

@@ -1,4 +1,4 @@
-import type { Finding } from '../guardrail/guardrail.ts'
+import type { FailureReason, Finding } from '../guardrail/guardrail.ts'
 import type { LlmFormat, LlmRequest, ProviderError, Refusal, ReplyBody } from '../llm/format.ts'
 import type { RuleOutcome } from '../policy/decide.ts'
 import type { Policy } from '../policy/policy.ts'
@@ -163,6 +163,12 @@ const FAULT_MESSAGES = {
 } as const
 
 export type FaultStatus = keyof typeof FAULT_MESSAGES
+
+/** The error that a request gets of which nobody could make anything. */
+export function faultStatus(reason: FailureReason): FaultStatus {
+  if (reason === 'undecodable') return 400
+  return reason === 'over-budget' ? 503 : 413
+}
 
 /** A request body that nobody can inspect. */
 export function requestFault(status: FaultStatus): ProviderError {

@@ -5,7 +5,7 @@ import type { ScanLifetime } from './events.ts'
 import type { ExchangeHost } from './host.ts'
 import type { GuardedRequest } from './known-request.ts'
 import type { RequestBody } from './request-body.ts'
-import { faultStatus, readingOf } from './request-reading.ts'
+import { readingOf } from './request-reading.ts'
 import type { Upstream } from './upstream.ts'
 
 /** Has a request's body read, and settles what came of it where no rule has to look. */
@@ -33,8 +33,7 @@ export class RequestReader {
   /** Refuses the request or lets it go on, by what it holds; returns its texts where rules have to judge them. */
   settle(result: ReadResult): readonly TextSegment[] | undefined {
     if (result.kind !== 'request') {
-      const reason = result.kind === 'fault' ? result.reason : 'internal'
-      this.#upstream.fault(reason, faultStatus(reason))
+      this.#upstream.fault(result.kind === 'fault' ? result.reason : 'internal')
       return undefined
     }
     const reading = readingOf(

@@ -1,9 +1,8 @@
-import type { FailureReason } from '../guardrail/guardrail.ts'
 import type { LlmRequest } from '../llm/format.ts'
 import { isForm } from '../llm/response-shape.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { ReadResult } from './body-reading.ts'
-import type { FaultStatus } from './local-reply.ts'
+import { type FaultStatus, faultStatus } from './local-reply.ts'
 
 /** What a whole request body holds for a guard. */
 export type RequestReading =
@@ -29,10 +28,4 @@ export function readingOf(
   if (request.uninspectable > 0 && policy.uninspectable === 'deny') return { kind: 'uninspectable', request }
   if (request.segments.length > 0) return { kind: 'texts', request }
   return { kind: request.isTextless && request.uninspectable === 0 ? 'textless' : 'no-text', request }
-}
-
-/** The error that a request gets of which nobody could make anything. */
-export function faultStatus(reason: FailureReason): FaultStatus {
-  if (reason === 'undecodable') return 400
-  return reason === 'over-budget' ? 503 : 413
 }

@@ -86,7 +86,7 @@ export class RequestSide {
   }
 
   onOverBudget(): void {
-    if (this.gathers) this.#upstream.fault('over-budget', 503)
+    if (this.gathers) this.#upstream.fault('over-budget')
   }
 
   /** The response goes on: with a verdict still to come only when it is no answer to guard. */
@@ -163,6 +163,7 @@ export class RequestSide {
   }
 
   onBody(body: Uint8Array, endOfStream: boolean): void {
+    // As it stands when the chunk comes: where a fault lets all go that was gathered, this chunk goes with it.
     const { state } = this.#upstream
     if (state === 'over' || this.#judging) return
     this.#outlet.receivedBody(body)

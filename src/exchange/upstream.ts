@@ -5,7 +5,7 @@ import { requestMutation } from './header-mutations.ts'
 import type { ExchangeHost } from './host.ts'
 import { type Judged, judgeFault, whenAllKnown } from './judge.ts'
 import type { KnownRequest } from './known-request.ts'
-import { type FaultStatus, REFUSALS, requestFault } from './local-reply.ts'
+import { type FaultStatus, faultStatus, REFUSALS, requestFault } from './local-reply.ts'
 import type { Outlet } from './outlet.ts'
 import type { ParallelCheck } from './parallel-check.ts'
 import type { Because, Effective } from './record.ts'
@@ -101,8 +101,8 @@ export class Upstream {
     else if (this.#state === 'over') this.leave()
   }
 
-  /** One failure of every input rule: refuses it, or lets all of it pass. */
-  fault(reason: FailureReason, status: FaultStatus): void {
+  /** One failure of every input rule: refuses it, or lets all of it pass. `status`: where the reason alone is not it. */
+  fault(reason: FailureReason, status: FaultStatus = faultStatus(reason)): void {
     const judged = judgeFault(this.known.inputRules, reason)
     if (judged.decision.kind === 'deny') {
       this.refuse('failed-closed', requestFault(status), judged)
