@@ -1,4 +1,4 @@
-import { type CreateEngine, GRPC_STATUS, type Rpc, type RpcListener } from '../grpc/rpc.ts'
+import { type CreateEngine, DEAF, GRPC_STATUS, type Rpc, type RpcListener } from '../grpc/rpc.ts'
 import { createGrpcServer } from '../grpc/server.ts'
 import type { TlsIdentity } from '../grpc/tls.ts'
 import { Call } from './call.ts'
@@ -93,7 +93,5 @@ export function createExtProcService(deps: CallDeps, options: ServiceOptions): E
 /** Envoy fails closed on it. The call may be used only after its listener was given. */
 function turnAway(rpc: Rpc): RpcListener {
   queueMicrotask(() => rpc.fail(GRPC_STATUS.resourceExhausted, 'too many exchanges'))
-  return NOBODY
+  return DEAF
 }
-
-const NOBODY: RpcListener = { onMessage() {}, onHalfClose() {}, onCancel() {}, onDrain() {}, onWaiting() {} }

@@ -1,15 +1,7 @@
-import { GRPC_STATUS, type Rpc, type RpcHandler, type RpcListener } from './rpc.ts'
+import { DEAF, GRPC_STATUS, type Rpc, type RpcHandler, type RpcListener } from './rpc.ts'
 
 /** grpc.health.v1.HealthCheckResponse.ServingStatus */
 const SERVING_STATUS = { SERVING: 1, NOT_SERVING: 2, SERVICE_UNKNOWN: 3 } as const
-
-const IDLE: RpcListener = {
-  onMessage: () => {},
-  onHalfClose: () => {},
-  onCancel: () => {},
-  onDrain: () => {},
-  onWaiting: () => {},
-}
 
 /** The standard health service for the whole server: https://github.com/grpc/grpc/blob/master/doc/health-checking.md */
 export class Health {
@@ -33,7 +25,7 @@ export class Health {
 
   #check(rpc: Rpc): RpcListener {
     return {
-      ...IDLE,
+      ...DEAF,
       onMessage: request => {
         if (!isWholeServer(request)) return rpc.fail(GRPC_STATUS.notFound, 'unknown service')
         rpc.write(encodeStatus(this.#status))
@@ -45,7 +37,7 @@ export class Health {
 
   #watch(rpc: Rpc): RpcListener {
     return {
-      ...IDLE,
+      ...DEAF,
       onMessage: request => {
         if (isWholeServer(request)) {
           this.#watchers.add(rpc)

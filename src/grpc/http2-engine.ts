@@ -36,6 +36,7 @@ export function createHttp2Engine(
     settings: { initialWindowSize: Math.min(streamWindowBytes, STREAM_WINDOW_BYTES) },
   })
   const sessions = new Set<ServerHttp2Session>()
+  let state: 'serving' | 'shut-down' = 'serving'
   const open = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void => {
     const handler = methods.get(headers[':path'] ?? '')
     if (handler !== undefined && isGrpc(headers)) new Http2Rpc(stream, headers, handler, maxMessageBytes)
@@ -48,7 +49,6 @@ export function createHttp2Engine(
     session.on('close', () => sessions.delete(session))
     if (state === 'shut-down') session.close()
   })
-  let state: 'serving' | 'shut-down' = 'serving'
   return {
     serve: socket => void server.emit('connection', socket),
     shutdown() {

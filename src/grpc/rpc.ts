@@ -29,6 +29,15 @@ export interface RpcListener {
   onWaiting(): void
 }
 
+/** Hears nothing of what happens to a call. */
+export const DEAF: RpcListener = {
+  onMessage() {},
+  onHalfClose() {},
+  onCancel() {},
+  onDrain() {},
+  onWaiting() {},
+}
+
 /** One call, as the server sees it. Everything but `metadata` and the counts is without effect once the call was ended. */
 export interface Rpc {
   /** The value that the peer's initial metadata has under a key in lower case. */
