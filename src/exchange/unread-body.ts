@@ -1,3 +1,4 @@
+import { assertNever } from '../errors.ts'
 import type { FailureReason } from '../guardrail/guardrail.ts'
 import { detectResponseFormat } from '../llm/detect.ts'
 import type { LlmFormat } from '../llm/format.ts'
@@ -68,8 +69,10 @@ export class UnreadBody {
         return { kind: 'fault', reason: 'undecodable' }
       case 'none':
         return { kind: 'unsupported' }
-      default:
+      case 'more':
         return MORE
+      default:
+        return assertNever(found)
     }
   }
 }

@@ -1,3 +1,4 @@
+import { assertNever } from '../errors.ts'
 import type { TextSyntax } from '../llm/format.ts'
 import type { Redaction } from './redaction.ts'
 
@@ -18,7 +19,7 @@ export const plainName: Name = ({ detector, style }, original) => {
     case 'hash':
       return `<${entityOf(detector)}_${style.digest(original)}>`
     default:
-      return style satisfies never
+      return assertNever(style)
   }
 }
 
