@@ -32,6 +32,10 @@ export class StreamDelivery implements Delivery {
   /** Undefined where no rule only watches. */
   readonly #watched: WatchedCopy | undefined
   #didRedact = false
+  /**
+   *   holding → settled              all of it went, or it was refused
+   *           → passing → settled    a fault that its rules forgive: what still comes goes unseen
+   */
   #state: 'holding' | 'passing' | 'settled' = 'holding'
   /** First bytes of the stream, until it is known whether a byte order mark leads it. */
   #mayLeadWithBom = true

@@ -32,6 +32,11 @@ export class UnreadDelivery implements Delivery {
   readonly #openKnown: OpenKnown
   readonly #downstream: UnreadDownstream
   readonly #body: UnreadBody
+  /**
+   *   holding → read       another delivery has it
+   *           → passing    no format takes it, it is empty, or a fault that its rules forgive
+   *           → over       refused, or gone with its call
+   */
   #state: 'holding' | 'read' | 'passing' | 'over' = 'holding'
 
   constructor(

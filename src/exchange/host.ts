@@ -10,7 +10,10 @@ export interface ExchangeInit {
   readonly stamp: ExchangeStamp
   readonly policies: PolicySet
   readonly codings: ContentCodings
-  /** Bytes that the process may still take on now. */
+  /**
+   * Bytes that the process may still take on now. All that an exchange asks of outside while it works: what it is told
+   * belongs to the event that it asks in.
+   */
   readonly roomBytes: () => number
   /** gRPC initial metadata `x-weir-policy`. */
   readonly policyName: string | undefined

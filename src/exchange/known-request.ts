@@ -30,8 +30,7 @@ export class KnownRequest {
   guarded: GuardedRequest | undefined
   /** Undefined where it is not looked at. */
   body: RequestBody | undefined
-  /** The decoded body. */
-  request: LlmRequest | undefined
+  #request: LlmRequest | undefined
   receivedBytes = 0
   /** Rules that only watch still look at its texts. */
   isWatched = false
@@ -41,6 +40,11 @@ export class KnownRequest {
   #redacted: readonly TextSegment[] | undefined
   /** What its redactions stand for; lives as long as the exchange. */
   #placeholders: Placeholders | undefined
+
+  /** The decoded body; without its texts when it has gone on and nobody judges its answer by them. */
+  get request(): LlmRequest | undefined {
+    return this.#request
+  }
 
   /** Those that judge it before it goes on, and those that judge it on its way. */
   get inputRules(): readonly Rule[] {
@@ -56,8 +60,8 @@ export class KnownRequest {
       kind: 'guard',
       policy: this.guarded.policy,
       format: this.guarded.format,
-      request: this.request,
-      conversation: this.#redacted ?? this.request?.segments ?? [],
+      request: this.#request,
+      conversation: this.#redacted ?? this.#request?.segments ?? [],
       restorer: this.restores ? new Restorer(this.#placeholders!.originals) : undefined,
       clientStreams: this.clientStreams,
     }
@@ -65,10 +69,10 @@ export class KnownRequest {
 
   /** The body's own word, and `Accept` only where the body has none. Undefined when neither was seen to tell. */
   get clientStreams(): boolean | undefined {
-    if (this.request?.streams !== undefined) return this.request.streams
+    if (this.#request?.streams !== undefined) return this.#request.streams
     const accept = this.head.headers?.get('accept')?.toLowerCase() ?? ''
     if (accept.includes('text/event-stream') && !accept.includes('application/json')) return true
-    return this.request === undefined ? undefined : false
+    return this.#request === undefined ? undefined : false
   }
 
   /** Something was redacted that the answer is to get back. */
@@ -78,13 +82,13 @@ export class KnownRequest {
 
   /** Names what takes the place of something that was found. */
   readonly name: Name = (...found) => {
-    this.#placeholders ??= new Placeholders(() => this.request?.segments.map(({ text }) => text) ?? [])
+    this.#placeholders ??= new Placeholders(() => this.#request?.segments.map(({ text }) => text) ?? [])
     return this.#placeholders.name(...found)
   }
 
   /** Bytes kept, for whatever reason; texts count as the body that they were read from, once. */
   get keptBytes(): number {
-    const keepsTexts = (this.request?.segments.length ?? 0) > 0 || this.isWatched
+    const keepsTexts = (this.#request?.segments.length ?? 0) > 0 || this.isWatched
     return Math.max(this.body?.keptBytes ?? 0, keepsTexts ? this.#readBytes : 0)
   }
 
@@ -95,7 +99,7 @@ export class KnownRequest {
 
   /** `body`: what the request was read from, without its coding. */
   wasRead(request: LlmRequest | undefined, body: Uint8Array): void {
-    this.request = request
+    this.#request = request
     this.#readBytes = body.byteLength
   }
 
@@ -106,8 +110,8 @@ export class KnownRequest {
   /** It has gone on. What was asked is kept for rules only that judge its answer by it. */
   forgetTexts(): void {
     const { policy } = this.head
-    if (this.request === undefined || (policy !== undefined && needsConversation(policy))) return
-    this.request = withoutTexts(this.request)
+    if (this.#request === undefined || (policy !== undefined && needsConversation(policy))) return
+    this.#request = withoutTexts(this.#request)
     this.#redacted = undefined
   }
 }

@@ -149,27 +149,3 @@ function foundBy({ findings }: Extract<Verdict, { kind: 'flagged' }>): readonly 
   }
   return [...results.values()]
 }
-
-/** The record of a response that no format spoke for; the bytes are for the caller to add. */
-export function unreadRecord(
-  exchangeId: string,
-  policy: string | undefined,
-  effective: Effective,
-  because: Because,
-  outcomes: readonly RuleOutcome[],
-  observed: boolean,
-): DecisionRecord {
-  return {
-    exchangeId,
-    policy,
-    phase: 'response',
-    format: undefined,
-    delivery: 'body',
-    effective,
-    because,
-    ...judgedRules(outcomes, effective, observed),
-    uninspectable: 0,
-    bytesReleased: 0,
-    bytesDiscarded: 0,
-  }
-}

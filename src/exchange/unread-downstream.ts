@@ -4,7 +4,7 @@ import type { Policy } from '../policy/policy.ts'
 import type { ExchangeHost } from './host.ts'
 import { errorReply } from './local-reply.ts'
 import type { Outlet } from './outlet.ts'
-import { type Because, type Effective, unreadRecord } from './record.ts'
+import { type Because, type Effective, judgedRules } from './record.ts'
 
 /** What reaches the client of a response that no format speaks for, and the record of it. */
 export class UnreadDownstream {
@@ -38,8 +38,22 @@ export class UnreadDownstream {
     outcomes: readonly RuleOutcome[] = [],
   ): void {
     const { stamp, observed } = this.#host.init
-    const record = unreadRecord(stamp.id, this.#policy?.name, effective, because, outcomes, observed)
-    const held = effective === 'released' ? 'bytesReleased' : 'bytesDiscarded'
-    this.#host.emit({ kind: 'record', record: { ...record, [held]: heldBytes } })
+    const goesOn = effective === 'released'
+    this.#host.emit({
+      kind: 'record',
+      record: {
+        exchangeId: stamp.id,
+        policy: this.#policy?.name,
+        phase: 'response',
+        format: undefined,
+        delivery: 'body',
+        effective,
+        because,
+        ...judgedRules(outcomes, effective, observed),
+        uninspectable: 0,
+        bytesReleased: goesOn ? heldBytes : 0,
+        bytesDiscarded: goesOn ? 0 : heldBytes,
+      },
+    })
   }
 }
