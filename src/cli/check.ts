@@ -2,6 +2,7 @@ import { serverTlsWarnings } from '../config/server-tls.ts'
 import type { PolicySet } from '../policy/policy.ts'
 import { readArguments } from './arguments.ts'
 import { type Command, EXIT_CODES } from './command.ts'
+import { foldLine } from './fold.ts'
 import { openSnapshot } from './open-snapshot.ts'
 
 /** `weir check`: whether a config holds, secrets included, without serving it. */
@@ -20,7 +21,7 @@ ${EXIT_CODES}`,
       const warnings = [...snapshot.warnings, ...serverTlsWarnings(snapshot.server)]
       const notes = notesOf(snapshot.policySet)
       const lines = [...warnings.map(warning => `warning: ${warning}`), ...notes.map(note => `note: ${note}`)]
-      io.stdout(['ok', ...lines, ''].join('\n'))
+      io.stdout(['ok', ...lines.map(line => foldLine(line, io.columns(), 2)), ''].join('\n'))
       return 0
     } finally {
       await close()
