@@ -1,5 +1,6 @@
 import { serverTlsWarnings } from '../config/server-tls.ts'
 import type { PolicySet } from '../policy/policy.ts'
+import { selectPolicy } from '../policy/select.ts'
 import { readArguments } from './arguments.ts'
 import { type Command, EXIT_CODES } from './command.ts'
 import { foldLine } from './fold.ts'
@@ -11,8 +12,8 @@ export const check: Command = {
   summary: 'check a config file and list every problem',
   help: `Usage: weir check FILE
 
-Reads a config as \`weir serve\` would, secrets and certificates included, and prints "ok" with its warnings and with notes of what it
-takes from Envoy, or every problem.
+Reads a config as \`weir serve\` would, secrets and certificates included, and prints "ok" with warnings and notes, or every
+problem with its line.
 ${EXIT_CODES}`,
   async run(args, io) {
     const { positionals } = readArguments(args, { options: [], fewest: 1, most: 1 })
@@ -29,13 +30,24 @@ ${EXIT_CODES}`,
   },
 }
 
-/** What holds only where Envoy is set so; that cannot be seen from here. */
-function notesOf({ policies }: PolicySet): readonly string[] {
-  return policies.flatMap(({ name, match }) =>
-    match?.routes === undefined
-      ? []
-      : [
-          `policy ${name}: match.routes fits only where Envoy tells the name of the route: \`request_attributes: [xds.route_name]\` on its filter, and a \`name\` on the route`,
-        ],
-  )
+/** What is no mistake, and yet surprises whoever did not think of it. */
+function notesOf(policySet: PolicySet): readonly string[] {
+  const routed = policySet.policies.filter(({ match }) => match?.routes !== undefined)
+  return [
+    ...routed.map(
+      ({ name }) =>
+        `policy ${name}: match.routes fits only where Envoy tells the name of the route: \`request_attributes: [xds.route_name]\` on its filter, and a \`name\` on the route`,
+    ),
+    ...(passesUnmatched(policySet)
+      ? [
+          'no policy takes everything: what none of them takes passes unseen, unless `unmatched: deny` closes it',
+        ]
+      : []),
+  ]
+}
+
+/** An exchange of which nothing is known is for a policy without match, or for none. */
+function passesUnmatched(policySet: PolicySet): boolean {
+  const nothing = { policyName: undefined, host: undefined, path: undefined, route: undefined }
+  return policySet.unmatched === 'pass' && selectPolicy(policySet, nothing).kind === 'unmatched'
 }

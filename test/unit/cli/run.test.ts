@@ -105,6 +105,19 @@ describe('weir check', () => {
     )
   })
 
+  it.each<[string, string, string, boolean]>([
+    ['only some traffic has a policy', 'match: { paths: [/v1/] }', 'pass', true],
+    ['what has none is denied', 'match: { paths: [/v1/] }', 'deny', false],
+    ['all of it has one', 'match: {}', 'pass', false],
+  ])('says what passes unseen, or not, where %s', async (_, match, unmatched, isSaid) => {
+    const rules = 'guardrails: [{ use: pii }]'
+    const file = fileOf(
+      `guardrails: { pii: { kind: local-pii } }\npolicies: [{ name: a, ${match}, ${rules} }]\nunmatched: ${unmatched}`,
+    )
+    const { code, out } = await weir(['check', file])
+    expect([code, out.includes('note: no policy takes everything: what none')]).toEqual([0, isSaid])
+  })
+
   it('lists every problem with its line and path', async () => {
     const file = fileOf('unmatched: maybe\npolicies: [{ name: p, deny_code: 500 }]')
     expect(await weir(['check', file])).toEqual({
