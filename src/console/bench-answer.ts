@@ -160,7 +160,7 @@ function redactedReply(
 }
 
 function denied(
-  { report, format, shape, request, judged, fault }: Examination,
+  { report, format, shape, request, judged, faultStatus }: Examination,
   policy: Policy,
   stamp: ExchangeStamp,
 ): LocalReply {
@@ -170,9 +170,8 @@ function denied(
   if (because === 'unsupported' || format === undefined) {
     return errorReply(REFUSALS.unsupported, denial, format, policy, stamp, request)
   }
-  if (fault !== undefined && side === 'request') {
-    const status = fault === 'over-limit' ? 413 : 400
-    return errorReply(requestFault(status), denial, format, policy, stamp, request)
+  if (faultStatus !== undefined && side === 'request') {
+    return errorReply(requestFault(faultStatus), denial, format, policy, stamp, request)
   }
   const streams = side === 'request' ? request?.streams === true : shape === 'event-stream'
   return denialReply(denial, policy, format, stamp, request, streams ? 'event-stream' : 'json')

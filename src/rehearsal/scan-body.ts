@@ -1,24 +1,14 @@
 import { performance } from 'node:perf_hooks'
+import { assertNever } from '../errors.ts'
 import { type Judged, judge, judgeFault, type OpenStage } from '../exchange/judge.ts'
+import type { FaultStatus } from '../exchange/local-reply.ts'
 import { type Because, type DecisionRecord, judgedRules } from '../exchange/record.ts'
-import { readEventStream } from '../exchange/stream-text.ts'
+import type { FailureReason } from '../guardrail/guardrail.ts'
 import { runStage } from '../guardrail/run-stage.ts'
-import { detectFormat, detectResponseFormat } from '../llm/detect.ts'
-import type { Completion, Decoded, LlmFormat, LlmRequest, RequestPlace, TextSegment } from '../llm/format.ts'
+import type { LlmFormat, LlmRequest, TextSegment } from '../llm/format.ts'
 import { isFinal } from '../policy/decide.ts'
-import type { Policy, PolicySet, Rule } from '../policy/policy.ts'
-
-/** One body, and what its headers would have said. */
-export interface ScanTask {
-  readonly side: 'input' | 'output'
-  readonly policy: Policy
-  readonly body: Uint8Array
-  /** Undefined for a response whose request is not known. */
-  readonly place: RequestPlace | undefined
-  readonly contentType: string | undefined
-  /** Paths of the operator's own; none when absent. */
-  readonly formats?: PolicySet['formats']
-}
+import type { Rule } from '../policy/policy.ts'
+import { type BodyTexts, type BodyToRead, maxBytesOf, readerOf } from './read-body.ts'
 
 /** What serving would decide about a body. Categories and places, never text. */
 export interface ScanReport {
@@ -49,124 +39,85 @@ export interface Examination {
   readonly segments: readonly TextSegment[]
   /** Undefined where no rule was asked. */
   readonly judged: Judged | undefined
-  /** Why the body could not be judged by its texts. */
-  readonly fault: 'over-limit' | 'undecodable' | undefined
+  /** Of the error that a request gets whose body could not be judged by its texts. */
+  readonly faultStatus: FaultStatus | undefined
 }
 
-/** Judges a body as serving it would: the same formats, rules and truth table. */
-export async function scanBody(task: ScanTask): Promise<ScanReport> {
+/** Judges a body as serving it would: the same reading, rules and truth table. */
+export async function scanBody(task: BodyToRead): Promise<ScanReport> {
   return (await examineBody(task)).report
 }
 
 /** The same, with what was read and what each rule came to. */
-export async function examineBody(task: ScanTask): Promise<Examination> {
+export async function examineBody(task: BodyToRead): Promise<Examination> {
   const { side, policy, body } = task
   const rules = side === 'input' ? [...policy.inputRules, ...policy.parallelRules] : policy.outputRules
-  const { maxRequestBytes, maxResponseBytes } = policy.limits
-  const read = readerFor(task)
-  const reader = read === 'undecodable' ? undefined : read
-  const examined = (
+  const reader = readerOf(task)
+  const examined = examinationOf(task, reader)
+  const fault = (reason: FailureReason, faultStatus: FaultStatus) => {
+    const judged = judgeFault(rules, reason)
+    return examined(judged.decision.kind, becauseOf(judged), reportedRules(judged), { judged, faultStatus })
+  }
+  const byFailMode = (read: Partial<BodyTexts>) =>
+    examined(policy.failMode === 'error' ? 'deny' : 'release', 'unsupported', {}, read)
+
+  if (rules.length === 0) return examined('release', 'clean')
+  if (body.byteLength > maxBytesOf(task)) return fault('over-limit', 413)
+  if (reader === undefined) return byFailMode({})
+  if (reader === 'undecodable') return fault('undecodable', 400)
+  const read = reader.read()
+  switch (read.kind) {
+    case 'fault':
+      return fault(read.reason, read.status)
+    case 'uninspectable':
+      return examined('deny', 'uninspectable', {}, read)
+    case 'nothing':
+      return examined('release', 'clean', {}, read)
+    case 'unsupported':
+      return byFailMode(read)
+    case 'texts': {
+      const judged = await judgeTexts(side, rules, read.segments)
+      const report = { ...reportedRules(judged), redactions: redactionsOf(judged, read.segments) }
+      return examined(judged.decision.kind, becauseOf(judged), report, { ...read, judged })
+    }
+    default:
+      return assertNever(read)
+  }
+}
+
+type Found = Partial<BodyTexts & Pick<Examination, 'judged' | 'faultStatus'>>
+
+/** Makes the examination of a body by this reader, once it is known what came of it. */
+function examinationOf({ side, policy }: BodyToRead, reader: ReturnType<typeof readerOf>) {
+  const { format, shape = 'json' } = typeof reader === 'object' ? reader : {}
+  return (
     decision: ScanReport['decision'],
     because: Because,
     rest: Partial<ScanReport> = {},
-    more: Partial<Examination> = {},
+    { request, segments = [], uninspectable = 0, judged, faultStatus }: Found = {},
   ): Examination => ({
     report: {
       decision,
       because,
       side,
       policy: policy.name,
-      format: reader?.format.name,
+      format: format?.name,
       rules: [],
       redactions: [],
-      uninspectable: 0,
+      uninspectable,
       ...rest,
     },
-    format: reader?.format,
-    shape: reader?.shape ?? 'json',
-    request: undefined,
-    segments: [],
-    judged: undefined,
-    fault: undefined,
-    ...more,
-  })
-  const byFailMode = (rest: Partial<ScanReport>, more?: Partial<Examination>) =>
-    examined(policy.failMode === 'error' ? 'deny' : 'release', 'unsupported', rest, more)
-  const fault = (reason: 'over-limit' | 'undecodable') => {
-    const judged = judgeFault(rules, reason)
-    return examined(judged.decision.kind, becauseOf(judged), reportedRules(judged), { judged, fault: reason })
-  }
-
-  if (rules.length === 0) return examined('release', 'clean')
-  if (body.byteLength > (side === 'input' ? maxRequestBytes : maxResponseBytes)) return fault('over-limit')
-  if (read === undefined) return byFailMode({})
-  if (read === 'undecodable') return fault('undecodable')
-  const decoded = read.decode()
-  if (decoded.kind === 'undecodable') return fault('undecodable')
-  const { segments, uninspectable } = decoded.value
-  const request = 'streams' in decoded.value ? decoded.value : undefined
-  if (uninspectable > 0 && policy.uninspectable === 'deny') {
-    return examined('deny', 'uninspectable', { uninspectable }, { request, segments })
-  }
-  // An answer may be empty; a request without any text has nothing that was looked at.
-  if (segments.length === 0 && side === 'output' && uninspectable === 0) return examined('release', 'clean')
-  if (segments.length === 0) return byFailMode({ uninspectable }, { request })
-  const judged = await judgeTexts(side, rules, segments)
-  const report = {
-    ...reportedRules(judged),
-    redactions: redactionsOf(judged, segments),
-    uninspectable,
-  }
-  return examined(judged.decision.kind, becauseOf(judged), report, { request, segments, judged })
-}
-
-interface Reader {
-  readonly format: LlmFormat
-  readonly shape: 'json' | 'event-stream'
-  decode(): Decoded<LlmRequest | Completion>
-}
-
-/** How the body is read; undefined when no format takes it. */
-function readerFor({
-  side,
-  place,
-  contentType,
-  body,
-  formats = [],
-}: ScanTask): Reader | 'undecodable' | undefined {
-  const claimed = place === undefined ? undefined : detectFormat(place, formats)
-  if (side === 'input') {
-    return (
-      claimed && place && { format: claimed, shape: 'json', decode: () => claimed.decodeRequest(body, place) }
-    )
-  }
-  if (claimed !== undefined) {
-    const shape = claimed.shapeOf(contentType, body)
-    if (shape === 'opaque') return undefined
-    return responseReader(claimed, shape === 'event-stream' ? shape : 'json', body, contentType)
-  }
-  const found =
-    place === undefined ? detectResponseFormat(contentType, body, 'whole') : { kind: 'none' as const }
-  if (found.kind === 'undecodable') return 'undecodable'
-  return found.kind === 'format' ? responseReader(found.format, found.shape, body, contentType) : undefined
-}
-
-function responseReader(
-  format: LlmFormat,
-  shape: 'json' | 'event-stream',
-  body: Uint8Array,
-  contentType: string | undefined,
-): Reader {
-  return {
     format,
     shape,
-    decode: () =>
-      shape === 'json' ? format.decodeResponse(body, contentType) : readEventStream(format, [body]),
-  }
+    request,
+    segments,
+    judged,
+    faultStatus,
+  })
 }
 
 function judgeTexts(
-  side: ScanTask['side'],
+  side: BodyToRead['side'],
   rules: readonly Rule[],
   segments: readonly TextSegment[],
 ): Promise<Judged> {

@@ -21,7 +21,6 @@ const LONG_FUNCTIONS: Readonly<Record<string, string>> = {
   'src/guardrail/keywords/search-text.ts openTextSearch': 'a closure over the state of one reading',
   'src/guardrail/local-secrets/reader.ts openSieve': 'a closure over the state of one pass',
   'src/guardrail/text/base64-runs.ts openBase64Runs': 'a closure over the state of one pass',
-  'src/rehearsal/scan-body.ts examineBody': 'one question after the other, and each may be the last',
   'src/server.ts createServer': 'joins the rooms, a line each',
   'src/service/bulkhead.ts withBulkhead': 'a closure over the state of one queue',
   'src/service/service-config.ts serviceKeys': 'a table of keys',

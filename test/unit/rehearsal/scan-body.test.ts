@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { MAX_TEXTS } from '../../../src/exchange/body-reading.ts'
 import type { RemoteGuardrail, Verdict } from '../../../src/guardrail/guardrail.ts'
 import { placeOf } from '../../../src/llm/detect.ts'
 import type { Rule } from '../../../src/policy/policy.ts'
@@ -30,5 +31,35 @@ test.each([
   expect(Object.fromEntries(report.rules.map(one => [one.guardrail, one.reason ?? one.outcome]))).toEqual({
     flags: 'flagged',
     hangs: 'cancelled',
+  })
+})
+
+describe('a request that serving judges before any rule', () => {
+  const judged = (path: string, body: string) =>
+    scanBody({
+      side: 'input',
+      policy: policy({ inputRules: [rule(flags)], failMode: 'error' }),
+      body: Buffer.from(body),
+      place: placeOf(path),
+      contentType: 'application/json',
+    })
+
+  test.each([
+    ['an opening of a session', JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params: {} })],
+    ['no body at all', ''],
+  ])('passes where an API has none to say: %s', async (_, body) =>
+    expect(await judged('/mcp', body)).toMatchObject({ decision: 'release', because: 'clean', rules: [] }),
+  )
+
+  test('is for fail_mode where it should have had a text', async () =>
+    expect(await judged(CHAT_HEADERS[':path'], '')).toMatchObject({
+      decision: 'deny',
+      because: 'unsupported',
+    }))
+
+  test('is over the limit with too many texts', async () => {
+    const messages = Array.from({ length: MAX_TEXTS + 1 }, () => ({ role: 'user', content: 'a' }))
+    const report = await judged(CHAT_HEADERS[':path'], chatRequest('', { messages }))
+    expect(report).toMatchObject({ decision: 'deny', because: 'failed-closed', bodyFault: 'over-limit' })
   })
 })
