@@ -44,7 +44,10 @@ function goesOn(above: string, line: string): boolean {
 
 /** Where the text of an entry begins: behind its name and two blanks, else where the entry does. */
 function textColumn(entry: string): number {
-  return /^ +\S.*? {2,}(?=\S)/.exec(entry)?.[0].length ?? indentOf(entry)
+  const indent = indentOf(entry)
+  const gap = indent === 0 ? -1 : entry.indexOf('  ', indent)
+  const text = gap === -1 ? '' : entry.slice(gap).trimStart()
+  return text === '' ? indent : entry.length - text.length
 }
 
 function indentOf(line: string): number {
