@@ -1,5 +1,10 @@
+import type { Entity } from '../../src/guardrail/local-pii/settings.ts'
+
+/** What `local-pii` looks for; telephone numbers without their country are measured by themselves. */
+export type MeasuredEntity = Entity | 'phone_national'
+
 /** Which findings of `local-pii` are the entity of a span, by the detector's name without `pii/`. */
-const NAMES: Readonly<Record<string, RegExp>> = {
+const NAMES: Readonly<Record<MeasuredEntity, RegExp>> = {
   email: /^email/,
   phone: /^phone/,
   phone_national: /^phone/,
@@ -25,11 +30,13 @@ const NAMES: Readonly<Record<string, RegExp>> = {
 /** Known by the words around them: beside the goal that holds for the others. */
 const BY_CONTEXT = new Set(['phone_national', 'address', 'date_of_birth', 'passport', 'driver_license'])
 
-export const ENTITY_NAMES = Object.keys(NAMES)
+const PATTERNS: ReadonlyMap<string, RegExp> = new Map(Object.entries(NAMES))
+
+export const ENTITY_NAMES = [...PATTERNS.keys()]
 export const isPatterned = (entity: string): boolean => !BY_CONTEXT.has(entity)
 
 export const isEntity = (detector: string, entity: string): boolean =>
-  NAMES[entity]?.test(detector.replace(/^pii\//, '')) ?? false
+  PATTERNS.get(entity)?.test(detector.replace(/^pii\//, '')) ?? false
 
 /** The entity that a finding claims, for counting false ones; its own name where none fits. */
 export const entityOf = (detector: string): string =>

@@ -26,11 +26,22 @@ export interface Wanted {
   readonly nationalIds: readonly NationalId[]
 }
 
-/** What is looked for at words with a digit in them, by how such a word begins. */
+/** Numbers that a table of shapes tells apart. */
+const SHAPED = {
+  us_ssn: () => [US_SSN],
+  us_itin: () => [US_ITIN],
+  uk_nhs: () => [UK_NHS],
+  national_id: ({ nationalIds }) => nationalIds.map(name => NATIONAL_IDS[name]),
+} as const satisfies Partial<Record<Entity, (wanted: Wanted) => readonly NumberKind[]>>
+
+type ShapedEntity = keyof typeof SHAPED
+
+/** How a word with a digit in it begins. */
 type Where = 'digits' | 'letters' | 'any'
 type NumberEntity = Exclude<Entity, 'email' | 'url_credentials' | ShapedEntity>
 type Make = (settings: EntitySettings, wanted: Wanted) => Matcher
 
+/** All others that have digits, each with its own matcher at the words where it is looked for. */
 const MATCHERS: Readonly<Record<NumberEntity, readonly [Where, Make]>> = {
   phone: ['digits', (settings, { regions }) => phoneMatcher(settings, regions)],
   card: ['digits', cardMatcher],
@@ -45,16 +56,6 @@ const MATCHERS: Readonly<Record<NumberEntity, readonly [Where, Make]>> = {
   coordinates: ['digits', coordinatesMatcher],
   address: ['digits', addressMatcher],
   date_of_birth: ['digits', birthDateMatcher],
-}
-
-/** Numbers that a table of shapes tells apart. */
-type ShapedEntity = 'us_ssn' | 'us_itin' | 'uk_nhs' | 'national_id'
-
-const SHAPED: Readonly<Record<ShapedEntity, (wanted: Wanted) => readonly NumberKind[]>> = {
-  us_ssn: () => [US_SSN],
-  us_itin: () => [US_ITIN],
-  uk_nhs: () => [UK_NHS],
-  national_id: ({ nationalIds }) => nationalIds.map(name => NATIONAL_IDS[name]),
 }
 
 /** One reader for everything with a digit in it, one for what stands around at signs, one for what begins `://`. */

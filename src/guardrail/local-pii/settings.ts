@@ -3,29 +3,6 @@ import type { EntitySettings } from './entity.ts'
 import { NATIONAL_IDS, type NationalId } from './national-ids.ts'
 import { PHONE_REGIONS } from './phone-plans.ts'
 
-export const ENTITIES = [
-  'email',
-  'phone',
-  'card',
-  'iban',
-  'us_ssn',
-  'us_itin',
-  'uk_nhs',
-  'uk_nino',
-  'eu_vat',
-  'national_id',
-  'passport',
-  'driver_license',
-  'ip',
-  'mac',
-  'url_credentials',
-  'wallet',
-  'coordinates',
-  'address',
-  'date_of_birth',
-] as const
-export type Entity = (typeof ENTITIES)[number]
-
 export const NATIONAL_ID_NAMES = Object.keys(NATIONAL_IDS).filter(isNationalId)
 
 function isNationalId(name: string): name is NationalId {
@@ -117,30 +94,39 @@ const nationalIdSchema = entitySchema.extend({
 
 const plain = entitySchema.prefault({})
 
+/** Every entity with its settings, in the order in which readings that are as long and as sure count. */
+const SETTINGS = {
+  email: plain,
+  phone: phoneSchema.prefault({}),
+  card: plain,
+  iban: plain,
+  us_ssn: plain,
+  us_itin: plain,
+  uk_nhs: plain,
+  uk_nino: plain,
+  eu_vat: plain,
+  national_id: nationalIdSchema.prefault({}),
+  passport: plain,
+  driver_license: plain,
+  ip: plain,
+  mac: plain,
+  url_credentials: plain,
+  wallet: plain,
+  coordinates: plain,
+  address: plain,
+  date_of_birth: plain,
+} as const
+
+export type Entity = keyof typeof SETTINGS
+
+export const ENTITIES = Object.keys(SETTINGS).filter(isEntity)
+
+function isEntity(name: string): name is Entity {
+  return Object.hasOwn(SETTINGS, name)
+}
+
 /** By entity; what is left out has its defaults. */
-export const settingsSchema = z
-  .strictObject({
-    email: plain,
-    phone: phoneSchema.prefault({}),
-    card: plain,
-    iban: plain,
-    us_ssn: plain,
-    us_itin: plain,
-    uk_nhs: plain,
-    uk_nino: plain,
-    eu_vat: plain,
-    national_id: nationalIdSchema.prefault({}),
-    passport: plain,
-    driver_license: plain,
-    ip: plain,
-    mac: plain,
-    url_credentials: plain,
-    wallet: plain,
-    coordinates: plain,
-    address: plain,
-    date_of_birth: plain,
-  } satisfies Record<Entity, z.ZodType>)
-  .prefault({})
+export const settingsSchema = z.strictObject(SETTINGS).prefault({})
 
 type Settings = z.output<typeof entitySchema>
 

@@ -1,5 +1,6 @@
 import type { Archive } from '../archive.ts'
 import { Chance } from '../chance.ts'
+import type { MeasuredEntity } from '../entities.ts'
 import type { Placed, SpanText } from '../item.ts'
 import type { PackageKey } from '../packages.ts'
 import { readHumanEval } from '../sources/human-eval.ts'
@@ -32,8 +33,8 @@ export type PiiItem = Placed<SpanText>
 
 type Make = readonly [make: (chance: Chance) => string, ...labels: string[]]
 
-/** By entity: how a value is made, and the words that announce it. */
-const ENTITIES: Readonly<Record<string, Make>> = {
+/** By entity, `national_id` apart: how a value is made, and the words that announce it. */
+const ENTITIES: Readonly<Record<Exclude<MeasuredEntity, 'national_id'>, Make>> = {
   email: [email, 'e-mail address', 'email', 'contact'],
   phone: [phone, 'phone number', 'mobile', 'phone', 'number'],
   phone_national: [phoneNational, 'phone number', 'telephone', 'mobile number', 'Tel.'],

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { guide } from '../../../../src/guardrail/local-pii/guide.ts'
 import { ENTITIES } from '../../../../src/guardrail/local-pii/settings.ts'
 import { Placeholders, plainName } from '../../../../src/policy/placeholder.ts'
 import { evidence, findingsIn, input } from '../segments.ts'
@@ -76,6 +77,12 @@ describe.each(ENTITIES)('%s', entity => {
       `<${entity.toUpperCase()}>`,
     )
   })
+})
+
+test('the guide says of every entity what finds it', () => {
+  const named = new Set(Array.from(guide.finds.matchAll(/`(\w+)`/g), ([, name]) => name))
+  const unnamed = ENTITIES.filter(entity => !named.has(entity))
+  expect(unnamed, 'name it under `finds` in src/guardrail/local-pii/guide.ts').toEqual([])
 })
 
 describe('settings', () => {
