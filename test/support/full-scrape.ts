@@ -11,7 +11,7 @@ export async function fullScrape(): Promise<string> {
     const rule = { guardrail: 'g', action: 'block', detectors: [], ms: 1 } as const
     const rules = [
       { ...rule, outcome: 'clean' },
-      { ...rule, outcome: 'flagged' },
+      { ...rule, outcome: 'flagged', would: { block: 'denied' } },
       { ...rule, outcome: 'failure', reason: 'timeout' },
     ] as const
     metrics.decision(recordOf({ rules }), 1)
@@ -22,6 +22,16 @@ export async function fullScrape(): Promise<string> {
     )
     metrics.decision(recordOf({ phase: 'response', bodyFault: 'undecodable' }), 1)
     metrics.windowScanned(80)
+    for (const what of ['unmatched', 'unsupported', 'uninspectable', 'heartbeat'] as const)
+      metrics.count(what)
+    metrics.refused()
+    metrics.turnedAway()
+    metrics.overBudget()
+    metrics.fault()
+    metrics.logLinesLost(1)
+    metrics.logFileTrouble('write')
+    metrics.renewal('config', 'changed')
+    metrics.exported('traces', 'ok')
     metrics.spansDropped('queue-full', 1)
     for (const end of ['done', 'closed-by-envoy', 'refused', 'failed', 'drained'] as const) {
       metrics.exchangeOpened()

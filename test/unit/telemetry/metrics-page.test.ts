@@ -8,6 +8,7 @@ import { createMetrics } from '../../../src/telemetry/metrics.ts'
 import { renderMetricsPage } from '../../../src/telemetry/metrics-page.ts'
 import { SERVICE_FAMILIES } from '../../../src/telemetry/service-families.ts'
 import { SUPERVISOR_FAMILIES } from '../../../src/workers/supervisor-metrics.ts'
+import { fullScrape } from '../../support/full-scrape.ts'
 
 const FAMILIES: readonly Family[] = [
   DECISION_FAMILIES,
@@ -35,6 +36,17 @@ describe('docs/en/metrics.md', () => {
 })
 
 describe('the families', () => {
+  it('have a value each once everything has happened, and counters one above zero', async () => {
+    const lines = (await fullScrape()).split('\n').filter(line => !line.startsWith('#'))
+    const silent = FAMILIES.filter(({ name, type }) => {
+      const ofFamily = new RegExp(`^${name}${type === 'histogram' ? '_count' : ''}(?:\\{.*\\})? (\\S+)$`)
+      const values = lines.flatMap(line => ofFamily.exec(line)?.[1] ?? [])
+      return !values.some(value => type === 'gauge' || Number(value) > 0)
+    })
+    const names = silent.map(({ name }) => name)
+    expect(names, 'let it happen in test/support/full-scrape.ts, and count it where it does').toEqual([])
+  })
+
   it('are named as Prometheus wants them', () => {
     for (const { name, type, labels } of FAMILIES) {
       expect(name).toMatch(/^weir_[a-z]+(_[a-z]+)*$/)
