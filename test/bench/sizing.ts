@@ -1,3 +1,6 @@
+import { ScanWindow } from '../../src/exchange/scan-window.ts'
+import type { StreamSettings } from '../../src/policy/policy.ts'
+
 /**
  * How many of what a load needs: the arithmetic of docs/scaling.md. The constants are what it plans with, a little above
  * what docs/performance.md measured; the program that writes that page says where one does not hold.
@@ -35,27 +38,23 @@ export interface Load {
   readonly heldEvents: number
 }
 
-/** The window settings of a policy that say how often it asks. */
-export interface Window {
-  readonly firstChars: number
-  readonly growth: number
-  readonly maxChars: number
-}
+type Window = StreamSettings['window']
 
-export const DEFAULT_WINDOW: Window = { firstChars: 80, growth: 2, maxChars: 2000 }
+/** As a policy has them that says nothing of them. */
+export const DEFAULT_WINDOW: Window = {
+  firstChars: 80,
+  growth: 2,
+  maxChars: 2000,
+  contextChars: 500,
+  maxHeldMs: 1000,
+}
 
 /**
  * Guard calls that an answer of so many characters takes by windows, when no timer cuts one short and no sentence end
  * makes the first smaller: one for each window that fills, and a last one for what is left.
  */
-export function windowCalls(characters: number, { firstChars, growth, maxChars }: Window): number {
-  let [calls, scanned, size] = [0, 0, firstChars]
-  while (scanned + size < characters) {
-    calls += 1
-    scanned += size
-    size = Math.min(Math.ceil(size * growth), maxChars)
-  }
-  return calls + 1
+export function windowCalls(characters: number, window: Window): number {
+  return windowsOf(characters, window).length
 }
 
 /**
@@ -63,14 +62,24 @@ export function windowCalls(characters: number, { firstChars, growth, maxChars }
  * for larger ones, and what always stays back.
  */
 export function heldByWindow(characters: number, window: Window, holdBackChars: number): number {
-  let [held, scanned, size] = [0, 0, window.firstChars]
-  while (scanned < characters) {
-    const filled = Math.min(size, characters - scanned)
-    held += filled * (filled / 2)
-    scanned += filled
-    size = Math.min(Math.ceil(size * window.growth), window.maxChars)
-  }
+  const held = windowsOf(characters, window).reduce((sum, filled) => sum + filled * (filled / 2), 0)
   return held / characters + holdBackChars
+}
+
+/** The characters of each window of an answer that comes one by one, as serving cuts them. */
+function windowsOf(characters: number, settings: Window): readonly number[] {
+  const window = new ScanWindow(settings)
+  const windows: number[] = []
+  let unscanned = 0
+  for (let at = 0; at < characters; at++) {
+    if (window.isFull(unscanned, '')) {
+      windows.push(unscanned)
+      window.next()
+      unscanned = 0
+    }
+    unscanned += 1
+  }
+  return [...windows, unscanned]
 }
 
 /** CPU seconds of Weir that a second of one stream takes, so cores for one stream. */
