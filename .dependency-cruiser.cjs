@@ -82,7 +82,7 @@ module.exports = {
       GUARDRAIL_TYPES,
       FORMAT,
       '^src/guardrail/run-stage\\.ts$',
-      '^src/llm/detect\\.ts$',
+      '^src/llm/(detect|response-shape)\\.ts$',
       '^src/config/(problems|yaml)\\.ts$',
     ),
     door(

@@ -5,6 +5,7 @@ import { readingOf } from '../exchange/request-reading.ts'
 import type { FailureReason } from '../guardrail/guardrail.ts'
 import { detectFormat, detectResponseFormat } from '../llm/detect.ts'
 import type { LlmFormat, LlmRequest, RequestPlace, TextSegment } from '../llm/format.ts'
+import { hasReadCharset } from '../llm/response-shape.ts'
 import type { Policy, PolicySet } from '../policy/policy.ts'
 
 /** One body without a content coding, and what its headers would have said. */
@@ -53,6 +54,9 @@ export function readerOf(task: BodyToRead): BodyReader | 'undecodable' | undefin
   if (claimed !== undefined) {
     const shape = claimed.shapeOf(contentType, body)
     if (shape === 'opaque') return undefined
+    if (shape === 'unknown-encoding') {
+      return { format: claimed, shape: 'json', read: () => faultOf('undecodable') }
+    }
     return responseReader(claimed, shape === 'event-stream' ? shape : 'json', task)
   }
   const found =
@@ -75,6 +79,7 @@ function responseReader(format: LlmFormat, shape: 'json' | 'event-stream', task:
 type Job<Kind extends ReadJob['kind']> = Extract<ReadJob, { kind: Kind }>
 
 function readRequest(job: Job<'request'>, { policy, contentType }: BodyToRead): BodyReading {
+  if (!hasReadCharset(contentType)) return { kind: 'fault', reason: 'undecodable', status: 415 }
   const result = readBody(job, NO_CODINGS)
   if (result.kind === 'fault') return faultOf(result.reason)
   if (result.kind !== 'request') return faultOf('internal')

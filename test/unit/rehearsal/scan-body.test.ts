@@ -4,7 +4,7 @@ import type { RemoteGuardrail, Verdict } from '../../../src/guardrail/guardrail.
 import { placeOf } from '../../../src/llm/detect.ts'
 import type { Rule } from '../../../src/policy/policy.ts'
 import { scanBody } from '../../../src/rehearsal/scan-body.ts'
-import { CHAT_HEADERS, chatRequest } from '../../support/chat.ts'
+import { CHAT_HEADERS, chatCompletion, chatRequest } from '../../support/chat.ts'
 import { policy, rule } from '../../support/policies.ts'
 
 const flags: RemoteGuardrail = {
@@ -63,3 +63,17 @@ describe('a request that serving judges before any rule', () => {
     expect(report).toMatchObject({ decision: 'deny', because: 'failed-closed', bodyFault: 'over-limit' })
   })
 })
+
+test.each(['input', 'output'] as const)(
+  'a charset that is not read is a fault of every rule: %s',
+  async side => {
+    const report = await scanBody({
+      side,
+      policy: policy({ inputRules: [rule(flags)], outputRules: [rule(flags)] }),
+      body: Buffer.from(side === 'input' ? chatRequest('hello') : chatCompletion('hello')),
+      place: placeOf(CHAT_HEADERS[':path']),
+      contentType: 'application/json; charset=utf-16',
+    })
+    expect(report).toMatchObject({ decision: 'deny', because: 'failed-closed', bodyFault: 'undecodable' })
+  },
+)
