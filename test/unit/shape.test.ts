@@ -15,8 +15,6 @@ const LONG_FILES: Readonly<Record<string, string>> = {
 /** By file and name, and why. */
 const LONG_FUNCTIONS: Readonly<Record<string, string>> = {
   'src/cli/open-snapshot.ts openSnapshot': 'opens and closes in one place what belongs together',
-  'src/cli/serve.ts run': 'one life of one process, told in order',
-  'src/cli/serve.ts serveUntilStopped': 'one life of one process, told in order',
   'src/config/config-watch.ts watchConfig': 'a closure over the state of one watch',
   'src/guardrail/keywords/search-text.ts openTextSearch': 'a closure over the state of one reading',
   'src/guardrail/local-secrets/reader.ts openSieve': 'a closure over the state of one pass',
