@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises'
-import { fileFailure } from '../config/files.ts'
+import { fileFailure } from '../config/file-failure.ts'
 import type { Snapshot } from '../config/snapshot.ts'
 import { placeOf } from '../llm/detect.ts'
 import type { RequestPlace } from '../llm/format.ts'

@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { WeirError } from '../errors.ts'
+import { fileFailure, tooLarge } from './file-failure.ts'
 import { MAX_SECRET_BYTES } from './secrets.ts'
 
 /** A config is written by hand; a larger file is most likely the wrong one and is refused. */
@@ -49,29 +50,10 @@ function readCapped(path: string, maxBytes: number): string {
     for (;;) {
       const read = readSync(file, buffer, length, buffer.length - length, null)
       length += read
-      if (length > maxBytes) throw Object.assign(new Error('too large'), { code: 'EFBIG' })
+      if (length > maxBytes) throw tooLarge(maxBytes)
       if (read === 0) return new TextDecoder('utf-8', { fatal: true }).decode(buffer.subarray(0, length))
     }
   } finally {
     closeSync(file)
-  }
-}
-
-/** Why a file cannot be read or written, by the system's code. */
-export function fileFailure(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'failed'
-  switch (code) {
-    case 'ENOENT':
-      return 'there is no such file'
-    case 'EACCES':
-      return 'permission denied'
-    case 'EISDIR':
-      return 'it is a directory'
-    case 'EFBIG':
-      return `it is larger than ${MAX_CONFIG_BYTES} bytes`
-    case 'ERR_ENCODING_INVALID_ENCODED_DATA':
-      return 'it is not UTF-8'
-    default:
-      return code
   }
 }

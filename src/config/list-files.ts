@@ -1,5 +1,6 @@
 import type { ConfigProblem } from '../errors.ts'
 import { guardrailKinds } from '../guardrail/registry.ts'
+import { fileFailure } from './file-failure.ts'
 import { dottedPath } from './problems.ts'
 
 /** A file whose lines are entries of a list of the config. */
@@ -49,7 +50,7 @@ export function fillLists(raw: unknown, readList: (path: string) => string): Fil
         list.push(entry)
       }
     } catch (error) {
-      problems.push({ path: place, message: `the file ${file.path} cannot be read (${failureOf(error)})` })
+      problems.push({ path: place, message: `the file ${file.path} cannot be read: ${fileFailure(error)}` })
     }
   }
   return {
@@ -110,10 +111,6 @@ function withLists(raw: unknown, lists: ReadonlyMap<string, unknown>): unknown {
 
 function guardrailsOf(raw: unknown): Readonly<Record<string, unknown>> {
   return isRecord(raw) && isRecord(raw.guardrails) ? raw.guardrails : {}
-}
-
-function failureOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'failed'
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

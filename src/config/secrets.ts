@@ -1,5 +1,6 @@
 import { assertNever } from '../errors.ts'
 import type { Environment } from './environment.ts'
+import { fileFailure } from './file-failure.ts'
 import { parseReference, type SecretReference, type VaultReference } from './secret-reference.ts'
 
 /** Where references are looked up. `readFile` returns at most MAX_SECRET_BYTES and throws what `fs` throws. */
@@ -52,12 +53,8 @@ function fromFile(path: string, sources: Pick<SecretSources, 'readFile'>): Secre
   try {
     return value(sources.readFile(path))
   } catch (error) {
-    return problem(`the secret file ${path} cannot be read (${failureCode(error)})`)
+    return problem(`the secret file ${path} cannot be read: ${fileFailure(error)}`)
   }
-}
-
-function failureCode(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'failed'
 }
 
 /** Keys travel in HTTP headers. What cannot stand there would fail on every call, with the key in the error. */

@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import type { ConfigProblem } from '../errors.ts'
+import { fileFailure } from './file-failure.ts'
 import { readTlsFile } from './files.ts'
 import { badConfig } from './load.ts'
 import type { ServerConfig, TlsConfig } from './schema.ts'
@@ -93,8 +94,7 @@ function readPart<T>(
   try {
     text = readTlsFile(path)
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'failed'
-    problems.push(problem(key, `the file ${path} cannot be read (${code})`))
+    problems.push(problem(key, `the file ${path} cannot be read: ${fileFailure(error)}`))
     return undefined
   }
   try {

@@ -1,4 +1,5 @@
 import type { Environment } from './environment.ts'
+import { fileFailure } from './file-failure.ts'
 import { type SecretSources, secretFromFile } from './secrets.ts'
 
 /** How Vault is reached and who asks, as the environment says; names and meanings of Vault's own clients. */
@@ -92,8 +93,7 @@ function readCa({ env, readFile }: SecretSources): string | undefined | VaultPro
       ? pem
       : problem(`VAULT_CACERT: ${path} holds no PEM certificate`)
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'failed'
-    return problem(`VAULT_CACERT: ${path} cannot be read (${code})`)
+    return problem(`VAULT_CACERT: ${path} cannot be read: ${fileFailure(error)}`)
   }
 }
 

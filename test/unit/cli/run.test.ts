@@ -136,7 +136,10 @@ describe('weir check', () => {
     expect((await weir(['check', config('$env://KEY')], { env: { KEY: 'canary-1' } })).code).toBe(0)
     expect((await weir(['check', config(`$secret://file${fileOf('canary-2\n')}`)])).code).toBe(0)
     const missing = await weir(['check', config('$secret://file/nonexistent/key')])
-    expect([missing.code, missing.err]).toEqual([2, expect.stringContaining('cannot be read (ENOENT)')])
+    expect([missing.code, missing.err]).toEqual([
+      2,
+      expect.stringContaining('cannot be read: there is no such file'),
+    ])
   })
 
   it.each<[string, () => string, string]>([

@@ -66,7 +66,7 @@ describe('files of words', () => {
     {
       what: 'a file that is not there',
       guardrail: '{ kind: keywords, words_files: [gone.txt] }',
-      problem: 'guardrails.g.words_files.0: the file gone.txt cannot be read (ENOENT)',
+      problem: 'guardrails.g.words_files.0: the file gone.txt cannot be read: there is no such file',
     },
     {
       what: 'an entry that is too long',

@@ -47,7 +47,7 @@ describe('a reference to a secret', () => {
     [`${CANARY}\nx`, 'the secret holds'],
     [` ${CANARY}`, 'the secret holds'],
     ['\n', 'the secret is empty'],
-    ['$secret://file/run/nope', 'the secret file /run/nope cannot be read (ENOENT)'],
+    ['$secret://file/run/nope', 'the secret file /run/nope cannot be read: there is no such file'],
     ['$secret://file/run/empty', 'the secret is empty'],
     ['$secret://file/run/two-lines', 'the secret holds'],
     ['$secret://file/', '$secret://file/ must be followed by a path'],

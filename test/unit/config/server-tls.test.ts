@@ -53,7 +53,7 @@ test('every problem is told with its file, and nothing that stands in it', () =>
   expect(problemsOf({ cert, key, client_ca: join(folder, 'none.pem') })).toEqual([
     'server.tls.cert: the file /cert.pem holds no certificate in PEM, or one that cannot be read',
     'server.tls.key: the file /key.pem holds no private key that can be used; it must be PEM, and without a passphrase',
-    'server.tls.client_ca: the file /none.pem cannot be read (ENOENT)',
+    'server.tls.client_ca: the file /none.pem cannot be read: there is no such file',
   ])
 })
 

@@ -215,14 +215,14 @@ describe('a secret that Vault does not give', () => {
     [
       'a missing token file',
       { VAULT_TOKEN: '', VAULT_TOKEN_FILE: '/nope' },
-      'VAULT_TOKEN_FILE: the secret file /nope cannot be read (ENOENT)',
+      'VAULT_TOKEN_FILE: the secret file /nope cannot be read: there is no such file',
     ],
     [
       'an empty token file',
       { VAULT_TOKEN: '', VAULT_TOKEN_FILE: '/empty' },
       'VAULT_TOKEN_FILE: the secret is empty',
     ],
-    ['a missing CA', { VAULT_CACERT: '/nope' }, 'VAULT_CACERT: /nope cannot be read (ENOENT)'],
+    ['a missing CA', { VAULT_CACERT: '/nope' }, 'VAULT_CACERT: /nope cannot be read: there is no such file'],
     ['a CA that is none', { VAULT_CACERT: '/jwt' }, 'VAULT_CACERT: /jwt holds no PEM certificate'],
     ['a namespace with a line end', { VAULT_NAMESPACE: 'a\r\nx: y' }, 'VAULT_NAMESPACE holds a blank'],
     [
