@@ -1,25 +1,11 @@
-import { z } from 'zod'
 import { type LocalGuardrail, verdictFrom } from '../guardrail.ts'
 import type { Reader } from './candidate.ts'
+import { configSchema, type LocalPiiConfig } from './config.ts'
 import type { EntitySettings } from './entity.ts'
 import { guide } from './guide.ts'
 import { openPiiScan, readWhole } from './incremental.ts'
 import { readersFor } from './readers.ts'
-import { compileSettings, ENTITIES, type Entity, settingsSchema } from './settings.ts'
-
-const configSchema = z.strictObject({
-  kind: z.literal('local-pii'),
-  entities: z
-    .array(z.enum(ENTITIES))
-    .min(1)
-    .default([...ENTITIES])
-    .describe(
-      'What to look for. Of readings that are as long and as sure, that of the entity named first counts.',
-    ),
-  settings: settingsSchema.describe('Of each entity on its own.'),
-})
-
-export type LocalPiiConfig = z.output<typeof configSchema>
+import { compileSettings, ENTITIES, type Entity } from './settings.ts'
 
 /** What the config looks for. */
 export function readersOf({ entities, settings }: LocalPiiConfig): readonly Reader[] {

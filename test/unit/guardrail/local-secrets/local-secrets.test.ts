@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { localSecrets, RULES } from '../../../../src/guardrail/local-secrets/local-secrets.ts'
+import { RULES } from '../../../../src/guardrail/local-secrets/config.ts'
+import { localSecrets } from '../../../../src/guardrail/local-secrets/local-secrets.ts'
 import { evidence, findingsIn, input } from '../segments.ts'
 import { checked, JWT, keyBody, pem, random, TOKENS, TOLD } from './samples.ts'
 
