@@ -8,9 +8,9 @@ import { analysisOf, analyzeBody, readAnalysis } from './analyze-answer.ts'
 import type { AzureContentSafetyConfig } from './config.ts'
 import { configSchema } from './config.ts'
 import { guide } from './guide.ts'
-import type { Question } from './questions.ts'
-import { analyzeQuestions, shieldQuestions } from './questions.ts'
 import type { Reading } from './reading.ts'
+import type { Question } from './request.ts'
+import { analyzeQuestions, shieldQuestions } from './request.ts'
 import { readShield } from './shield-answer.ts'
 
 function create(

@@ -9,7 +9,7 @@ import { checksBody, checksOf } from './checks.ts'
 import type { BedrockChecksConfig } from './config.ts'
 import { configSchema } from './config.ts'
 import { guide } from './guide.ts'
-import { checksMessages } from './messages.ts'
+import { checksMessages } from './request.ts'
 import { checksVerdict } from './verdict.ts'
 
 const PATH = '/guardrail-checks/invoke'

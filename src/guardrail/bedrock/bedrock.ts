@@ -5,9 +5,9 @@ import type { PostJson } from '../../service/http-client.ts'
 import type { RemoteGuardrail, ScanSubject, Verdict } from '../guardrail.ts'
 import { askAllHalving } from '../halves.ts'
 import { type BedrockConfig, configSchema } from './config.ts'
-import type { GuardrailRequest } from './content.ts'
-import { applyBody, guardrailRequests, requestHalves } from './content.ts'
 import { guide } from './guide.ts'
+import type { GuardrailRequest } from './request.ts'
+import { applyBody, guardrailRequests, requestHalves } from './request.ts'
 import { bedrockVerdict } from './verdict.ts'
 
 function create(name: string, config: BedrockConfig, deps: { readonly postJson: PostJson }): RemoteGuardrail {

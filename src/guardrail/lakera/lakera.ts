@@ -5,7 +5,7 @@ import { askAll } from '../pieces.ts'
 import { configSchema, EXCHANGE_TAG, type LakeraConfig } from './config.ts'
 import { strongest } from './detections.ts'
 import { guide } from './guide.ts'
-import { lakeraRequests } from './messages.ts'
+import { lakeraRequests } from './request.ts'
 import { lakeraVerdict } from './verdict.ts'
 
 /** A detector's entry takes some 200 bytes, and each message of a conversation has one for every detector. */

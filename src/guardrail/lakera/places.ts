@@ -1,7 +1,7 @@
 import type { Span } from '../guardrail.ts'
 import { spansIn } from '../joined.ts'
 import { codePointOffsets } from '../text/code-points.ts'
-import type { SentMessage } from './messages.ts'
+import type { SentMessage } from './request.ts'
 
 /** One match of a detector in one message, as the service tells it. */
 export interface Match {

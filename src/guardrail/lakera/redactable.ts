@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import type { Finding, Span } from '../guardrail.ts'
 import { type Detection, detectorOf, strongest } from './detections.ts'
-import type { SentMessage } from './messages.ts'
 import { type Places, placesIn } from './places.ts'
+import type { SentMessage } from './request.ts'
 
 const offset = z.int().min(0).nullish().catch(undefined)
 

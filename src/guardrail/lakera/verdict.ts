@@ -3,8 +3,8 @@ import type { Finding, Verdict } from '../guardrail.ts'
 import { GuardrailFailure } from '../guardrail.ts'
 import { nameOrUndefined } from '../names.ts'
 import { type Detection, readDetection, strongest } from './detections.ts'
-import type { SentMessage } from './messages.ts'
 import { placedFindings } from './redactable.ts'
+import type { SentMessage } from './request.ts'
 
 /** `flagged` alone decides; a missing, null or non-boolean one is a fault, never clean. */
 const answerSchema = z.object({ flagged: z.boolean() })

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { endpointSchema, keyHeaderSchema, serviceKeys } from '../../service/service-config.ts'
-import { DEFAULT_CATEGORIES } from './prompt.ts'
+import { DEFAULT_CATEGORIES } from './request.ts'
 
 export const configSchema = z.strictObject({
   kind: z.literal('llm-judge'),

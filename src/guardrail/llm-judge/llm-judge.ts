@@ -4,7 +4,7 @@ import type { RemoteGuardrail, ScanSubject, Verdict } from '../guardrail.ts'
 import { askAll, batchesOf } from '../pieces.ts'
 import { configSchema, type LlmJudgeConfig } from './config.ts'
 import { guide } from './guide.ts'
-import { DEFAULT_PROMPT, judgeMessages } from './prompt.ts'
+import { DEFAULT_PROMPT, judgeMessages } from './request.ts'
 import { verdictShape } from './verdict.ts'
 
 function create(

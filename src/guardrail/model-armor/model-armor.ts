@@ -1,19 +1,12 @@
-import { assertNever, WeirError } from '../../errors.ts'
-import type { TextSegment } from '../../llm/format.ts'
+import { WeirError } from '../../errors.ts'
 import type { PostJson } from '../../service/http-client.ts'
 import type { RemoteGuardrail, ScanSubject, Verdict } from '../guardrail.ts'
-import { joined } from '../joined.ts'
-import type { Piece } from '../pieces.ts'
 import { askAll, batchesOf } from '../pieces.ts'
 import { configSchema, type ModelArmorConfig } from './config.ts'
 import { guide } from './guide.ts'
+import { MAX_CHARS, sanitizeRequest } from './request.ts'
 import { modelArmorVerdict } from './verdict.ts'
 
-/**
- * The filters read 65,536 tokens (https://docs.cloud.google.com/model-armor/quotas), and a token is one character at
- * the worst. Past them a filter answers EXECUTION_SKIPPED, which is a failure here.
- */
-const MAX_CHARS = 60_000
 /** An answer may repeat the whole text, its sensitive data replaced. */
 const MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 
@@ -45,36 +38,6 @@ function create(
       })
     },
   }
-}
-
-interface SanitizeRequest {
-  readonly method: 'sanitizeUserPrompt' | 'sanitizeModelResponse'
-  readonly body: object
-}
-
-function sanitizeRequest(subject: ScanSubject, batch: readonly Piece[]): SanitizeRequest {
-  const data = { text: joined(batch) }
-  switch (subject.side) {
-    case 'input':
-      return { method: 'sanitizeUserPrompt', body: { userPromptData: data } }
-    case 'output': {
-      const userPrompt = lastPrompt(subject.conversation)
-      return { method: 'sanitizeModelResponse', body: { modelResponseData: data, userPrompt } }
-    }
-    default:
-      return assertNever(subject)
-  }
-}
-
-/** What the answer answers. It is not judged, so that one that is too long is left out rather than cut. */
-function lastPrompt(conversation: readonly TextSegment[]): string | undefined {
-  const asked = conversation.filter(({ role, text }) => role === 'user' && text.trim() !== '')
-  const last = asked.at(-1)?.message
-  const prompt = asked
-    .filter(({ message }) => message === last)
-    .map(({ text }) => text)
-    .join('\n')
-  return prompt === '' || prompt.length > MAX_CHARS ? undefined : prompt.toWellFormed()
 }
 
 /** A token that no header can carry would fail every scan, and so would none at Google itself: better at the start. */

@@ -4,7 +4,7 @@ import type { RemoteGuardrail, ScanSubject, Verdict } from '../guardrail.ts'
 import { askUntilFlagged } from '../pieces.ts'
 import { configSchema, type OpenaiModerationConfig } from './config.ts'
 import { guide } from './guide.ts'
-import { moderationRequests } from './inputs.ts'
+import { moderationRequests } from './request.ts'
 import { moderationVerdict } from './verdict.ts'
 
 function create(

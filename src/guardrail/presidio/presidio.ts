@@ -2,9 +2,9 @@ import type { PostJson } from '../../service/http-client.ts'
 import type { RemoteGuardrail, ScanSubject, Verdict } from '../guardrail.ts'
 import { joined } from '../joined.ts'
 import { askAll } from '../pieces.ts'
-import { presidioBatches } from './batches.ts'
 import { configSchema, type PresidioConfig } from './config.ts'
 import { guide } from './guide.ts'
+import { presidioBatches } from './request.ts'
 import { presidioVerdict } from './verdict.ts'
 
 /** A result takes some 150 bytes, and a list of numbers has one for every few characters. */

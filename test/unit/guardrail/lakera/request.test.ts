@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { ScanSubject } from '../../../../src/guardrail/guardrail.ts'
-import { lakeraRequests } from '../../../../src/guardrail/lakera/messages.ts'
+import { lakeraRequests } from '../../../../src/guardrail/lakera/request.ts'
 import type { TextSegment } from '../../../../src/llm/format.ts'
 import { input, segment } from '../segments.ts'
 import { failure, lakeraRig, verdict } from './rig.ts'
