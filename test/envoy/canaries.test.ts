@@ -38,6 +38,8 @@ interface Planted {
   readonly kind: GuardKind
   readonly front: ServiceFront
   readonly host: string
+  /** The same, and nobody waits long for it. */
+  readonly silentHost: string
   readonly tlsHost: string
   close(): Promise<void>
 }
@@ -76,6 +78,7 @@ async function plant(kind: GuardKind, index: number): Promise<Planted & { readon
     kind,
     front,
     host: `kind-${index}.example`,
+    silentHost: `silent-${index}.example`,
     tlsHost: `tls-${index}.example`,
     tlsOrigin: tls.origin,
     async close() {
@@ -88,6 +91,8 @@ async function plant(kind: GuardKind, index: number): Promise<Planted & { readon
 
 /** Short waits, no second tries and no circuit: every exchange meets its fault. */
 const PLAIN = { timeout: 400, retry: false, circuit_breaker: { failure_ratio: 1 } }
+/** Of a service that is known not to answer. */
+const SILENT_MS = 100
 
 /** The key in turn by every kind of reference, and in headers where a kind takes any. */
 function guardrailOf({ kind }: Planted, origin: string): Record<string, unknown> {
@@ -112,7 +117,9 @@ function configOf(all: readonly (Planted & { readonly tlsOrigin: string })[]): s
     })
   }
   for (const [index, one] of all.entries()) {
-    add(`kind-${index}`, one.host, guardrailOf(one, one.front.origin))
+    const guardrail = guardrailOf(one, one.front.origin)
+    add(`kind-${index}`, one.host, guardrail)
+    add(`silent-${index}`, one.silentHost, { ...guardrail, timeout: SILENT_MS })
     add(`tls-${index}`, one.tlsHost, guardrailOf(one, one.tlsOrigin))
   }
   const bedrock = all.find(({ kind }) => kind.title === 'bedrock')!
@@ -219,14 +226,14 @@ async function expectNothingWritten(): Promise<void> {
 
 describe.each(GUARD_KINDS.map(({ title }, index) => [title, index] as const))('%s', (_title, index) => {
   test.each(FAULTS)('%s', async (_name, fault) => {
-    const { front, host, kind } = planted[index]!
+    const { front, host, silentHost, kind } = planted[index]!
     const texts = [`${PROMPT} as it is`, `${PROMPT} ${kind.flagged}`]
     front.fault = fault
     answerWith(`${ANSWER} ${kind.flagged}`)
     // Each that nobody answers costs its whole timeout: one of them tells as much as four.
     for (const [place, text] of texts.slice(fault?.kind === 'hang' ? 1 : 0).entries()) {
       for (const stream of fault?.kind === 'hang' ? [true] : [false, true]) {
-        const got = await ask(host, chatRequest(text, { stream }))
+        const got = await ask(fault?.kind === 'hang' ? silentHost : host, chatRequest(text, { stream }))
         // The clean prompt passes only where there was a verdict; its answer is flagged then.
         expect(got.body).toMatch(fault === undefined && place === 0 ? /Response blocked/ : /Request blocked/)
         expect(got.head + got.body).not.toMatch(PLANTED)

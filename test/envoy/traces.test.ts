@@ -414,6 +414,9 @@ describe('an Envoy that traces', () => {
           ],
         }
         bootstrap.static_resources.clusters.push(collector)
+        // Envoy sends spans five at a time, or after five seconds, if it is not told otherwise.
+        const static_layer = { 'tracing.opentelemetry.min_flush_spans': 1 }
+        Object.assign(bootstrap, { layered_runtime: { layers: [{ name: 'spans', static_layer }] } })
         Object.assign(connectionManagerOf(bootstrap), {
           tracing: {
             provider: {

@@ -110,8 +110,8 @@ describe('/decisions', () => {
     const lively = await fetch(`${url}/decisions?follow=true&last=0`)
     const reader = lively.body!.pipeThrough(new TextDecoderStream()).getReader()
     const policy = 'p'.repeat(20_000)
-    // 100 MB in all.
-    for (let batch = 0; batch < 50; batch++) {
+    // 60 MB in all.
+    for (let batch = 0; batch < 30; batch++) {
       for (let index = 0; index < 100; index++) ring.add(recordOf({ policy }), 1)
       let fresh = 0
       while (fresh < 100) fresh += (await reader.read()).value!.split('\n').length - 1
