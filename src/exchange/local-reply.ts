@@ -167,7 +167,8 @@ export type FaultStatus = keyof typeof FAULT_MESSAGES
 /** The error that a request gets of which nobody could make anything. */
 export function faultStatus(reason: FailureReason): FaultStatus {
   if (reason === 'undecodable') return 400
-  return reason === 'over-budget' ? 503 : 413
+  // Whatever else keeps it from being read is nothing about the body: another time it may be read.
+  return reason === 'over-limit' ? 413 : 503
 }
 
 /** A request body that nobody can inspect. */

@@ -67,7 +67,7 @@ describe.each(ENVOY_MODES)('a heavy request (%s)', mode => {
   test('that could not be read is refused, or passes where every rule forgives', () => {
     const refused = asked(mode, finds)
     refused.answerRead(BROKE)
-    expect([refused.localReply?.status, sent(refused)]).toEqual([413, ''])
+    expect([refused.localReply?.status, sent(refused)]).toEqual([503, ''])
     const passed = asked(mode, forgives)
     passed.answerRead(BROKE)
     expect(sent(passed)).toBe(shown(heavyRequest('a secret')))
@@ -114,7 +114,7 @@ describe.each(ENVOY_MODES)('a heavy request (%s)', mode => {
     const envoy = asked(mode, { parallelRules: [rule(remoteGuardrail())] })
     envoy.headers('response', JSON_ANSWER)
     envoy.answerRead(BROKE)
-    expect(envoy.localReply?.status).toBe(413)
+    expect(envoy.localReply?.status).toBe(503)
     expect(got(envoy)).toBe('')
   })
 
