@@ -1,7 +1,8 @@
+import type { FailureReason } from '../guardrail/guardrail.ts'
 import type { TextSegment } from '../llm/format.ts'
 import type { ReadResult } from './body-reading.ts'
 import type { ExchangeHost } from './host.ts'
-import { judge } from './judge.ts'
+import { judge, judgeFault } from './judge.ts'
 import type { GuardedRequest } from './known-request.ts'
 import { becauseReleased } from './record.ts'
 import type { RequestBody } from './request-body.ts'
@@ -35,14 +36,15 @@ export class CopiedRequest implements RequestWay {
   push(chunk: Uint8Array): void {
     if (this.#body.push(chunk) !== 'over-limit') return
     if (this.gathers) this.#upstream.fault('over-limit')
-    else this.drop()
+    else this.drop('over-limit')
   }
 
   /** Lets go of a copy that nobody waits for; returns whether there was one. */
-  drop(): boolean {
+  drop(why: 'over-limit' | 'over-budget'): boolean {
     if (this.#upstream.state !== 'going' || this.#upstream.parallel.pending) return false
     this.#body.take()
     this.#upstream.passRest()
+    this.#missed(why)
     return true
   }
 
@@ -64,9 +66,19 @@ export class CopiedRequest implements RequestWay {
 
   /** What it asks for shapes the refusals of its answer, should it be read before them. */
   #learn(result: ReadResult): void {
-    if (result.kind !== 'request' || result.decoded.kind !== 'ok') return
-    this.#upstream.known.wasRead(result.decoded.value, result.body)
-    if (this.#host.init.observed) this.#watch(result.decoded.value.segments)
+    if (result.kind !== 'request') this.#missed(result.kind === 'fault' ? result.reason : 'internal')
+    else if (result.decoded.kind === 'ok') {
+      this.#upstream.known.wasRead(result.decoded.value, result.body)
+      if (this.#host.init.observed) this.#watch(result.decoded.value.segments)
+    } else if (result.body.byteLength > 0) this.#missed('undecodable')
+  }
+
+  /** Rules would have had to judge what nobody read. */
+  #missed(reason: FailureReason): void {
+    const { inputRules } = this.#upstream.known
+    if (!this.#host.init.observed || inputRules.length === 0) return
+    const judged = judgeFault(inputRules, reason)
+    this.#upstream.record('released', becauseReleased(judged.decision), judged)
   }
 
   /** Envoy only shows it: its rules have their say, and nobody waits for them. */

@@ -82,7 +82,7 @@ export class RequestSide {
 
   /** Lets go of a copy that nobody waits for; returns whether there was one. */
   dropCopy(): boolean {
-    return this.#way?.drop() ?? false
+    return this.#way?.drop('over-budget') ?? false
   }
 
   onOverBudget(): void {

@@ -6,7 +6,7 @@ export interface RequestWay {
   readonly gathers: boolean
   push(chunk: Uint8Array): void
   /** Lets go of a copy that nobody waits for; returns whether there was one. */
-  drop(): boolean
+  drop(why: 'over-limit' | 'over-budget'): boolean
   /** The body is complete. */
   end(): void
 }

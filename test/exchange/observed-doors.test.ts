@@ -64,6 +64,33 @@ test('a guard that failed is recorded so on either side, though nothing waited f
   ])
 })
 
+test.each<[string, Record<string, string>, string, Partial<Policy>]>([
+  ['that does not decode', CHAT_HEADERS, '{', {}],
+  ['in a coding that nobody knows', { ...CHAT_HEADERS, 'content-encoding': 'x-mine' }, 'neither', {}],
+  [
+    'over the limit',
+    CHAT_HEADERS,
+    chatRequest('a secret'),
+    { limits: { ...policy().limits, maxRequestBytes: 9 } },
+  ],
+])('a request %s has gone on, and its record says that nobody judged it', (_, headers, body, overrides) => {
+  const envoy = new EnvoyModel(policySet({ ...guarded, ...overrides }), SHOWN)
+  envoy.headers('request', headers)
+  envoy.body('request', body, 'end')
+  expect(envoy.records).toMatchObject([
+    { phase: 'request', effective: 'released', because: 'failed-open', would: { enforced: 'denied' } },
+  ])
+  expect(envoy.ended).toBeUndefined()
+})
+
+test('a request that Envoy only shows and that the process has no room for is recorded as not judged', () => {
+  const envoy = new EnvoyModel(policySet(guarded), SHOWN)
+  envoy.headers('request', CHAT_HEADERS)
+  envoy.body('request', chatRequest('a secret').slice(0, 9))
+  envoy.step({ kind: 'over-budget' })
+  expect(envoy.records).toMatchObject([{ phase: 'request', effective: 'released', because: 'failed-open' }])
+})
+
 test('a request that is flagged has gone on, and its record says that it would have been denied', () => {
   const envoy = new EnvoyModel(policySet(guarded), SHOWN)
   envoy.headers('request', CHAT_HEADERS)
