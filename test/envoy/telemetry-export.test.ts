@@ -1,56 +1,19 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { stringify } from 'yaml'
-import { chatCompletion, chatRequest } from '../support/chat.ts'
-import { type RunningEnvoy, startEnvoy } from '../support/envoy.ts'
+import { afterEach, expect, test } from 'vitest'
+import { exportingWeir } from '../support/exporting-weir.ts'
 import type { ReceivedMetric } from '../support/otlp-messages.ts'
 import { type OtlpReceiver, startOtlpReceiver } from '../support/otlp-receiver.ts'
-import { type Served, serveConfig } from '../support/served.ts'
-import { startUpstream, type Upstream } from '../support/upstream.ts'
 
-let upstream: Upstream
 let receiver: OtlpReceiver | undefined
-let weir: Served | undefined
-let envoy: RunningEnvoy | undefined
-beforeAll(async () => {
-  upstream = await startUpstream()
-  upstream.respond({ headers: { 'content-type': 'application/json' }, chunks: [chatCompletion('fine')] })
-})
-afterAll(() => upstream?.stop())
-afterEach(async () => {
-  await envoy?.stop()
-  await weir?.stop()
-  await receiver?.close()
-})
-
-/** Behind an Envoy, with this `server.telemetry`. */
-async function serve(telemetry: object, env: Record<string, string> = {}): Promise<Served> {
-  const guardrails = { words: { kind: 'keywords', words: ['forbidden-word'] } }
-  const policies = [{ name: 'chat', guardrails: [{ use: 'words', direction: 'both' }] }]
-  weir = await serveConfig(stringify({ server: { telemetry }, guardrails, policies }), env)
-  envoy = await startEnvoy({
-    mode: 'full-duplex',
-    weirAddress: weir.address,
-    upstreamAddress: upstream.address,
-  })
-  return weir
-}
-
-async function ask(text: string): Promise<string> {
-  const response = await fetch(`${envoy!.address}/v1/chat/completions`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: chatRequest(text),
-  })
-  return response.text()
-}
+afterEach(() => receiver?.close())
+const { serve, ask, stopEnvoy } = exportingWeir()
 
 test('metrics go out under the names that /metrics has, and begin when the process did', async () => {
   const into = await startOtlpReceiver()
   receiver = into
-  await serve(
+  const weir = await serve(
     { traces: { exporter: 'none' }, metrics: { interval_ms: 100 } },
     { OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: `${into.origin}/v1/metrics?key=key-in-a-query` },
   )
@@ -69,13 +32,13 @@ test('metrics go out under the names that /metrics has, and begin when the proce
   })
   expect(into.problems).toEqual([])
   expect(into.spans).toEqual([])
-  const scraped = [...(await weir!.page('/metrics')).matchAll(/^# TYPE (\S+) (\S+)$/gm)]
+  const scraped = [...(await weir.page('/metrics')).matchAll(/^# TYPE (\S+) (\S+)$/gm)]
   const kinds = (metric: ReceivedMetric) => (metric.sum ? 'counter' : metric.gauge ? 'gauge' : 'histogram')
   expect(newest().map(metric => `${metric.name} ${kinds(metric)}`)).toEqual(
     scraped.map(([, name, kind]) => `${name} ${kind}`),
   )
-  expect(weir?.output()).toContain('exporting telemetry')
-  expect(weir?.output()).not.toContain('key-in-a-query')
+  expect(weir.output()).toContain('exporting telemetry')
+  expect(weir.output()).not.toContain('key-in-a-query')
   const [one] = into.metrics
   expect(one?.resource).toMatchObject({
     'service.name': 'weir',
@@ -111,7 +74,7 @@ test('what is left goes when the process ends', async () => {
   const served = await serve({ otlp: { endpoint: into.origin }, traces: { delay_ms: 60_000 } })
   await ask('hello')
   expect(into.spans).toEqual([])
-  await envoy?.stop()
+  await stopEnvoy()
   served.signal('SIGTERM')
   expect(await served.ended).toBe(0)
   expect(into.spans.map(({ name }) => name)).toContain('weir chat')

@@ -1,52 +1,22 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
-import { stringify } from 'yaml'
-import { chatCompletion, chatRequest } from '../support/chat.ts'
-import { type RunningEnvoy, startEnvoy } from '../support/envoy.ts'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { exportingWeir } from '../support/exporting-weir.ts'
 import { type OtlpReceiver, startOtlpReceiver } from '../support/otlp-receiver.ts'
-import { type Served, serveConfig } from '../support/served.ts'
-import { startUpstream, type Upstream } from '../support/upstream.ts'
+import type { Served } from '../support/served.ts'
 import { faultCases } from './fault.ts'
 
 const SPANS_THAT_WAIT = 8
 
-let upstream: Upstream
 let collector: OtlpReceiver
 let weir: Served
-let envoy: RunningEnvoy | undefined
-beforeAll(async () => {
-  upstream = await startUpstream()
-  upstream.respond({ headers: { 'content-type': 'application/json' }, chunks: [chatCompletion('fine')] })
-})
-afterAll(() => upstream?.stop())
+afterEach(() => collector.close())
+const { serve, ask, stopEnvoy } = exportingWeir()
 beforeEach(async () => {
   collector = await startOtlpReceiver()
-  const telemetry = {
+  weir = await serve({
     otlp: { endpoint: collector.origin, timeout_ms: 60_000 },
     traces: { delay_ms: 10, max_queued: SPANS_THAT_WAIT },
-  }
-  const guardrails = { words: { kind: 'keywords', words: ['forbidden-word'] } }
-  const policies = [{ name: 'chat', guardrails: [{ use: 'words', direction: 'both' }] }]
-  weir = await serveConfig(stringify({ server: { telemetry }, guardrails, policies }))
-  envoy = await startEnvoy({
-    mode: 'full-duplex',
-    weirAddress: weir.address,
-    upstreamAddress: upstream.address,
   })
 })
-afterEach(async () => {
-  await envoy?.stop()
-  await weir.stop()
-  await collector.close()
-})
-
-async function ask(text: string): Promise<string> {
-  const response = await fetch(`${envoy!.address}/v1/chat/completions`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: chatRequest(text),
-  })
-  return response.text()
-}
 
 faultCases(
   {
@@ -67,7 +37,7 @@ faultCases(
       await vi.waitUntil(async () => /why="queue-full"\} \d/.test(await weir.page('/metrics')), {
         interval: 20,
       })
-      await envoy?.stop()
+      await stopEnvoy()
       weir.signal('SIGTERM')
       expect(await weir.ended).toBe(0)
       const lost = weir.lines.filter(({ msg }) => msg === 'telemetry not exported')
