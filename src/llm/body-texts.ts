@@ -1,9 +1,8 @@
 import type { Completion, Decoded, JsonPath, Role, TextKind, TextSegment, TextSyntax } from './format.ts'
 import { isPresent, textsInside } from './json-body.ts'
 
-/** What is read of a body: its texts in the order in which they are said, and what stands in the way of reading it. */
-export class BodyTexts {
-  readonly segments: TextSegment[] = []
+/** What stands in the way of reading a body. */
+export class BodyReading {
   /** Parts that hold something no guard can read. */
   uninspectable = 0
   /** A text stood in a shape that the API does not have: the body must count as undecodable. */
@@ -18,14 +17,19 @@ export class BodyTexts {
     this.side = side
   }
 
-  /** Nobody says an empty text: it is left out. */
-  push(segment: TextSegment): void {
-    if (segment.text !== '') this.segments.push(segment)
-  }
-
   addOddShape(): void {
     if (this.side === 'request') this.malformed = true
     else this.uninspectable++
+  }
+}
+
+/** The texts of a body, in the order in which they are said. */
+export class BodyTexts extends BodyReading {
+  readonly segments: TextSegment[] = []
+
+  /** Nobody says an empty text: it is left out. */
+  push(segment: TextSegment): void {
+    if (segment.text !== '') this.segments.push(segment)
   }
 
   toCompletion(): Decoded<Completion> {

@@ -3,7 +3,8 @@ import { editMultipart, isMultipart } from '../multipart.ts'
 import { renderOpenaiError } from '../openai-error.ts'
 import { textless } from '../textless.ts'
 import { decodeRequest } from './request.ts'
-import { claimsResponse, decodeResponse, openStream } from './response.ts'
+import { claimsResponse, decodeResponse } from './response.ts'
+import { openStream } from './stream.ts'
 
 /** OpenAI's image generations, edits and variations. Their own word for a denial is a code of its own. */
 export const openaiImages = {

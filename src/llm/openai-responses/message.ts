@@ -1,3 +1,4 @@
+import { BodyReading } from '../body-texts.ts'
 import type { JsonPath, Role, TextKind, TextSyntax } from '../format.ts'
 import { isJsonObject, isPresent, textsInside } from '../json-body.ts'
 
@@ -15,29 +16,11 @@ export interface PlacedText extends Voice {
 }
 
 /** The texts of one item or content part, in the order in which they are said. */
-export class Reading {
+export class Reading extends BodyReading {
   readonly texts: PlacedText[] = []
-  /** Parts that hold something no guard can read. */
-  uninspectable = 0
-  /** A text stood in a shape that this API does not have: the body must count as undecodable. */
-  malformed = false
-  /**
-   * In a request a value of the wrong type makes the body malformed: the upstream would refuse it as well. An
-   * upstream's own extension in an answer is no reason to refuse the answer.
-   */
-  readonly side: 'request' | 'response'
-
-  constructor(side: 'request' | 'response') {
-    this.side = side
-  }
 
   add({ role, kind }: Voice, place: JsonPath, text: string, syntax?: TextSyntax): void {
     this.texts.push({ role, kind, text, syntax, place })
-  }
-
-  addOddShape(): void {
-    if (this.side === 'request') this.malformed = true
-    else this.uninspectable++
   }
 }
 
