@@ -113,7 +113,7 @@ const useSchema = z.strictObject({
     .enum(['none', 'conversation'])
     .default('none')
     .describe(
-      'What a guard service that judges a response sees of the request: nothing, or all of it, as it came. Old turns that it flags then flag every answer.',
+      'What a guard service that judges a response sees of the request: nothing, or all of it, as it came. Old turns that it flags then flag every answer. `conversation` has every request read before it goes on; one that cannot be read is a failure of this guardrail.',
     ),
 })
 

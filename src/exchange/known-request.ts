@@ -1,6 +1,6 @@
 import type { LlmFormat, LlmRequest, RequestPlace, TextSegment } from '../llm/format.ts'
 import { withoutTexts } from '../llm/without-texts.ts'
-import { needsConversation } from '../policy/needs.ts'
+import { needsConversation, readingRules, requestRules } from '../policy/needs.ts'
 import { type Name, Placeholders } from '../policy/placeholder.ts'
 import type { Policy, Rule } from '../policy/policy.ts'
 import { Restorer } from '../policy/restore.ts'
@@ -49,8 +49,13 @@ export class KnownRequest {
   /** Those that judge it before it goes on, and those that judge it on its way. */
   get inputRules(): readonly Rule[] {
     const { policy } = this.head
-    if (policy === undefined || policy.parallelRules.length === 0) return policy?.inputRules ?? NO_RULES
-    return [...policy.inputRules, ...policy.parallelRules]
+    return policy === undefined ? NO_RULES : requestRules(policy)
+  }
+
+  /** Those that it fails where nobody can read it. */
+  get readingRules(): readonly Rule[] {
+    const { policy } = this.head
+    return policy === undefined ? NO_RULES : readingRules(policy)
   }
 
   /** What the response must know of it. */

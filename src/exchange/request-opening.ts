@@ -1,5 +1,6 @@
 import { detectFormat, placeOf } from '../llm/detect.ts'
 import { hasReadCharset } from '../llm/response-shape.ts'
+import { needsConversation } from '../policy/needs.ts'
 import type { Policy } from '../policy/policy.ts'
 import { selectPolicy } from '../policy/select.ts'
 import { whyBlind } from './body-modes.ts'
@@ -73,7 +74,9 @@ function openingBy(
   if (why !== undefined) return { kind: 'blind', why }
   const guarded = { policy, format }
   if (endOfStream) return { kind: 'bodiless', guarded }
-  const wantsWhole = inputRules.length > 0 || policy.canonicalize
+  // Rules beside the call hold the answer themselves, until the request was read.
+  const isAskedByAnswer = parallelRules.length === 0 && needsConversation(policy)
+  const wantsWhole = inputRules.length > 0 || policy.canonicalize || isAskedByAnswer
   const way = wantsWhole && !init.observed ? 'gathered' : 'copied'
   return { kind: 'body', guarded, way, coding: codingOf(headers, init) }
 }

@@ -157,7 +157,8 @@ export class RequestSide {
     this.#way = new Way(this.#host, this.#upstream, guarded, body)
     if (way === 'gathered') this.#upstream.withhold()
     else this.#upstream.letGo()
-    if (!coding.isReadable && !observed && inputRules.length > 0) this.#upstream.fault('undecodable', 415)
+    const mustBeRead = this.#known.readingRules.length > 0
+    if (!coding.isReadable && !observed && mustBeRead) this.#upstream.fault('undecodable', 415)
     else if (way === 'copied') this.#upstream.replyHeaders('as-it-came')
     else if (!this.#outlet.canWithholdHeaders) this.#upstream.replyHeaders('may-change')
   }

@@ -101,9 +101,9 @@ export class Upstream {
     else if (this.#state === 'over') this.leave()
   }
 
-  /** One failure of every input rule: refuses it, or lets all of it pass. `status`: where the reason alone is not it. */
+  /** One failure of every rule that it is read for: refuses it, or lets all of it pass. `status`: where the reason alone is not it. */
   fault(reason: FailureReason, status: FaultStatus = faultStatus(reason)): void {
-    const judged = judgeFault(this.known.inputRules, reason)
+    const judged = judgeFault(this.known.readingRules, reason)
     if (judged.decision.kind === 'deny') {
       this.refuse('failed-closed', requestFault(status), judged)
       return

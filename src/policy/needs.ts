@@ -1,9 +1,10 @@
 import { canRestore } from './decide.ts'
-import type { Policy } from './policy.ts'
+import type { Policy, Rule } from './policy.ts'
 
-/** Whether the policy has work to do on requests. */
-export function needsRequest({ inputRules, parallelRules, canonicalize }: Policy): boolean {
-  return inputRules.length + parallelRules.length > 0 || canonicalize
+/** Whether the policy has work to do on requests, or on answers that it judges by what was asked. */
+export function needsRequest(policy: Policy): boolean {
+  const { inputRules, parallelRules, canonicalize } = policy
+  return inputRules.length + parallelRules.length > 0 || canonicalize || needsConversation(policy)
 }
 
 /** Whether the policy has work to do on responses. */
@@ -12,6 +13,20 @@ export function needsResponse({ inputRules, outputRules }: Policy): boolean {
 }
 
 /** Whether a rule judges answers by what was asked. */
-export function needsConversation({ outputRules }: Policy): boolean {
-  return outputRules.some(({ outputContext }) => outputContext !== undefined)
+export function needsConversation(policy: Policy): boolean {
+  return conversationRules(policy).length > 0
+}
+
+/** Rules that judge a request: before it goes on, and on its way. */
+export function requestRules({ inputRules, parallelRules }: Policy): readonly Rule[] {
+  return parallelRules.length === 0 ? inputRules : [...inputRules, ...parallelRules]
+}
+
+/** Rules that a request fails that nobody can read: those of its answer as well that judge that by it. */
+export function readingRules(policy: Policy): readonly Rule[] {
+  return [...requestRules(policy), ...conversationRules(policy)]
+}
+
+function conversationRules({ outputRules }: Policy): readonly Rule[] {
+  return outputRules.filter(({ outputContext }) => outputContext !== undefined)
 }

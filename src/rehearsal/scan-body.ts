@@ -7,6 +7,7 @@ import type { FailureReason } from '../guardrail/guardrail.ts'
 import { runStage } from '../guardrail/run-stage.ts'
 import type { LlmFormat, LlmRequest, TextSegment } from '../llm/format.ts'
 import { isFinal } from '../policy/decide.ts'
+import { readingRules, requestRules } from '../policy/needs.ts'
 import type { Rule } from '../policy/policy.ts'
 import { type BodyTexts, type BodyToRead, maxBytesOf, readerOf } from './read-body.ts'
 
@@ -51,17 +52,18 @@ export async function scanBody(task: BodyToRead): Promise<ScanReport> {
 /** The same, with what was read and what each rule came to. */
 export async function examineBody(task: BodyToRead): Promise<Examination> {
   const { side, policy, body } = task
-  const rules = side === 'input' ? [...policy.inputRules, ...policy.parallelRules] : policy.outputRules
+  const rules = side === 'input' ? requestRules(policy) : policy.outputRules
+  const failing = side === 'input' ? readingRules(policy) : policy.outputRules
   const reader = readerOf(task)
   const examined = examinationOf(task, reader)
   const fault = (reason: FailureReason, faultStatus: FaultStatus) => {
-    const judged = judgeFault(rules, reason)
+    const judged = judgeFault(failing, reason)
     return examined(judged.decision.kind, becauseOf(judged), reportedRules(judged), { judged, faultStatus })
   }
   const byFailMode = (read: Partial<BodyTexts>) =>
     examined(policy.failMode === 'error' ? 'deny' : 'release', 'unsupported', {}, read)
 
-  if (rules.length === 0) return examined('release', 'clean')
+  if (failing.length === 0) return examined('release', 'clean')
   if (body.byteLength > maxBytesOf(task)) return fault('over-limit', 413)
   if (reader === undefined) return byFailMode({})
   if (reader === 'undecodable') return fault('undecodable', 400)

@@ -34,6 +34,16 @@ test.each([
   })
 })
 
+test('a request that cannot be read fails the rules of its answer that judge that by it', async () => {
+  const outputRules = [{ ...rule(flags), outputContext: 'conversation' as const }]
+  const task = { side: 'input', policy: policy({ outputRules }), contentType: undefined } as const
+  const place = placeOf(CHAT_HEADERS[':path'])
+  const unread = await scanBody({ ...task, place, body: Buffer.from('{') })
+  expect(unread).toMatchObject({ decision: 'deny', because: 'failed-closed', bodyFault: 'undecodable' })
+  const read = await scanBody({ ...task, place, body: Buffer.from(chatRequest('hello')) })
+  expect(read).toMatchObject({ decision: 'release', because: 'clean' })
+})
+
 describe('a request that serving judges before any rule', () => {
   const judged = (path: string, body: string) =>
     scanBody({
