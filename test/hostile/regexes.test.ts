@@ -31,10 +31,8 @@ const ALLOWED: Readonly<Record<string, readonly [pattern: string, why: string][]
   'guardrail/azure-content-safety/azure-content-safety.ts': [['\\/+$', CONFIG]],
   'guardrail/model-armor/model-armor.ts': [['\\/+$', CONFIG]],
   'guardrail/pieces.ts': [['\\d+$', SHORT]],
-  'guardrail/presidio/presidio.ts': [
-    ['^[A-Za-z]{2,3}([_-]\\w+)*$', CONFIG],
-    ['(\\/+|\\/analyze\\/*)$', CONFIG],
-  ],
+  'guardrail/presidio/config.ts': [['^[A-Za-z]{2,3}([_-]\\w+)*$', CONFIG]],
+  'guardrail/presidio/presidio.ts': [['(\\/+|\\/analyze\\/*)$', CONFIG]],
   'guardrail/webhook/dialect.ts': [['\\/+$', CONFIG]],
   'guardrail/webhook/template-config.ts': [['\\$\\{([^}]*)\\}', 'a template in the config']],
   'llm/formats.ts': [['(?<!\\/(?:threads|completions)\\/[^/]+)\\/messages\\/?$', BEHIND]],
