@@ -80,6 +80,14 @@ describe.each(ENVOY_MODES)('what was redacted from the request (%s)', mode => {
     expect(seen(envoy)).toBe('hello <<WORD>_1>')
     expect(envoy.records.at(-1)).toMatchObject({ effective: 'redacted' })
   })
+
+  test('does not come back where a JSON answer is redacted', () => {
+    const envoy = asked(mode, { outputRules: [redacting('WORD')] })
+    envoy.headers('response', JSON_ANSWER)
+    envoy.body('response', chatCompletion('hello <WORD_1>'), 'end')
+    expect(envoy.response.bytes.toString()).toBe(chatCompletion('hello <<WORD>_1>'))
+    expect(envoy.records.at(-1)).toMatchObject({ effective: 'redacted' })
+  })
 })
 
 test('nothing redacted is nothing to restore: the answer goes live', () => {
