@@ -17,8 +17,8 @@ export const tail: Command = {
        weir tail --url URL [options]
 
 Reads Weir's log on stdin and shows one line per decision: what reached the client, or the upstream, and why; warnings
-beside it; and a sum at the end. Never content: there is none in the log. With --url it reads the feed of a running Weir
-whose config has server.console.access read_only or full: every decision, also those that the log leaves out.
+beside it, and what was wrong; and a sum at the end. Never content: there is none in the log. With --url it reads the feed
+of a running Weir whose config has server.console.access read_only or full: every decision, also those that the log leaves out.
 
   kubectl logs -f deploy/weir | weir tail
   kubectl port-forward deploy/weir 9090 & weir tail --url http://127.0.0.1:9090

@@ -32,16 +32,39 @@ const decisionSchema = z.object({
   ms: z.number(),
 })
 
-const noteSchema = z.object({ level: z.enum(['warn', 'error']), time: z.string(), msg: z.string() })
+const noteSchema = z.object({
+  level: z.enum(['warn', 'error']),
+  time: z.string(),
+  msg: z.string(),
+  exchangeId: optionally(z.string()),
+  worker: optionally(z.number()),
+  policy: optionally(z.string()),
+  guardrail: optionally(z.string()),
+  signal: optionally(z.string()),
+  code: optionally(z.number()),
+  status: optionally(z.number()),
+  why: optionally(z.string()),
+  cause: optionally(z.string()),
+  warning: optionally(z.string()),
+  problems: optionally(z.array(z.string())),
+  atNextStart: optionally(z.array(z.string())),
+})
+
+/** A note is shown whatever one of its facts looks like. */
+function optionally<T extends z.ZodType>(schema: T) {
+  return schema.optional().catch(undefined)
+}
 
 /** A line of the log that says what was decided. */
 export type DecisionLine = z.output<typeof decisionSchema>
+
+type Note = z.output<typeof noteSchema>
 
 /** What a line of the log is to a reader; the rest is for machines. */
 export type LogLine =
   | { readonly kind: 'decision'; readonly decision: DecisionLine }
   /** Something beside the traffic that an operator should see. */
-  | { readonly kind: 'note'; readonly note: z.output<typeof noteSchema> }
+  | { readonly kind: 'note'; readonly note: Note }
 
 /** Undefined for what is no line of Weir's log, or says nothing of its own. What stands before the JSON is skipped. */
 export function readLogLine(line: string): LogLine | undefined {
@@ -75,8 +98,11 @@ export function showLogLine(line: LogLine, style: Style): string {
   const styled = (format: Format, text: string): string =>
     style === 'coloured' ? styleText(format, text, { validateStream: false }) : text
   if (line.kind === 'note') {
-    const { time, level, msg } = line.note
-    return `${styled('dim', clock(time))} ${styled(level === 'error' ? 'red' : 'yellow', printable(msg))}`
+    const { time, level, msg, exchangeId } = line.note
+    const what = styled(level === 'error' ? 'red' : 'yellow', printable(msg))
+    const facts = noteFacts(line.note).map(fact => printable(fact))
+    const where = exchangeId === undefined ? '' : `  ${styled('dim', printable(exchangeId))}`
+    return `${styled('dim', clock(time))} ${what}${facts.length === 0 ? '' : `: ${facts.join('; ')}`}${where}`
   }
   const { time, effective, because, phase, policy = '-', format = '-', rules, ms, exchangeId } = line.decision
   const what = styled(colourOf(line.decision), printable(effective).padEnd(9))
@@ -85,6 +111,17 @@ export function showLogLine(line: LogLine, style: Style): string {
   const why = [printable(because), ...said].join('; ')
   const end = styled('dim', `${ms.toFixed(1)} ms ${printable(exchangeId)}`)
   return `${styled('dim', clock(time))} ${what} ${where} ${why}  ${end}`
+}
+
+/** These facts and no others: what else a line holds, such as an error's message, may quote what it was about. */
+function noteFacts(note: Note): readonly string[] {
+  const { why, cause, warning, problems = [], atNextStart = [] } = note
+  const named = (['worker', 'policy', 'guardrail', 'signal', 'code', 'status'] as const).flatMap(name => {
+    const value = note[name]
+    return value === undefined ? [] : [`${name} ${value}`]
+  })
+  const said = [why, cause, warning].filter(text => text !== undefined)
+  return [...named, ...said, ...problems, ...atNextStart]
 }
 
 function ruleText({

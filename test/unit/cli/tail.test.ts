@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import type { DecisionRecord, RuleRecord } from '../../../src/exchange/record.ts'
 import { logDecision } from '../../../src/telemetry/decision-log.ts'
-import { createLog } from '../../../src/telemetry/log.ts'
+import { createLog, type Log } from '../../../src/telemetry/log.ts'
 import { createScrubber } from '../../../src/telemetry/scrub.ts'
 import { startConsole } from '../console/running.ts'
 import { weir } from './command-line.ts'
@@ -31,17 +31,24 @@ const record = (fields: Partial<DecisionRecord>): DecisionRecord => ({
   ...fields,
 })
 
-/** What the log writes of these decisions, its times made one. */
+/** What the log writes of these decisions. */
 function logOf(...records: DecisionRecord[]): string {
+  return notesOf(log => {
+    log.info('serving', { listen: '127.0.0.1:9002' })
+    for (const one of records) logDecision(log, one, 4.56)
+    log.warn('config warning', { warning: 'w' })
+  })
+}
+
+/** What is logged meanwhile, its times made one. */
+function notesOf(write: (log: Log) => void): string {
   const lines: string[] = []
   const log = createLog({
     level: 'info',
     scrubber: createScrubber(),
     destination: { write: line => void lines.push(line) },
   })
-  log.info('serving', { listen: '127.0.0.1:9002' })
-  for (const one of records) logDecision(log, one, 4.56)
-  log.warn('config warning', { warning: 'w' })
+  write(log)
   return lines.join('').replace(/"time":"[^"]*"/g, '"time":"2026-01-02T03:04:05.678Z"')
 }
 
@@ -77,13 +84,54 @@ const LINES = {
   denied: `${AT} denied    request  chat         openai-chat        flagged; lakera (block): prompt_attack, jailbreak in 12 ms  4.6 ms ${ID}`,
   failed: `${AT} released  response other        openai-chat        failed-open; lakera (block): failed, timeout  4.6 ms ${ID}`,
   alerted: `${AT} released  request  chat         openai-chat        alerted; lakera (alert): x in 12 ms (would be denied by block, redacted by redact)  4.6 ms ${ID}`,
-  note: `${AT} config warning`,
+  note: `${AT} config warning: w`,
 }
 const stdin = logOf(CLEAN, DENIED, FAILED, ALERTED)
 const shown = async (...args: string[]) =>
   (await weir(['tail', ...args], { stdin })).out.trimEnd().split('\n')
 
 describe('weir tail', () => {
+  it('says of a note what was wrong, where, and nothing that is not known to be free of content', async () => {
+    const { out } = await weir(['tail'], {
+      stdin: notesOf(log => {
+        log.error('exchange refused', { exchangeId: ID, why: 'policy chat needs the request body' })
+        log.error('config not renewed', { problems: ['line 7: server.listen: a', 'policies.0.name: b'] })
+        log.warn('server settings changed', { atNextStart: ['server.listen', 'server.workers'] })
+        log.warn('verdict cache lost', { cause: 'ECONNREFUSED' })
+        log.error('worker ended', { worker: 2, code: 1, signal: null })
+        log.warn('circuit opened', { guardrail: 'lakera' })
+        log.error('fault', { err: new Error('quoted prompt'), text: 'quoted prompt' })
+        log.error('odd', { why: 7, problems: 'x', policy: 'chat' })
+      }),
+    })
+    expect(out.split('\n').slice(0, 8)).toEqual([
+      `${AT} exchange refused: policy chat needs the request body  ${ID}`,
+      `${AT} config not renewed: line 7: server.listen: a; policies.0.name: b`,
+      `${AT} server settings changed: server.listen; server.workers`,
+      `${AT} verdict cache lost: ECONNREFUSED`,
+      `${AT} worker ended: worker 2; code 1`,
+      `${AT} circuit opened: guardrail lakera`,
+      `${AT} fault`,
+      `${AT} odd: policy chat`,
+    ])
+  })
+
+  it('folds a note behind its time, and lets none of its facts move the cursor', async () => {
+    const problems = [
+      'policies.0.guardrails.0.use: no guardrail has this name\u001b[2J',
+      'server.listen: bad',
+    ]
+    const { out } = await weir(['tail'], {
+      stdin: notesOf(log => log.error('config not renewed', { problems })),
+      columns: 60,
+    })
+    expect(out.split('\n').slice(0, 3)).toEqual([
+      `${AT} config not renewed:`,
+      '             policies.0.guardrails.0.use: no guardrail has',
+      '             this name\ufffd[2J; server.listen: bad',
+    ])
+  })
+
   it('shows every decision, what an operator should see beside, and a sum', async () => {
     expect(await shown()).toEqual([
       LINES.clean,
