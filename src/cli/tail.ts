@@ -1,11 +1,14 @@
-import { type DecisionLine, DecisionTotals, readLogLine, showLogLine } from '../telemetry/decision-view.ts'
+import {
+  type DecisionLine,
+  DecisionTotals,
+  indentOf,
+  readLogLine,
+  showLogLine,
+} from '../telemetry/decision-view.ts'
 import { oneOf, readArguments } from './arguments.ts'
 import type { Command } from './command.ts'
 import { feedLines } from './feed-lines.ts'
 import { foldLine } from './fold.ts'
-
-/** What does not fit into a line goes on behind the time. */
-const TIME_COLUMNS = 13
 
 const CHOICES = ['all', 'denied', 'flagged', 'failed', 'shadow'] as const
 
@@ -17,8 +20,10 @@ export const tail: Command = {
        weir tail --url URL [options]
 
 Reads Weir's log on stdin and shows one line per decision: what reached the client, or the upstream, and why; warnings
-beside it, and what was wrong; and a sum at the end. Never content: there is none in the log. With --url it reads the feed
-of a running Weir whose config has server.console.access read_only or full: every decision, also those that the log leaves out.
+beside it, and what was wrong; and a sum at the end. Never content: there is none in the log. With --url it reads the
+feed of a running Weir whose config has server.console.access read_only or full: every decision, also those that the log
+leaves out. A terminal that is narrow gets the first eight digits of an exchange's id, and shorter words, before a line
+is broken.
 
   kubectl logs -f deploy/weir | weir tail
   kubectl port-forward deploy/weir 9090 & weir tail --url http://127.0.0.1:9090
@@ -54,7 +59,8 @@ Exit codes:
           totals.add(decision)
           if (!isChosen(decision, only)) continue
         }
-        io.stdout(`${foldLine(showLogLine(line, io.terminal), io.columns(), TIME_COLUMNS)}\n`)
+        const columns = io.columns()
+        io.stdout(`${foldLine(showLogLine(line, io.terminal, columns), columns, indentOf(columns))}\n`)
       }
     } finally {
       unwatch()

@@ -1,4 +1,4 @@
-import { styleText } from 'node:util'
+import { stripVTControlCharacters, styleText } from 'node:util'
 import { z } from 'zod'
 
 /** Decisions as people read them, made from the lines of the log. */
@@ -93,24 +93,72 @@ export type Style = 'plain' | 'coloured'
 
 type Format = Parameters<typeof styleText>[0]
 
-/** One line: when, what reached whom and why, where, and which guardrails had something to say. */
-export function showLogLine(line: LogLine, style: Style): string {
-  const styled = (format: Format, text: string): string =>
+/** From so many columns on there is room for a line with its blanks. */
+const WIDE_COLUMNS = 110
+
+/** The first digits of an exchange's id: enough to find it by. */
+const SHORT_ID = 8
+
+/** Where what does not fit into a line goes on: behind the time. `columns`: of the terminal, undefined where there is none. */
+export function indentOf(columns: number | undefined): number {
+  return clock('T00:00:00.000', columns).length + 1
+}
+
+/**
+ * One line: when, what reached whom and why, where, and which guardrails had something to say. Of what would not fit
+ * into `columns` the least of it goes first; a line that does not fit without that either has all of it.
+ */
+export function showLogLine(line: LogLine, style: Style, columns?: number): string {
+  const styled: Styled = (format, text) =>
     style === 'coloured' ? styleText(format, text, { validateStream: false }) : text
-  if (line.kind === 'note') {
-    const { time, level, msg, exchangeId } = line.note
-    const what = styled(level === 'error' ? 'red' : 'yellow', printable(msg))
-    const facts = noteFacts(line.note).map(fact => printable(fact))
-    const where = exchangeId === undefined ? '' : `  ${styled('dim', printable(exchangeId))}`
-    return `${styled('dim', clock(time))} ${what}${facts.length === 0 ? '' : `: ${facts.join('; ')}`}${where}`
-  }
-  const { time, effective, because, phase, policy = '-', format = '-', rules, ms, exchangeId } = line.decision
-  const what = styled(colourOf(line.decision), printable(effective).padEnd(9))
-  const where = `${phase.padEnd(8)} ${printable(policy).padEnd(12)} ${printable(format).padEnd(18)}`
-  const said = rules.map(ruleText).filter(text => text !== '')
+  return line.kind === 'note'
+    ? noteLine(line.note, styled, columns)
+    : decisionLine(line.decision, styled, columns)
+}
+
+type Styled = (format: Format, text: string) => string
+
+function noteLine(note: Note, styled: Styled, columns: number | undefined): string {
+  const { time, level, msg, exchangeId } = note
+  const what = styled(level === 'error' ? 'red' : 'yellow', printable(msg))
+  const facts = noteFacts(note).map(fact => printable(fact))
+  const where = exchangeId === undefined ? '' : `  ${styled('dim', printable(exchangeId))}`
+  const about = facts.length === 0 ? '' : `: ${facts.join('; ')}`
+  return `${styled('dim', clock(time, columns))} ${what}${about}${where}`
+}
+
+function decisionLine(decision: DecisionLine, styled: Styled, columns: number | undefined): string {
+  const { time, effective, because, phase, policy = '-', format = '-', rules, ms } = decision
+  const isWide = isWideEnough(columns)
+  const id = printable(decision.exchangeId)
+  const [policyColumns, formatColumns] = isWide ? [12, 18] : [0, 0]
+  const what = styled(colourOf(decision), printable(effective).padEnd(9))
+  const where = [
+    phase.padEnd(8),
+    printable(policy).padEnd(policyColumns),
+    printable(format).padEnd(formatColumns),
+  ]
+  const begin = `${styled('dim', clock(time, columns))} ${what} ${where.join(' ')}`
+  const ended = (why: string, ...ends: readonly string[]): string =>
+    `${begin} ${why}  ${styled('dim', ends.join(' '))}`
+  const said = rules.flatMap(rule => ruleText(rule, 'whole'))
+  const shortly = rules.flatMap(rule => ruleText(rule, 'short'))
   const why = [printable(because), ...said].join('; ')
-  const end = styled('dim', `${ms.toFixed(1)} ms ${printable(exchangeId)}`)
-  return `${styled('dim', clock(time))} ${what} ${where} ${why}  ${end}`
+  const took = `${ms.toFixed(1)} ms`
+  const short = id.slice(0, SHORT_ID)
+  // What the rules say has the reason in it.
+  const shortWhy = shortly.length === 0 ? printable(because) : shortly.join('; ')
+  const whole = ended(why, took, isWide ? id : short)
+  const ways = [whole, ended(why, took, short), ended(shortWhy, took, short), ended(shortWhy, short)]
+  return ways.find(way => columns === undefined || widthOf(way) <= columns) ?? whole
+}
+
+function isWideEnough(columns: number | undefined): boolean {
+  return columns === undefined || columns >= WIDE_COLUMNS
+}
+
+function widthOf(text: string): number {
+  return stripVTControlCharacters(text).length
 }
 
 /** These facts and no others: what else a line holds, such as an error's message, may quote what it was about. */
@@ -124,34 +172,40 @@ function noteFacts(note: Note): readonly string[] {
   return [...named, ...said, ...problems, ...atNextStart]
 }
 
-function ruleText({
-  guardrail,
-  action,
-  outcome,
-  reason,
-  detectors,
-  would,
-  ms,
-}: DecisionLine['rules'][number]): string {
-  if (outcome === 'clean') return ''
+/** Nothing of a guardrail that found nothing. `short`: without its time, and without the action that most rules have. */
+function ruleText(
+  { guardrail, action, outcome, reason, detectors, would, ms }: DecisionLine['rules'][number],
+  form: 'whole' | 'short',
+): readonly string[] {
+  if (outcome === 'clean') return []
   const found = outcome === 'failure' ? `failed, ${reason ?? 'unknown'}` : detectors.join(', ')
-  const took = ms >= 1 ? ` in ${Math.round(ms)} ms` : ''
+  const took = form === 'whole' && ms >= 1 ? ` in ${Math.round(ms)} ms` : ''
   const shadows = SETTINGS.flatMap(setting => {
     const word = would?.[setting]
-    return word === undefined ? [] : [`${word} ${SETTING_WORDS[setting]}`]
+    return word === undefined ? [] : [`${word} ${IF_RULE[setting]}`]
   })
   const shadow = shadows.length === 0 ? '' : ` (would be ${shadows.join(', ')})`
-  return printable(`${guardrail} (${action}): ${found}${took}${shadow}`)
+  const how = form === 'short' && action === 'block' ? '' : ` (${action})`
+  return [printable(`${guardrail}${how}: ${found}${took}${shadow}`)]
 }
 
-type Setting = keyof typeof SETTING_WORDS
+type Setting = keyof typeof IF_RULE
 
-const SETTING_WORDS = {
+/** How a rule would have to be set, in the few words that a line has room for. */
+const IF_RULE = {
   enforced: 'if enforced',
-  block: 'by block',
-  redact: 'by redact',
-  fail_closed: 'without fail_open',
+  block: 'if block',
+  redact: 'if redact',
+  fail_closed: 'if not fail_open',
 } as const
+
+/** The same of all rules, in the words of the config. */
+const IF_ALL_RULES: Readonly<Record<Setting, string>> = {
+  enforced: 'if Envoy did not run the filter in observability_mode',
+  block: 'if alert rules had action block',
+  redact: 'if alert rules had action redact',
+  fail_closed: 'if rules had fail_open false',
+}
 
 const SETTINGS = ['enforced', 'block', 'redact', 'fail_closed'] as const satisfies readonly Setting[]
 
@@ -162,8 +216,11 @@ function colourOf({ effective, because }: DecisionLine): Format {
   return 'green'
 }
 
-function clock(time: string): string {
-  return /T(\d\d:\d\d:\d\d\.\d{3})/.exec(time)?.[1] ?? printable(time)
+/** To the millisecond where there is room. */
+function clock(time: string, columns: number | undefined): string {
+  const [, seconds, fraction = ''] = /T(\d\d:\d\d:\d\d)(\.\d{3})/.exec(time) ?? []
+  if (seconds === undefined) return printable(time)
+  return isWideEnough(columns) ? seconds + fraction : seconds
 }
 
 /** Names come from configs and from guard services: none may move the cursor of whoever watches. */
@@ -202,7 +259,7 @@ export class DecisionTotals {
       this.#failed === 0 ? '' : `; in ${this.#failed} a guardrail failed`,
       ...[...this.#shadow].map(([setting, counts]) => {
         const words = [...counts].sort().map(([word, count]) => `${count} more would be ${word}`)
-        return `; ${SETTING_WORDS[setting]} ${words.join(' and ')}`
+        return `; ${words.join(' and ')} ${IF_ALL_RULES[setting]}`
       }),
     ]
     return `${total} ${total === 1 ? 'decision' : 'decisions'}${parts.join('')}`

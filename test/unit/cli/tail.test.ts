@@ -77,13 +77,21 @@ const ALERTED = record({
   ],
   would: { block: 'denied', redact: 'redacted' },
 })
+const ATTACK = {
+  ...DENIED,
+  rules: [rule({ outcome: 'flagged', detectors: ['prompt_attack'] })],
+}
+const WATCHED = record({
+  because: 'alerted',
+  rules: [rule({ guardrail: 'words', action: 'alert', outcome: 'flagged', detectors: ['x'] })],
+})
 const AT = '03:04:05.678'
 const ID = 'e'.repeat(32)
 const LINES = {
   clean: `${AT} released  request  chat         openai-chat        clean  4.6 ms ${ID}`,
   denied: `${AT} denied    request  chat         openai-chat        flagged; lakera (block): prompt_attack, jailbreak in 12 ms  4.6 ms ${ID}`,
   failed: `${AT} released  response other        openai-chat        failed-open; lakera (block): failed, timeout  4.6 ms ${ID}`,
-  alerted: `${AT} released  request  chat         openai-chat        alerted; lakera (alert): x in 12 ms (would be denied by block, redacted by redact)  4.6 ms ${ID}`,
+  alerted: `${AT} released  request  chat         openai-chat        alerted; lakera (alert): x in 12 ms (would be denied if block, redacted if redact)  4.6 ms ${ID}`,
   note: `${AT} config warning: w`,
 }
 const stdin = logOf(CLEAN, DENIED, FAILED, ALERTED)
@@ -126,9 +134,9 @@ describe('weir tail', () => {
       columns: 60,
     })
     expect(out.split('\n').slice(0, 3)).toEqual([
-      `${AT} config not renewed:`,
-      '             policies.0.guardrails.0.use: no guardrail has',
-      '             this name\ufffd[2J; server.listen: bad',
+      '03:04:05 config not renewed: policies.0.guardrails.0.use: no',
+      '         guardrail has this name\ufffd[2J; server.listen: bad',
+      '0 decisions',
     ])
   })
 
@@ -139,7 +147,7 @@ describe('weir tail', () => {
       LINES.failed,
       LINES.alerted,
       LINES.note,
-      '4 decisions: 1 denied, 3 released; 1 passed that alert rules flagged; in 1 a guardrail failed; by block 1 more would be denied; by redact 1 more would be redacted',
+      '4 decisions: 1 denied, 3 released; 1 passed that alert rules flagged; in 1 a guardrail failed; 1 more would be denied if alert rules had action block; 1 more would be redacted if alert rules had action redact',
     ])
   })
 
@@ -184,12 +192,51 @@ describe('weir tail', () => {
     expect(out).toContain('\u001b[32mreleased \u001b[39m')
   })
 
+  it('says in a sum what other settings would have come to, in their own words', async () => {
+    const failed = { ...FAILED, would: { fail_closed: 'denied' } } as const
+    const watched = { ...DENIED, effective: 'released', would: { enforced: 'denied' } } as const
+    const { out } = await weir(['tail'], { stdin: logOf(failed, failed, watched) })
+    expect(out.trimEnd().split('\n').at(-1)).toBe(
+      '3 decisions: 3 released; in 2 a guardrail failed; 2 more would be denied if rules had fail_open false; 1 more would be denied if Envoy did not run the filter in observability_mode',
+    )
+  })
+
+  it.each<[number, readonly string[]]>([
+    [
+      140,
+      [
+        LINES.clean,
+        `${AT} denied    request  chat         openai-chat        flagged; lakera (block): prompt_attack, jailbreak in 12 ms  4.6 ms eeeeeeee`,
+      ],
+    ],
+    [
+      120,
+      [
+        LINES.clean,
+        `${AT} denied    request  chat         openai-chat        lakera: prompt_attack, jailbreak  4.6 ms eeeeeeee`,
+      ],
+    ],
+    [
+      80,
+      [
+        '03:04:05 released  request  chat openai-chat clean  4.6 ms eeeeeeee',
+        '03:04:05 denied    request  chat openai-chat flagged; lakera (block):',
+        '         prompt_attack, jailbreak in 12 ms  4.6 ms eeeeeeee',
+        '03:04:05 denied    request  chat openai-chat lakera: prompt_attack  eeeeeeee',
+        '03:04:05 released  request  chat openai-chat words (alert): x  4.6 ms eeeeeeee',
+      ],
+    ],
+  ])('keeps a decision on one line of %d columns, where it can', async (columns, lines) => {
+    const { out } = await weir(['tail'], { stdin: logOf(CLEAN, DENIED, ATTACK, WATCHED), columns })
+    expect(out.split('\n').slice(0, lines.length)).toEqual(lines)
+  })
+
   it('goes on behind the time where a terminal is too narrow, between words', async () => {
-    const { out } = await weir(['tail'], { stdin: logOf(DENIED), columns: 80 })
+    const { out } = await weir(['tail'], { stdin: logOf(DENIED, ALERTED), columns: 60 })
     const lines = out.split('\n')
-    expect(lines[0]).toMatch(/^\d\d:\S+ denied .* flagged; lakera$/)
-    expect(lines[1]).toMatch(/^ {13}\(block\): prompt_attack, jailbreak/)
-    expect(lines.filter(line => line.length > 80)).toEqual([])
+    expect(lines[0]).toMatch(/^\d\d:\d\d:\d\d denied .* flagged; lakera$/)
+    expect(lines[1]).toMatch(/^ {9}\(block\): prompt_attack, jailbreak/)
+    expect(lines.filter(line => line.length > 60)).toEqual([])
   })
 
   it('refuses a choice that there is not', async () => {
