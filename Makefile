@@ -69,7 +69,7 @@ soak: setup ## 50,000 streams through one process, and its memory before and aft
 	@npm exec --no -- node test/bench/soak.ts --streams $(or $(STREAMS),50000)
 
 bench-compare: setup ## side by side with another processor: YARDSTICK=compare.py, a script that takes --weir, --envoy and --out
-	@$(call need,go,Go 1.23 or newer)
+	@$(call need,go,Go 1.26 or newer)
 	@test -n "$(YARDSTICK)" || { echo 'make: YARDSTICK is not set: the path of the script that compares' >&2; exit 1; }
 	@npm exec --no -- python3 $(YARDSTICK) --envoy .venv/bin/envoy \
 	  --weir 'node $(NODE_FLAGS) src/main.ts serve --config test/bench/keyword.yaml' \

@@ -13,7 +13,7 @@ fail() {
 }
 
 if command -v toxiproxy-server >/dev/null; then exit 0; fi
-command -v go >/dev/null || fail 'there is no go here: install Go 1.23 or newer, or toxiproxy-server itself'
+command -v go >/dev/null || fail 'there is no go here: install Go 1.26 or newer, or toxiproxy-server itself'
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
