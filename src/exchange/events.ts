@@ -143,6 +143,7 @@ export type Effect =
   | { readonly kind: 'window'; readonly chars: number }
   /** Envoy only lets us watch, and the policy has rules that would deny or change what passes. */
   | { readonly kind: 'unenforced'; readonly policy: string }
+  | { readonly kind: 'setup-gap'; readonly gap: SetupGap }
   | { readonly kind: 'start-heartbeats'; readonly everyMs: number }
   | { readonly kind: 'stop-heartbeats' }
   /** This and the next take the place of the one asked for before. */
@@ -159,5 +160,12 @@ export type Effect =
       readonly status: 'ok' | 'unavailable' | 'failed-precondition'
       readonly why: string
     }
+
+/** Something about how Envoy or the policies are set up that lets traffic pass, and that an operator may not intend. */
+export type SetupGap =
+  /** No policy takes an exchange, and `unmatched: pass` lets it through. */
+  | { readonly kind: 'passed-unmatched' }
+  /** `policy` asks for the name of a route, would else take the exchange, and Envoy names none. */
+  | { readonly kind: 'unnamed-route'; readonly policy: string }
 
 export type Counted = 'unmatched' | 'unsupported' | 'uninspectable' | 'heartbeat'

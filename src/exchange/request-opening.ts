@@ -2,7 +2,7 @@ import { detectFormat, placeOf } from '../llm/detect.ts'
 import { hasReadCharset } from '../llm/response-shape.ts'
 import { needsConversation } from '../policy/needs.ts'
 import type { Policy } from '../policy/policy.ts'
-import { selectPolicy } from '../policy/select.ts'
+import { keptByRoute, type RouteFacts, selectPolicy } from '../policy/select.ts'
 import { whyBlind } from './body-modes.ts'
 import { contentEncodingOf } from './content-coding.ts'
 import type { HeaderReader, HeadersEvent } from './events.ts'
@@ -40,22 +40,30 @@ interface BodyCoding {
   readonly isReadable: boolean
 }
 
-/** Chooses the policy and the format of a request, and what they make of it. */
-export function openingOf(event: HeadersEvent, init: ExchangeInit): readonly [RequestHead, Opening] {
+/**
+ * Chooses the policy and the format of a request, and what they make of it; at the end, the policies that did not take
+ * it for want of a route's name alone.
+ */
+export function openingOf(
+  event: HeadersEvent,
+  init: ExchangeInit,
+): readonly [RequestHead, Opening, readonly Policy[]] {
   const { headers } = event
   const place = placeOf(headers.get(':path') ?? '')
-  const selection = selectPolicy(init.policies, {
+  const facts: RouteFacts = {
     policyName: init.policyName,
     host: headers.get(':authority'),
     path: place.path,
     route: event.attributes.get('xds.route_name'),
-  })
+  }
+  const selection = selectPolicy(init.policies, facts)
+  const kept = keptByRoute(init.policies, facts, selection)
   if (selection.kind !== 'policy') {
-    return [{ headers, place, policy: undefined, format: undefined }, selection]
+    return [{ headers, place, policy: undefined, format: undefined }, selection, kept]
   }
   const { policy } = selection
   const head = { headers, place, policy, format: detectFormat(place, init.policies.formats) }
-  return [head, openingBy(policy, head, event, init)]
+  return [head, openingBy(policy, head, event, init), kept]
 }
 
 function openingBy(

@@ -2,7 +2,7 @@ import { assertNever } from '../errors.ts'
 import { canIntervene } from '../policy/decide.ts'
 import { mayLeaveEarly } from './body-modes.ts'
 import { CopiedRequest } from './copied-request.ts'
-import type { HeadersEvent } from './events.ts'
+import type { HeadersEvent, SetupGap } from './events.ts'
 import { GatheredRequest } from './gathered-request.ts'
 import type { ExchangeHost } from './host.ts'
 import type { Judged } from './judge.ts'
@@ -96,18 +96,25 @@ export class RequestSide {
     if (this.#upstream.state !== 'withheld') this.#upstream.record('released', 'cancelled', undefined)
   }
 
+  #tellGap(gap: SetupGap): void {
+    this.#host.emit({ kind: 'setup-gap', gap })
+  }
+
   onHeaders(event: HeadersEvent): void {
     this.#outlet.receivedHeaders(event.endOfStream)
-    const [head, opening] = openingOf(event, this.#host.init)
+    const [head, opening, kept] = openingOf(event, this.#host.init)
     this.#known.head = head
+    for (const { name } of kept) this.#tellGap({ kind: 'unnamed-route', policy: name })
     switch (opening.kind) {
       case 'unknown-policy':
         this.#upstream.refuse('unknown-policy', REFUSALS['unknown-policy'])
         return
       case 'unmatched':
         this.#host.emit({ kind: 'count', what: 'unmatched' })
-        if (this.#host.init.policies.unmatched === 'pass') this.#passWhole(event)
-        else this.#upstream.refuse('unmatched', REFUSALS.unmatched)
+        if (this.#host.init.policies.unmatched === 'pass') {
+          this.#tellGap({ kind: 'passed-unmatched' })
+          this.#passWhole(event)
+        } else this.#upstream.refuse('unmatched', REFUSALS.unmatched)
         return
       case 'unruled':
         this.#passWhole(event)

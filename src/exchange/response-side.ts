@@ -62,7 +62,7 @@ export class ResponseSide {
     const status = Number(event.headers.get(':status'))
     const isCompletion = status >= 200 && status < 300 && !event.endOfStream
     const pinned = isCompletion ? (known ?? pinByResponse(this.#host.init, event.attributes)) : PASS
-    if (pinned.kind === 'unmatched') this.#host.emit({ kind: 'count', what: 'unmatched' })
+    if (pinned.kind === 'unmatched') this.#passesUnmatched()
     if (pinned.kind === 'refuse') {
       const downstream = new UnreadDownstream(this.#host, this.#outlet, undefined)
       downstream.refuse(pinned.because, REFUSALS[pinned.because], 0, [])
@@ -79,6 +79,13 @@ export class ResponseSide {
     const why = whyBlind(pinned.policy, this.#host.init)
     if (why === undefined) this.#open(event, pinned)
     else this.#host.emit({ kind: 'end', status: 'failed-precondition', why })
+  }
+
+  #passesUnmatched(): void {
+    this.#host.emit({ kind: 'count', what: 'unmatched' })
+    // An exchange that Weir only watches passes whatever is set.
+    if (this.#host.init.policies.unmatched !== 'pass') return
+    this.#host.emit({ kind: 'setup-gap', gap: { kind: 'passed-unmatched' } })
   }
 
   #open({ headers }: HeadersEvent, guarded: PinnedGuard): void {

@@ -1,6 +1,6 @@
 import type { BodyReader } from '../exchange/body-reading.ts'
 import type { ContentCodings } from '../exchange/content-coding.ts'
-import type { Counted, ScanEffect } from '../exchange/events.ts'
+import type { Counted, ScanEffect, SetupGap } from '../exchange/events.ts'
 import type { DecisionRecord } from '../exchange/record.ts'
 import type { AroundScan } from '../guardrail/guardrail.ts'
 import type { PolicySet } from '../policy/policy.ts'
@@ -27,6 +27,8 @@ export interface CallTelemetry {
   overBudget(): void
   /** Envoy runs the filter in observability_mode under a policy that would deny or change what passes. */
   unenforced(policy: string): void
+  /** Traffic passes for how Envoy or the policies are set up. */
+  setupGap(gap: SetupGap): void
   /** A bug, or the cause of a guardrail's failure. */
   fault(error: unknown, exchangeId: string, trace: TraceIds | undefined): void
 }

@@ -200,6 +200,9 @@ export class Call implements RpcListener, MemoryHost {
       case 'unenforced':
         this.#deps.telemetry.unenforced(effect.policy)
         return
+      case 'setup-gap':
+        this.#deps.telemetry.setupGap(effect.gap)
+        return
       case 'start-heartbeats':
         this.#alarms().startHeartbeats(effect.everyMs)
         return

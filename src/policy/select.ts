@@ -27,11 +27,26 @@ export function selectPolicy(set: PolicySet, facts: RouteFacts): Selection {
   return policy ? { kind: 'policy', policy } : { kind: 'unmatched' }
 }
 
+/** The policies before the one that took an exchange which Envoy's silence about the route alone kept from it. */
+export function keptByRoute(set: PolicySet, facts: RouteFacts, selection: Selection): readonly Policy[] {
+  // A route without a name has an empty one.
+  if ((facts.route ?? '') !== '' || facts.policyName !== undefined) return NONE
+  const { policies } = set
+  const tried = selection.kind === 'policy' ? policies.slice(0, policies.indexOf(selection.policy)) : policies
+  return tried.filter(({ match }) => match?.routes !== undefined && matchesBut(match, facts))
+}
+
+const NONE: readonly Policy[] = []
+
 function matches(match: Match, facts: RouteFacts): boolean {
+  return matchesBut(match, facts) && someOf(match.routes, facts.route, (name, route) => name === route)
+}
+
+/** All but the route. */
+function matchesBut(match: Match, facts: RouteFacts): boolean {
   return (
     someOf(match.hosts, facts.host, matchesHost) &&
-    someOf(match.paths, facts.path, (prefix, path) => path.startsWith(prefix)) &&
-    someOf(match.routes, facts.route, (name, route) => name === route)
+    someOf(match.paths, facts.path, (prefix, path) => path.startsWith(prefix))
   )
 }
 

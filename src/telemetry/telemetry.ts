@@ -1,4 +1,5 @@
-import type { Counted } from '../exchange/events.ts'
+import { assertNever } from '../errors.ts'
+import type { Counted, SetupGap } from '../exchange/events.ts'
 import type { DecisionRecord } from '../exchange/record.ts'
 import { GuardrailFailure } from '../guardrail/guardrail.ts'
 import type { ReportServiceEvent } from '../service/service-events.ts'
@@ -28,6 +29,8 @@ export interface Telemetry {
   turnedAway(): void
   /** Envoy runs the filter in observability_mode under a policy that would deny or change what passes. */
   unenforced(policy: string): void
+  /** Traffic passes for how Envoy or the policies are set up. Said once, of a route once a policy. */
+  setupGap(gap: SetupGap): void
   /** How asking a guard service goes. */
   readonly serviceEvent: ReportServiceEvent
   /** The connection to the server of the verdict cache. `cause`: a code. */
@@ -54,6 +57,7 @@ export function createTelemetry(
 ): Telemetry {
   /** Said once a policy: it is true of every exchange. */
   const warned = new Set<string>()
+  const setupGap = sayGaps(log)
   const isFullSaid = onceIn(FULL_LOG_MS)
   const isSpentSaid = onceIn(FULL_LOG_MS)
   return {
@@ -90,6 +94,7 @@ export function createTelemetry(
       warned.add(policy)
       log.warn('policy not enforced: Envoy runs the filter in observability_mode', { policy })
     },
+    setupGap,
     serviceEvent(guardrail, event) {
       metrics.serviceEvent(guardrail, event)
       if (event === 'circuit-open') log.warn('circuit opened: the guard service is not asked', { guardrail })
@@ -116,6 +121,33 @@ export function createTelemetry(
     },
   }
 }
+
+/** Once each: it is true of every exchange of its kind. What it comes to in all is counted elsewhere. */
+function sayGaps(log: Log): Telemetry['setupGap'] {
+  const warned = new Set<string>()
+  let hasPassed = false
+  return gap => {
+    switch (gap.kind) {
+      case 'passed-unmatched':
+        if (hasPassed) return
+        hasPassed = true
+        log.warn('exchange passed that no policy takes', { why: PASSED_UNMATCHED })
+        return
+      case 'unnamed-route':
+        if (warned.has(gap.policy)) return
+        warned.add(gap.policy)
+        log.warn('policy not tried: Envoy names no route', { policy: gap.policy, why: UNNAMED_ROUTE })
+        return
+      default:
+        assertNever(gap)
+    }
+  }
+}
+
+const PASSED_UNMATCHED =
+  'unmatched is pass, and no match fits: add a policy without match, or set unmatched: deny. Said once; weir_unmatched_total counts'
+const UNNAMED_ROUTE =
+  'its match has routes: set request_attributes: [xds.route_name] on the filter, and a name on the route. Said once'
 
 /** Whether something was said within so many milliseconds; asking says it. There may be thousands a second. */
 function onceIn(ms: number): () => boolean {

@@ -118,10 +118,11 @@ test.each<[string, (bootstrap: Bootstrap) => void]>([
     },
   ],
 ])('a policy by the name of the route takes nothing where %s', async (_, overrides) => {
-  const { chat, use, upstream } = await behind('full-duplex', overrides)
+  const { chat, use, upstream, weir } = await behind('full-duplex', overrides)
   const inputRules = [rule(flagWord('heron'))]
   use(policySet(policy({ inputRules, match: { routes: ['llm'] } })))
   upstream.respond({ chunks: [chatCompletion('hello')] })
   expect((await chat(chatRequest('a blue heron'))).status).toBe(200)
   expect(upstream.requests).toHaveLength(1)
+  expect(weir.telemetry.gaps).toMatchObject([{ kind: 'unnamed-route' }, { kind: 'passed-unmatched' }])
 })

@@ -114,6 +114,13 @@ test.each<[string, PolicySet, string | undefined, readonly string[]]>([
   envoy.headers('response', JSON_ANSWER, 'more', ATTRIBUTES)
   envoy.body('response', chatCompletion('a secret'), 'end')
   expect([envoy.counts, envoy.records, envoy.ended]).toEqual([counts, [], undefined])
+  expect(envoy.gaps).toEqual([])
+})
+
+test('that a response passes for want of a policy is told', () => {
+  const envoy = new EnvoyModel(policySet(), SHOWN)
+  envoy.headers('response', JSON_ANSWER, 'more', ATTRIBUTES)
+  expect([envoy.counts, envoy.gaps]).toEqual([['unmatched'], [{ kind: 'passed-unmatched' }]])
 })
 
 test('bodies that Envoy does not send end no call', () => {

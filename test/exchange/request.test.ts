@@ -190,9 +190,18 @@ describe.each(ENVOY_MODES)('a request in %s', mode => {
     const passing = new EnvoyModel(policySet(elsewhere), { mode })
     passing.headers('request', CHAT_HEADERS, 'end')
     expect([passing.request.headersOut, passing.counts]).toEqual([true, ['unmatched']])
+    expect(passing.gaps).toEqual([{ kind: 'passed-unmatched' }])
     const denying = new EnvoyModel({ policies: [elsewhere], unmatched: 'deny', formats: [] }, { mode })
     denying.headers('request', CHAT_HEADERS, 'end')
     expect(denying.localReply).toMatchObject({ status: 403, headers: { 'x-weir-reason': 'unmatched' } })
+    expect(denying.gaps).toEqual([])
+  })
+
+  test('that a policy would take if Envoy named the route is taken by another, and that is told', () => {
+    const routed = policy({ name: 'routed', match: { routes: ['llm'] } })
+    const envoy = new EnvoyModel(policySet(routed, policy({})), { mode })
+    envoy.headers('request', CHAT_HEADERS, 'end')
+    expect(envoy.gaps).toEqual([{ kind: 'unnamed-route', policy: 'routed' }])
   })
 
   test('with a policy name that does not exist is refused, never guessed', () => {

@@ -8,6 +8,7 @@ import type {
   HeaderReader,
   LocalReply,
   Reply,
+  SetupGap,
 } from '../../src/exchange/events.ts'
 import { Exchange } from '../../src/exchange/exchange.ts'
 import type { ExchangeInit } from '../../src/exchange/host.ts'
@@ -62,6 +63,7 @@ export class EnvoyModel {
   readonly records: DecisionRecord[] = []
   readonly counts: string[] = []
   readonly unenforced: string[] = []
+  readonly gaps: SetupGap[] = []
   localReply: LocalReply | undefined
   ended: Extract<Effect, { kind: 'end' }> | undefined
   paused = false
@@ -200,6 +202,9 @@ export class EnvoyModel {
         return undefined
       case 'unenforced':
         this.unenforced.push(effect.policy)
+        return undefined
+      case 'setup-gap':
+        this.gaps.push(effect.gap)
         return undefined
       case 'count':
         this.counts.push(effect.what)

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { contentCodings } from '../../src/coding/codings.ts'
-import type { Counted } from '../../src/exchange/events.ts'
+import type { Counted, SetupGap } from '../../src/exchange/events.ts'
 import type { DecisionRecord } from '../../src/exchange/record.ts'
 import { ByteLedger } from '../../src/extproc/byte-ledger.ts'
 import type { CallEnd, CallTelemetry, Tracing } from '../../src/extproc/call-deps.ts'
@@ -18,6 +18,7 @@ export class RecordingTelemetry implements CallTelemetry {
   readonly ends: CallEnd[] = []
   readonly refusals: string[] = []
   readonly unenforcedPolicies: string[] = []
+  readonly gaps: SetupGap[] = []
   turnedAwayCount = 0
   overBudgetCount = 0
   readonly faults: unknown[] = []
@@ -51,6 +52,10 @@ export class RecordingTelemetry implements CallTelemetry {
   }
   refused(why: string): void {
     this.refusals.push(why)
+    this.#changed()
+  }
+  setupGap(gap: SetupGap): void {
+    this.gaps.push(gap)
     this.#changed()
   }
   turnedAway(): void {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type RouteFacts, selectPolicy } from '../../../src/policy/select.ts'
+import { keptByRoute, type RouteFacts, selectPolicy } from '../../../src/policy/select.ts'
 import { policy, policySet } from '../../support/policies.ts'
 
 const nothing: RouteFacts = { policyName: undefined, host: undefined, path: undefined, route: undefined }
@@ -54,5 +54,27 @@ describe('a policy takes', () => {
     expect(taken({ policyName: 'exact', host: 'other.test' }, named('all'), exact)).toBe('exact')
     expect(taken({ policyName: 'exakt' }, named('all'), exact)).toBe('unknown-policy')
     expect(taken({ policyName: '' }, named('all'))).toBe('unknown-policy')
+  })
+})
+
+describe('without the name of a route a policy is kept from', () => {
+  const routed = named('routed', { match: { routes: ['llm'], paths: ['/v1/'] } })
+  const rest = named('rest')
+  const kept = (facts: Partial<RouteFacts>, ...policies: ReturnType<typeof policy>[]): readonly string[] => {
+    const [set, all] = [policySet(...policies), { ...nothing, ...facts }]
+    return keptByRoute(set, all, selectPolicy(set, all)).map(({ name }) => name)
+  }
+
+  test('what it would else take', () => {
+    expect(kept({ path: '/v1/chat' }, routed, rest)).toEqual(['routed'])
+    expect(kept({ path: '/v1/chat' }, routed)).toEqual(['routed'])
+    expect(kept({ path: '/v1/chat', route: '' }, routed, rest)).toEqual(['routed'])
+  })
+
+  test('nothing that is not for it, that came before it, or that has a route or a policy by name', () => {
+    expect(kept({ path: '/health' }, routed, rest)).toEqual([])
+    expect(kept({ path: '/v1/chat' }, rest, routed)).toEqual([])
+    expect(kept({ path: '/v1/chat', route: 'other' }, routed, rest)).toEqual([])
+    expect(kept({ path: '/v1/chat', policyName: 'rest' }, routed, rest)).toEqual([])
   })
 })

@@ -392,6 +392,27 @@ describe('exchanges that are turned away', () => {
   })
 })
 
+describe('a gap in how things are set up', () => {
+  it('is told once, of a route once a policy, with what to do', () => {
+    const { telemetry, lines } = given()
+    for (let times = 0; times < 2; times++) {
+      telemetry.setupGap({ kind: 'passed-unmatched' })
+      telemetry.setupGap({ kind: 'unnamed-route', policy: 'chat' })
+      telemetry.setupGap({ kind: 'unnamed-route', policy: 'other' })
+    }
+    expect(lines().map(({ level, msg, policy, why }) => [level, msg, policy, why])).toEqual([
+      ['warn', 'exchange passed that no policy takes', undefined, expect.stringContaining('unmatched: deny')],
+      [
+        'warn',
+        'policy not tried: Envoy names no route',
+        'chat',
+        expect.stringContaining('request_attributes: [xds.route_name]'),
+      ],
+      ['warn', 'policy not tried: Envoy names no route', 'other', expect.anything()],
+    ])
+  })
+})
+
 describe('metrics', () => {
   it('count exchanges, what is unusual, faults and the snapshot', async () => {
     const { telemetry, metrics, lines } = given()
