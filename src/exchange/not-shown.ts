@@ -10,7 +10,9 @@ import type { ExchangeInit } from './host.ts'
 export function whyNotShown(event: MessageEvent, begun: boolean, init: ExchangeInit): string | undefined {
   const { side } = event
   if (event.kind !== 'headers') {
-    return begun ? undefined : `the ${side} came without its headers: let processing_mode send them`
+    return begun
+      ? undefined
+      : `the ${side} came without its headers: set processing_mode.${side}_header_mode to SEND`
   }
   const { headers } = event
   const isMissing = (name: string): boolean => headers.get(name) === undefined
@@ -25,5 +27,5 @@ function asksForHost({ policies: { policies }, policyName }: ExchangeInit): bool
 }
 
 function keptBack(side: string, name: string): string {
-  return `the ${side} headers came without ${name}: let forward_rules pass it on`
+  return `the ${side} headers came without ${name}: let forward_rules.disallowed_headers leave it, and allowed_headers have it`
 }

@@ -20,7 +20,7 @@ export interface CallTelemetry {
   /** A scan by windows begins, of so many new characters. */
   windowScanned(chars: number): void
   /** Envoy's config does not let Weir see what a policy must see. */
-  refused(why: string): void
+  refused(why: string, exchangeId: string, trace: TraceIds | undefined): void
   /** As many exchanges are open as may be: one more was not begun. */
   turnedAway(): void
   /** An exchange found no room for its bytes: `server.max_bytes` are kept. Once an exchange. */

@@ -302,7 +302,7 @@ export class Call implements RpcListener, MemoryHost {
         this.#fail(GRPC_STATUS.unavailable, why, 'failed')
         return
       case 'failed-precondition':
-        this.#deps.telemetry.refused(why)
+        this.#deps.telemetry.refused(why, this.#id, this.#trace?.ids)
         this.#fail(GRPC_STATUS.failedPrecondition, why, 'refused')
         return
       default:

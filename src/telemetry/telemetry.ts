@@ -24,7 +24,7 @@ export interface Telemetry {
   /** An exchange found no room for its bytes: `server.max_bytes` are kept. */
   overBudget(): void
   /** Envoy's config does not let Weir see what a policy must see. */
-  refused(why: string): void
+  refused(why: string, exchangeId: string, trace?: TraceIds): void
   /** As many exchanges are open as may be: one more was not begun. */
   turnedAway(): void
   /** Envoy runs the filter in observability_mode under a policy that would deny or change what passes. */
@@ -74,9 +74,9 @@ export function createTelemetry(
     windowScanned: metrics.windowScanned,
     heartbeat: () => metrics.count('heartbeat'),
     held: metrics.held,
-    refused(why) {
+    refused(why, exchangeId, trace) {
       metrics.refused()
-      log.error('exchange refused', { why })
+      log.error('exchange refused', { exchangeId, ...traceFields(trace), why })
     },
     turnedAway() {
       metrics.turnedAway()

@@ -28,7 +28,7 @@ describe.each(ENVOY_MODES)('Envoy in %s', mode => {
   test('a request without its path', () => {
     const envoy = new EnvoyModel(GUARDED, { mode })
     envoy.headers('request', without(CHAT_HEADERS, ':path'))
-    expectRefused(envoy, /:path.*forward_rules/)
+    expectRefused(envoy, /:path.*forward_rules\.disallowed_headers/)
     expect(envoy.request.headersOut).toBe(false)
   })
 
@@ -57,7 +57,7 @@ describe.each(ENVOY_MODES)('Envoy in %s', mode => {
   test('a request without its headers', () => {
     const envoy = new EnvoyModel(GUARDED, { mode })
     envoy.body('request', chatRequest('an attack'), 'end')
-    expectRefused(envoy, /request came without its headers/)
+    expectRefused(envoy, /request came without its headers: set processing_mode.request_header_mode to SEND/)
     expect(envoy.request.bytes).toHaveLength(0)
   })
 
@@ -71,7 +71,10 @@ describe.each(ENVOY_MODES)('Envoy in %s', mode => {
   test('an answer without its headers', () => {
     const envoy = asked()
     envoy.body('response', chatCompletion('a secret'), 'end')
-    expectRefused(envoy, /response came without its headers/)
+    expectRefused(
+      envoy,
+      /response came without its headers: set processing_mode.response_header_mode to SEND/,
+    )
   })
 
   test.each(['headers', 'status'])('an answer without its %s while its request is judged', what => {

@@ -118,7 +118,7 @@ faultCases(
   {
     fault: 'Envoy is set to show a part of a body, or none (BUFFERED_PARTIAL, NONE)',
     client: '503 with an API error, to every request that a policy wants to see that body of',
-    log: '`exchange refused` with the reason; `weir_refused_total`',
+    log: '`exchange refused` with the reason, the key to set and the id; `weir_refused_total`',
     kept: 'nothing passes half seen',
   },
   () => {
@@ -134,8 +134,9 @@ faultCases(
       const refusedSoFar = async () => /^weir_refused_total (\d+)$/m.exec(await weir.page('/metrics'))?.[1]
       const before = Number(await refusedSoFar())
       expect(await answerOf(chat(envoy, asksForJson))).toEqual(UNCHECKED)
-      const why = expect.stringContaining(side)
-      await vi.waitFor(() => expect(newLines('exchange refused')).toMatchObject([{ level: 'error', why }]))
+      const why = expect.stringContaining(`set processing_mode.${side}_body_mode to FULL_DUPLEX_STREAMED`)
+      const refusal = { level: 'error', why, exchangeId: expect.stringMatching(/^[0-9a-f]{32}$/) }
+      await vi.waitFor(() => expect(newLines('exchange refused')).toMatchObject([refusal]))
       expect(Number(await refusedSoFar())).toBe(before + 1)
       expect(upstream.requests).toHaveLength(asked)
       await envoy.logged(/"details":"ext_proc_error_gRPC_error_9\{/)

@@ -49,7 +49,7 @@ it('has the decisions and what was flagged, scrubbed; all else is in the log', a
     ms: 1,
   } as const
   telemetry.decision(recordOf({ because: 'alerted', rules: [rule] }), 1)
-  telemetry.refused('why')
+  telemetry.refused('why', 'id-1')
   await file.close()
   const written = readFileSync(pathOfWorker(path, 1), 'utf8')
   const found = written.trimEnd().split('\n')

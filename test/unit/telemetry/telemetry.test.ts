@@ -425,7 +425,7 @@ describe('metrics', () => {
     telemetry.heartbeat()
     telemetry.held(100)
     telemetry.held(-40)
-    telemetry.refused('needs bodies')
+    telemetry.refused('needs bodies', 'id-0', { traceId: 't', spanId: 's' })
     telemetry.unenforced('chat')
     telemetry.unenforced('chat')
     telemetry.fault(new GuardrailFailure('unreachable', 'no route'), 'id-1')
@@ -454,6 +454,7 @@ describe('metrics', () => {
       ]),
     )
     expect(rendered.filter(line => line.startsWith('weir_snapshot_info'))).toHaveLength(1)
+    expect(lines()[0]).toMatchObject({ exchangeId: 'id-0', trace_id: 't', span_id: 's', why: 'needs bodies' })
     expect(lines().map(({ level, msg }) => `${level} ${msg}`)).toEqual([
       'error exchange refused',
       // Said once a policy.
