@@ -351,7 +351,7 @@ export class Call implements RpcListener, MemoryHost {
     this.#close(how, () => this.#grpc.fail(code, details))
   }
 
-  /** At its end: what only tells of a call must not keep it from ending, and Envoy waiting. */
+  /** At its end: no part of it that breaks must keep Envoy waiting, or the others from being let go of. */
   #tell(work: () => void): void {
     try {
       work()
@@ -372,7 +372,7 @@ export class Call implements RpcListener, MemoryHost {
   #close(how: CallEnd, say: () => void): void {
     if (this.#ended) return
     this.#ended = true
-    say()
+    this.#tell(say)
     this.#setAlarms?.stop()
     this.#laterWork?.stop()
     this.#tell(() => this.#deps.telemetry.exchangeEnded(how))

@@ -1,6 +1,7 @@
 import { status as GrpcStatus } from '@grpc/grpc-js'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { ExchangeTrace } from '../../src/extproc/call-deps.ts'
+import { Http2Rpc } from '../../src/grpc/http2-rpc.ts'
 import { CHAT_HEADERS, chatRequest } from '../support/chat.ts'
 import { flagWord, policy, policySet, rule } from '../support/policies.ts'
 import { connectProcessor } from '../support/processor-client.ts'
@@ -110,4 +111,25 @@ test.each(BREAKS)('a call that the drain cuts ends UNAVAILABLE though %s breaks'
   await weir.stop()
   expect(await call.status).toMatchObject({ code: GrpcStatus.UNAVAILABLE })
   client.close()
+})
+
+test('a call is let go of though its connection does not take its end', async () => {
+  // The engine whose end is broken here, whatever the other tests run on.
+  vi.stubEnv('WEIR_TRANSPORT', 'http2')
+  const weir = await startWeir(POLICIES)
+  vi.unstubAllEnvs()
+  const client = connectProcessor(weir.address)
+  const call = client.process()
+  call.send(HEADERS)
+  await call.reply()
+  const end = vi.spyOn(Http2Rpc.prototype, 'end').mockImplementationOnce(broken)
+  call.send(bodyOf('hello'))
+  // What was written leaves when the turn that ends the call is over.
+  expect(await call.reply()).toMatchObject({ response: 'request_body' })
+  expect(end).toHaveBeenCalledOnce()
+  end.mockRestore()
+  expect([weir.service.openCalls, weir.pins, weir.telemetry.heldBytes]).toEqual([0, 0, 0])
+  expect(weir.telemetry.faults).toHaveLength(1)
+  client.close()
+  await weir.stop()
 })
