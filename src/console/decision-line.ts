@@ -1,5 +1,5 @@
-import { type DecisionRecord, MAX_NAME_LENGTH, type RuleRecord } from '../exchange/record.ts'
-import { decisionFields, levelOf, shownBreakdown, type TraceIds } from '../telemetry/decision-log.ts'
+import { type DecisionRecord, MAX_NAME_LENGTH, type RuleRecord, type TraceIds } from '../exchange/record.ts'
+import { decisionFields, levelOf, shownBreakdown } from '../telemetry/decision-log.ts'
 
 /** A decision and when it was made. */
 export interface Decided {

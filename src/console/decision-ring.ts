@@ -1,5 +1,5 @@
-import type { DecisionRecord } from '../exchange/record.ts'
-import { isShownWhole, type TraceIds } from '../telemetry/decision-log.ts'
+import type { DecisionRecord, TraceIds } from '../exchange/record.ts'
+import { isShownWhole } from '../telemetry/decision-log.ts'
 import { type Decided, decisionLine } from './decision-line.ts'
 
 /** Decisions that are kept for whoever looks later; the oldest go first. */

@@ -169,3 +169,9 @@ export type SetupGap =
   | { readonly kind: 'unnamed-route'; readonly policy: string }
 
 export type Counted = 'unmatched' | 'unsupported' | 'uninspectable' | 'heartbeat'
+
+/**
+ * How an exchange came to its end: all was done; Envoy closed the call; Envoy's config hides what a policy must see;
+ * a fault of ours; the drain deadline.
+ */
+export type ExchangeEnd = 'done' | 'closed-by-envoy' | 'refused' | 'failed' | 'drained'

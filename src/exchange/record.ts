@@ -149,3 +149,9 @@ function foundBy({ findings }: Extract<Verdict, { kind: 'flagged' }>): readonly 
   }
   return [...results.values()]
 }
+
+/** Where the spans of an exchange are found: W3C ids, in hex. */
+export interface TraceIds {
+  readonly traceId: string
+  readonly spanId: string
+}

@@ -1,19 +1,16 @@
 import type { BodyReader } from '../exchange/body-reading.ts'
 import type { ContentCodings } from '../exchange/content-coding.ts'
-import type { Counted, ScanEffect, SetupGap } from '../exchange/events.ts'
-import type { DecisionRecord } from '../exchange/record.ts'
+import type { Counted, ExchangeEnd, ScanEffect, SetupGap } from '../exchange/events.ts'
+import type { DecisionRecord, TraceIds } from '../exchange/record.ts'
 import type { AroundScan } from '../guardrail/guardrail.ts'
 import type { PolicySet } from '../policy/policy.ts'
 import type { ByteLedger } from './byte-ledger.ts'
 import type { ShadowScans } from './shadow-scans.ts'
 
-/** How a call came to its end, for the metric. */
-export type CallEnd = 'done' | 'closed-by-envoy' | 'refused' | 'failed' | 'drained'
-
 /** What the room tells the outside; telemetry implements it. Nothing here carries content. */
 export interface CallTelemetry {
   exchangeOpened(): void
-  exchangeEnded(how: CallEnd): void
+  exchangeEnded(how: ExchangeEnd): void
   /** `ms`: from the call's start to the decision. `trace`: of an exchange that is followed. */
   decision(record: DecisionRecord, ms: number, trace: TraceIds | undefined): void
   count(what: Counted): void
@@ -31,12 +28,6 @@ export interface CallTelemetry {
   setupGap(gap: SetupGap): void
   /** A bug, or the cause of a guardrail's failure. */
   fault(error: unknown, exchangeId: string, trace: TraceIds | undefined): void
-}
-
-/** Where the spans of an exchange are found: W3C ids, in hex. */
-export interface TraceIds {
-  readonly traceId: string
-  readonly spanId: string
 }
 
 /** Follows exchanges; telemetry implements it. Nothing here carries content. */
@@ -59,7 +50,7 @@ export interface ExchangeTrace {
   around(effect: ScanEffect): AroundScan
   decided(record: DecisionRecord): void
   /** The call is over; what outlives it is still told. */
-  closed(how: CallEnd): void
+  closed(how: ExchangeEnd): void
   /** Nothing more will be told. `model`: what the request asked for, as the client wrote it. */
   end(model: string | undefined): void
 }

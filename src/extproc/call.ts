@@ -1,5 +1,5 @@
 import { assertNever } from '../errors.ts'
-import type { BodyEvent, Effect, ExchangeEvent, Reply, ScanEffect } from '../exchange/events.ts'
+import type { BodyEvent, Effect, ExchangeEnd, ExchangeEvent, Reply, ScanEffect } from '../exchange/events.ts'
 import { Exchange } from '../exchange/exchange.ts'
 import type { DecisionRecord } from '../exchange/record.ts'
 import { type FailureStatus, GRPC_STATUS, type Rpc, type RpcListener } from '../grpc/rpc.ts'
@@ -7,7 +7,7 @@ import type { Outcome } from '../guardrail/guardrail.ts'
 import { inAnotherTurn, scanAtOnce } from '../guardrail/run-stage.ts'
 import { Alarms } from './alarms.ts'
 import { beginTrace } from './begin-trace.ts'
-import type { CallDeps, CallEnd, ExchangeTrace, PolicyPin } from './call-deps.ts'
+import type { CallDeps, ExchangeTrace, PolicyPin } from './call-deps.ts'
 import { CallMemory, type MemoryHost } from './call-memory.ts'
 import { decisionsIn } from './decision-metadata.ts'
 import { decodeProcessingRequest, type ProcessingRequest } from './decode.ts'
@@ -347,7 +347,7 @@ export class Call implements RpcListener, MemoryHost {
     }
   }
 
-  #fail(code: FailureStatus, details: string, how: CallEnd): void {
+  #fail(code: FailureStatus, details: string, how: ExchangeEnd): void {
     this.#close(how, () => this.#grpc.fail(code, details))
   }
 
@@ -369,7 +369,7 @@ export class Call implements RpcListener, MemoryHost {
   }
 
   /** `say` gives Envoy the status. It goes first: whatever else of an end breaks, nobody must wait for it. */
-  #close(how: CallEnd, say: () => void): void {
+  #close(how: ExchangeEnd, say: () => void): void {
     if (this.#ended) return
     this.#ended = true
     this.#tell(say)

@@ -4,15 +4,10 @@ import {
   MAX_NAME_LENGTH,
   type RuleRecord,
   shownNames,
+  type TraceIds,
 } from '../exchange/record.ts'
 import type { DetectorResult } from '../guardrail/guardrail.ts'
 import type { Log, LogFields } from './log.ts'
-
-/** Where the spans of an exchange are found: W3C ids, in hex. */
-export interface TraceIds {
-  readonly traceId: string
-  readonly spanId: string
-}
 
 /**
  * Writes one decision as one line, `msg` always `decision`, and one line, `msg` always `flagged`, for each guardrail

@@ -1,11 +1,6 @@
+import type { ExchangeEnd } from '../exchange/events.ts'
 import { every, type Family } from './family.ts'
 import type { LogFileTrouble } from './log-file.ts'
-
-/**
- * How an exchange came to its end: all was done; Envoy closed the call; Envoy's config hides what a policy must see;
- * a fault of ours; the drain deadline.
- */
-export type ExchangeEnd = 'done' | 'closed-by-envoy' | 'refused' | 'failed' | 'drained'
 
 /** The config with its secrets and lists, or the TLS identity of the listener. */
 export type RenewedPart = 'config' | 'tls'

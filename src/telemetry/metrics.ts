@@ -1,14 +1,9 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
-import type { Counted } from '../exchange/events.ts'
+import type { Counted, ExchangeEnd } from '../exchange/events.ts'
 import type { DecisionRecord, RuleRecord } from '../exchange/record.ts'
 import { DECISION_FAMILIES } from './decision-families.ts'
-import {
-  EXCHANGE_FAMILIES,
-  type ExchangeEnd,
-  type RenewalResult,
-  type RenewedPart,
-} from './exchange-families.ts'
+import { EXCHANGE_FAMILIES, type RenewalResult, type RenewedPart } from './exchange-families.ts'
 import { type ExportMetrics, exportMetrics } from './export-metrics.ts'
 import { type Family, labelNamesOf, NONE } from './family.ts'
 import type { LogFileTrouble } from './log-file.ts'

@@ -1,7 +1,7 @@
 import OpenAI from 'openai'
 import { afterAll, beforeAll, expect } from 'vitest'
+import type { ExchangeEnd } from '../../src/exchange/events.ts'
 import type { DecisionRecord } from '../../src/exchange/record.ts'
-import type { CallEnd } from '../../src/extproc/call-deps.ts'
 import type { Policy } from '../../src/policy/policy.ts'
 import { type Bootstrap, connectionManagerOf, type EnvoyMode } from './bootstrap.ts'
 import { readChatStream } from './chat.ts'
@@ -44,7 +44,7 @@ export interface Played<T> {
   /** Of the response. */
   readonly record: DecisionRecord
   /** How the call ended. */
-  readonly end: CallEnd
+  readonly end: ExchangeEnd
 }
 
 /** Clients of all sorts before an Envoy with Weir. */

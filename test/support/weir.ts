@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { contentCodings } from '../../src/coding/codings.ts'
-import type { Counted, SetupGap } from '../../src/exchange/events.ts'
+import type { Counted, ExchangeEnd, SetupGap } from '../../src/exchange/events.ts'
 import type { DecisionRecord } from '../../src/exchange/record.ts'
 import { ByteLedger } from '../../src/extproc/byte-ledger.ts'
-import type { CallEnd, CallTelemetry, Tracing } from '../../src/extproc/call-deps.ts'
+import type { CallTelemetry, Tracing } from '../../src/extproc/call-deps.ts'
 import { createExtProcService, type ExtProcService } from '../../src/extproc/service.ts'
 import { ShadowScans } from '../../src/extproc/shadow-scans.ts'
 import type { PolicySet } from '../../src/policy/policy.ts'
@@ -15,7 +15,7 @@ export class RecordingTelemetry implements CallTelemetry {
   readonly records: DecisionRecord[] = []
   readonly counts: Counted[] = []
   readonly windows: number[] = []
-  readonly ends: CallEnd[] = []
+  readonly ends: ExchangeEnd[] = []
   readonly refusals: string[] = []
   readonly unenforcedPolicies: string[] = []
   readonly gaps: SetupGap[] = []
@@ -30,7 +30,7 @@ export class RecordingTelemetry implements CallTelemetry {
     this.opened += 1
     this.#changed()
   }
-  exchangeEnded(how: CallEnd): void {
+  exchangeEnded(how: ExchangeEnd): void {
     this.ends.push(how)
     this.#changed()
   }

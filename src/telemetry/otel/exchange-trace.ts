@@ -8,11 +8,9 @@ import {
   trace,
 } from '@opentelemetry/api'
 import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions'
-import type { Effect } from '../../exchange/events.ts'
-import { type DecisionRecord, shownNames } from '../../exchange/record.ts'
+import type { Effect, ExchangeEnd } from '../../exchange/events.ts'
+import { type DecisionRecord, shownNames, type TraceIds } from '../../exchange/record.ts'
 import type { AroundScan } from '../../guardrail/guardrail.ts'
-import type { TraceIds } from '../decision-log.ts'
-import type { ExchangeEnd } from '../exchange-families.ts'
 import { genAiOf, modelName } from './gen-ai.ts'
 import type { ScanSpans } from './scan-spans.ts'
 import type { SpanClock } from './span-clock.ts'
