@@ -172,6 +172,7 @@ describe.each(ENVOY_MODES)('a heavy answer (%s)', mode => {
     const envoy = answered(mode, redacts)
     envoy.step({ kind: 'deadline' })
     envoy.answerRead()
+    expect(envoy.reads).toEqual([])
     expect(envoy.records.filter(({ phase }) => phase === 'response')).toMatchObject([
       { effective: 'denied', because: 'failed-closed' },
     ])
