@@ -17,9 +17,6 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks',
-    // A process takes file after file and loads a module once: of small files, loading is more than half of the time. A
-    // test that needs a module as new says `vi.resetModules()`; what a file changes in its process it puts back.
-    isolate: false,
     // By itself vitest leaves one core out: half of a machine that has two.
     maxWorkers: '100%',
     sequence: { sequencer: LongFirst },
