@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { BodyMode } from '../../src/exchange/events.ts'
-import type { Outcome } from '../../src/guardrail/guardrail.ts'
+import type { Outcome, ScanProgress } from '../../src/guardrail/guardrail.ts'
 import type { Policy, Rule } from '../../src/policy/policy.ts'
 import { ENVOY_MODES } from '../support/bootstrap.ts'
 import { CHAT_HEADERS, chatEvents, chatRequest, readChatStream, STREAM_ANSWER } from '../support/chat.ts'
@@ -222,6 +222,38 @@ test('a withheld stream is redacted too', () => {
     envoy.body('response', chatEvents('a sec', 'ret').join(''), 'end')
     expect(envoy.response.bytes.toString()).toBe(chatEvents('a <WORD>', '').join(''))
   }
+})
+
+test.each(ENVOY_MODES)(
+  'a withheld stream is judged once and whole, whatever ends in it meanwhile (%s)',
+  mode => {
+    const envoy = streaming([rule(remoteGuardrail())], { delivery: 'withhold' }, mode)
+    const [role, one, two, ...end] = chatEvents('One.', ' Two.')
+    const begun = [role, one, two].join('')
+    if (mode === 'buffered') envoy.body('response', [begun, ...end].join(''), 'end')
+    else {
+      envoy.body('response', begun)
+      envoy.step({ kind: 'window-due' })
+      expect([scanned(envoy), envoy.windows]).toEqual([[], []])
+      envoy.body('response', end.join(''), 'end')
+    }
+    expect(scanned(envoy)).toEqual(['One. Two.'])
+  },
+)
+
+test('a finding that begins in what has gone denies the rest: it cannot be redacted any more', () => {
+  let length = 0
+  const late = (text: string): ScanProgress => {
+    const begins = length > 0
+    length += text.length
+    const finding = { detector: 'test/word', span: { segment: 0, start: 0, end: length } }
+    return { findings: begins && text !== '' ? [finding] : [], safeTo: length }
+  }
+  const guardrail = { ...flagWordAsItGrows('x'), openScan: () => ({ push: late, end: () => late('') }) }
+  const envoy = streaming([rule(guardrail, 'redact')])
+  for (const event of chatEvents('one ', 'two')) envoy.body('response', event)
+  expect(seen(envoy)).toMatch(/^one \s*Response blocked by policy$/)
+  expect(envoy.records.at(-1)).toMatchObject({ effective: 'denied', because: 'flagged' })
 })
 
 describe('for any cut of the bytes and any text', () => {
