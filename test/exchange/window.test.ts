@@ -241,6 +241,18 @@ test.each(ENVOY_MODES)(
   },
 )
 
+test('what leads the first text goes at the cap, where nothing of it is to be judged', () => {
+  const empty = `data: ${JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: null }] })}\n\n`
+  const envoy = streaming([rule(remoteGuardrail())], { maxHeldBytes: 3 * empty.length })
+  for (let count = 0; count < 3; count++) envoy.body('response', empty)
+  expect(envoy.response.bytes).toHaveLength(0)
+  envoy.body('response', empty)
+  expect(envoy.response.bytes.toString()).toBe(empty.repeat(4))
+  envoy.body('response', chatEvents('fine').join(''), 'end')
+  envoy.answerScan(CLEAN)
+  expect(envoy.response.bytes.toString()).toBe(empty.repeat(4) + chatEvents('fine').join(''))
+})
+
 test('a finding that begins in what has gone denies the rest: it cannot be redacted any more', () => {
   let length = 0
   const late = (text: string): ScanProgress => {
