@@ -83,6 +83,16 @@ test.each<[string, Record<string, string>, string, Partial<Policy>]>([
   expect(envoy.ended).toBeUndefined()
 })
 
+test.each<[string, string, Partial<Policy>]>([
+  ['that is empty', '', {}],
+  ['that no rule would judge', '{', { inputRules: [] }],
+])('a request %s leaves no record', (_, body, overrides) => {
+  const envoy = new EnvoyModel(policySet({ ...guarded, ...overrides }), SHOWN)
+  envoy.headers('request', CHAT_HEADERS)
+  envoy.body('request', body, 'end')
+  expect(envoy.records).toEqual([])
+})
+
 test('a request that Envoy only shows and that the process has no room for is recorded as not judged', () => {
   const envoy = new EnvoyModel(policySet(guarded), SHOWN)
   envoy.headers('request', CHAT_HEADERS)

@@ -68,10 +68,16 @@ describe.each(ENVOY_MODES)('a request (%s)', mode => {
     expect(passing.counts).toEqual(['uninspectable'])
   })
 
-  test('without text is recorded with fail_mode warn', () => {
+  test('without text is recorded with fail_mode warn, and only counted with skip', () => {
     const envoy = asked(mode, { ...blocking, failMode: 'warn' }, JSON.stringify({ model: 'm', messages: [] }))
     expect(envoy.request.endOut).toBe(true)
     expect(envoy.records).toMatchObject([{ effective: 'released', because: 'unsupported' }])
+    const silent = asked(
+      mode,
+      { ...blocking, failMode: 'skip' },
+      JSON.stringify({ model: 'm', messages: [] }),
+    )
+    expect([silent.request.endOut, silent.records, silent.counts]).toEqual([true, [], ['unsupported']])
   })
 
   test('of no body at all leaves nothing that its answer were judged by', () => {

@@ -346,6 +346,16 @@ describe('an event stream', () => {
     expect(readChatStream(envoy.response.bytes).text).toBe('Response blocked by policy')
   })
 
+  test('that has ended waits for its verdict past max_duration_ms, with or without a terminator', () => {
+    const envoy = duplex({ outputRules: [rule(remoteGuardrail())] })
+    const [role, one, finish] = chatEvents('fine')
+    envoy.body('response', [role, one, finish].join(''), 'end')
+    envoy.step({ kind: 'deadline' })
+    envoy.answerScan({ kind: 'verdict', verdict: { kind: 'clean' }, ms: 1 })
+    expect(envoy.response.bytes.toString()).toBe([role, one, finish].join(''))
+    expect(envoy.records.at(-1)).toMatchObject({ effective: 'released', because: 'clean' })
+  })
+
   test('past max_duration_ms is judged and ended, and a STREAMED one without a chunk to answer is cut', () => {
     const held = duplex({ outputRules: [rule(remoteGuardrail())] })
     held.body('response', chatEvents('x')[1]!)
