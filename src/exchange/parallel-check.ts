@@ -1,5 +1,6 @@
 import type { TextSegment } from '../llm/format.ts'
 import { stricter } from '../policy/decide.ts'
+import { conversationRules } from '../policy/needs.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { HeadersEvent } from './events.ts'
 import type { ExchangeHost } from './host.ts'
@@ -71,8 +72,11 @@ export class ParallelCheck {
 
   /** A response has waited too long, or has become too large. */
   onLimit(reason: 'over-limit' | 'over-budget'): void {
-    if (!this.pending) return
-    this.#fault = judgeFault(this.#policy?.parallelRules ?? [], reason)
+    const policy = this.#policy
+    if (policy === undefined || !this.pending) return
+    // Of a request that was not read yet the rules know nothing either that judge its answer by it.
+    const blind = this.judging ? [] : conversationRules(policy)
+    this.#fault = judgeFault([...policy.parallelRules, ...blind], reason)
     this.#settle(this.#fault)
   }
 

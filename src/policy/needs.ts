@@ -13,8 +13,8 @@ export function needsResponse({ inputRules, outputRules }: Policy): boolean {
 }
 
 /** Whether a rule judges answers by what was asked. */
-export function needsConversation(policy: Policy): boolean {
-  return conversationRules(policy).length > 0
+export function needsConversation({ outputRules }: Policy): boolean {
+  return outputRules.some(isByConversation)
 }
 
 /** Rules that judge a request: before it goes on, and on its way. */
@@ -27,6 +27,11 @@ export function readingRules(policy: Policy): readonly Rule[] {
   return [...requestRules(policy), ...conversationRules(policy)]
 }
 
-function conversationRules({ outputRules }: Policy): readonly Rule[] {
-  return outputRules.filter(({ outputContext }) => outputContext !== undefined)
+/** Rules that judge an answer by what was asked. */
+export function conversationRules({ outputRules }: Policy): readonly Rule[] {
+  return outputRules.filter(isByConversation)
+}
+
+function isByConversation({ outputContext }: Rule): boolean {
+  return outputContext !== undefined
 }

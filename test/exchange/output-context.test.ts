@@ -61,6 +61,25 @@ describe.each(ENVOY_MODES)('a request by which only its answer is judged (%s)', 
   })
 })
 
+test('an answer that waited too long for a request to come fails the rule that judges it by that', () => {
+  const forgiving = [rule(flagWord('secret'), 'block', 'fail-open')]
+  const waited = (failMode?: 'fail-open'): EnvoyModel => {
+    const overrides = policy({ ...grounded(failMode), parallelRules: forgiving })
+    const envoy = new EnvoyModel(policySet(overrides), { mode: 'full-duplex' })
+    envoy.headers('request', CHAT_HEADERS)
+    envoy.headers('response', JSON_ANSWER)
+    envoy.step({ kind: 'deadline' })
+    return envoy
+  }
+  const refused = waited()
+  expect(refused.response.headersOut).toBe(false)
+  expect(refused.records).toMatchObject([{ effective: 'denied', because: 'failed-closed' }])
+  const forgiven = waited('fail-open')
+  forgiven.body('response', chatCompletion('fine'), 'end')
+  forgiven.answerScan({ kind: 'verdict', verdict: { kind: 'clean' }, ms: 1 })
+  expect(forgiven.response.bytes.toString()).toBe(chatCompletion('fine'))
+})
+
 test('a policy that judges answers by what was asked takes no exchange whose request Envoy does not send', () => {
   const envoy = new EnvoyModel(policySet(policy(grounded())), { mode: 'full-duplex', requestMode: 'none' })
   envoy.headers('request', CHAT_HEADERS)
