@@ -164,8 +164,8 @@ export class RequestSide {
     this.#way = new Way(this.#host, this.#upstream, guarded, body)
     if (way === 'gathered') this.#upstream.withhold()
     else this.#upstream.letGo()
-    const mustBeRead = this.#known.readingRules.length > 0
-    if (!coding.isReadable && !observed && mustBeRead) this.#upstream.fault('undecodable', 415)
+    const isUnreadable = !coding.isReadable && !observed
+    if (isUnreadable && this.#known.readingRules.length > 0) this.#upstream.fault('undecodable', 415)
     else if (way === 'copied') this.#upstream.replyHeaders('as-it-came')
     else if (!this.#outlet.canWithholdHeaders) this.#upstream.replyHeaders('may-change')
   }

@@ -15,6 +15,7 @@ export interface JsonEventOptions {
   readonly done?: 'end' | 'nothing' | 'not-json'
 }
 
+/** What an event says in which there is nothing of an answer, such as a sign of life. */
 export const SAYS_NOTHING: { readonly parts: readonly Part[] } = { parts: Object.freeze([]) }
 
 /** An event that has nothing of what the API says: an error of the upstream, which clients raise, or nobody knows. */

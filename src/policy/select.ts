@@ -31,9 +31,13 @@ export function selectPolicy(set: PolicySet, facts: RouteFacts): Selection {
 export function keptByRoute(set: PolicySet, facts: RouteFacts, selection: Selection): readonly Policy[] {
   // A route without a name has an empty one.
   if ((facts.route ?? '') !== '' || facts.policyName !== undefined) return NONE
-  const { policies } = set
-  const tried = selection.kind === 'policy' ? policies.slice(0, policies.indexOf(selection.policy)) : policies
-  return tried.filter(({ match }) => match?.routes !== undefined && matchesBut(match, facts))
+  const taking = selection.kind === 'policy' ? selection.policy : undefined
+  const kept: Policy[] = []
+  for (const policy of set.policies) {
+    if (policy === taking) break
+    if (policy.match?.routes !== undefined && matchesBut(policy.match, facts)) kept.push(policy)
+  }
+  return kept
 }
 
 const NONE: readonly Policy[] = []
