@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { type ConfigWatch, seeFiles, watchConfig } from './config/config-watch.ts'
 import type { TlsConfig } from './config/schema.ts'
 import { readServerTls } from './config/server-tls.ts'
@@ -38,7 +39,7 @@ export function openListenerTls(config: TlsConfig, telemetry: Telling): Listener
       watchConfig(
         () => ({ files, vault: 'unused' }),
         { pollMs, vaultRefreshMs: pollMs },
-        renewal(config, renew, telemetry),
+        renewal(config, identity, renew, telemetry),
       ),
     refused(why) {
       const now = performance.now()
@@ -54,20 +55,32 @@ function tlsFiles({ cert, key, client_ca }: TlsConfig): readonly string[] {
   return [cert, key, ...(client_ca === undefined ? [] : [client_ca])]
 }
 
-/** Reads the files anew and hands over what they hold; never rejects. The same failure is told once. */
+/**
+ * Reads the files anew and hands over what they hold, where it is not in use already: a look at them in the middle of a
+ * change sees half of it, and the next one sees the rest of what has been read by then. Never rejects. The same failure
+ * is told once.
+ */
 export function renewal(
   config: TlsConfig,
+  atStart: TlsIdentity,
   renew: (identity: TlsIdentity) => void,
   { log, metrics }: Telling,
 ): () => Promise<'done' | 'failed'> {
+  let inUse = atStart
   let said = ''
   return async () => {
     try {
       const { identity, warnings } = readServerTls(config, new Date())
-      renew(identity)
-      log.info('TLS certificate renewed', { cert: config.cert })
-      for (const warning of warnings) log.warn('config warning', { warning })
-      metrics.renewal('tls', 'changed')
+      if (isDeepStrictEqual(identity, inUse)) {
+        if (said !== '') log.info('TLS certificate as it was: what was wrong with its files is over')
+        metrics.renewal('tls', 'unchanged')
+      } else {
+        renew(identity)
+        inUse = identity
+        log.info('TLS certificate renewed', { cert: config.cert })
+        for (const warning of warnings) log.warn('config warning', { warning })
+        metrics.renewal('tls', 'changed')
+      }
       said = ''
       return 'done'
     } catch (error) {

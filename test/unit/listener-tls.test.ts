@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
@@ -42,10 +42,26 @@ function certify(): { cert: string; key: string } {
   return { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') }
 }
 
-test('a failure is told once, until it is another or over', async () => {
+/** The renewal of files that hold what is in use. */
+function watched(take: (identity: TlsIdentity) => void = () => {}) {
   const config = certify()
+  const { identity } = openListenerTls(config, telemetry)
+  lines = []
   const renewed: TlsIdentity[] = []
-  const renew = renewal(config, identity => renewed.push(identity), telemetry)
+  const renew = renewal(
+    config,
+    identity,
+    next => {
+      take(next)
+      renewed.push(next)
+    },
+    telemetry,
+  )
+  return { config, renewed, renew }
+}
+
+test('a failure is told once, until it is another or over', async () => {
+  const { config, renewed, renew } = watched()
   writeFileSync(config.key, 'none')
   expect([await renew(), await renew()]).toEqual(['failed', 'failed'])
   rmSync(config.cert)
@@ -67,15 +83,37 @@ test('a failure is told once, until it is another or over', async () => {
   ])
 })
 
-test('an identity that the listener does not take is a failure too', async () => {
-  const renew = renewal(
-    certify(),
-    () => {
-      throw new Error('ee key too small')
-    },
-    telemetry,
-  )
+test('files that hold what is in use renew nothing, and end a failure', async () => {
+  const { config, renewed, renew } = watched()
+  const files = [config.cert, config.key].map(path => readFileSync(path))
+  expect(await renew()).toBe('done')
+  writeFileSync(config.key, 'none')
   expect(await renew()).toBe('failed')
+  writeFileSync(config.key, files[1]!)
+  expect(await renew()).toBe('done')
+  expect(renewed).toEqual([])
+  certify()
+  expect([await renew(), await renew()]).toEqual(['done', 'done'])
+  expect(renewed).toHaveLength(1)
+  writeFileSync(config.cert, files[0]!)
+  writeFileSync(config.key, files[1]!)
+  expect(await renew()).toBe('done')
+  expect(renewed).toHaveLength(2)
+  const counts = ['unchanged', 'failed', 'unchanged', 'changed', 'unchanged', 'changed']
+  expect(counted).toEqual(counts.map(result => `tls ${result}`))
+  expect(lines.filter(text => !text.startsWith('warn'))).toEqual([
+    expect.stringMatching(/^error TLS certificate not renewed/),
+    'info TLS certificate as it was: what was wrong with its files is over {}',
+    ...Array(2).fill('info TLS certificate renewed {"cert":"/cert.pem"}'),
+  ])
+})
+
+test('an identity that the listener does not take is a failure too', async () => {
+  const { renew } = watched(() => {
+    throw new Error('ee key too small')
+  })
+  certify()
+  expect([await renew(), await renew()]).toEqual(['failed', 'failed'])
   expect(lines).toEqual(['error TLS certificate not renewed {"problems":["ee key too small"]}'])
 })
 
