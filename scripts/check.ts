@@ -6,7 +6,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { z } from 'zod'
 
 const STEPS = [
@@ -21,14 +22,27 @@ const report = z.looseObject({
   numPassedTests: z.number(),
   numFailedTests: z.number(),
   testResults: z.array(
-    z.looseObject({ status: z.string(), assertionResults: z.array(z.looseObject({ status: z.string() })) }),
+    z.looseObject({
+      name: z.string(),
+      status: z.string(),
+      message: z.string(),
+      assertionResults: z.array(
+        z.looseObject({ status: z.string(), fullName: z.string(), failureMessages: z.array(z.string()) }),
+      ),
+    }),
   ),
 })
+type FileReport = z.output<typeof report>['testResults'][number]
+
+/** Characters of what is said of a failed test at the end; all of it stands further up. */
+const SAID = 300
 
 interface TestRun {
   readonly ok: boolean
   readonly passed: number
   readonly failed: number
+  /** What failed and with which words, shortly: a log that is cut at its beginning must still say it. */
+  readonly failures: readonly string[]
 }
 
 const failures: string[] = []
@@ -38,6 +52,7 @@ for (const step of STEPS) {
 const tests = await runTests()
 if (!tests.ok) failures.push('tests')
 
+for (const failure of tests.failures) console.log(failure)
 console.log(failures.length > 0 ? `\ncheck failed: ${failures.join(', ')}` : '\ncheck passed')
 console.log(`${tests.passed} passed, ${tests.failed} failed`)
 process.exitCode = failures.length > 0 ? 1 : 0
@@ -64,13 +79,25 @@ async function runTests(): Promise<TestRun> {
   }
 }
 
-/** A file that could not even be loaded has no test to fail: it counts as one. So does a run without a report. */
 function count(ok: boolean, json: string | undefined): TestRun {
-  if (json === undefined) return { ok: false, passed: 0, failed: 1 }
-  const { numPassedTests, numFailedTests, testResults } = report.parse(JSON.parse(json))
-  const unloadable = testResults.filter(
-    file => file.status === 'failed' && !file.assertionResults.some(test => test.status === 'failed'),
-  ).length
-  const failed = numFailedTests + unloadable
-  return { ok: ok && failed === 0 && numPassedTests > 0, passed: numPassedTests, failed }
+  if (json === undefined) return { ok: false, passed: 0, failed: 1, failures: ['the tests left no report'] }
+  const { numPassedTests, testResults } = report.parse(JSON.parse(json))
+  const failures = testResults.flatMap(failuresOf)
+  const failed = failures.length
+  return { ok: ok && failed === 0 && numPassedTests > 0, passed: numPassedTests, failed, failures }
+}
+
+/** A file that could not even be loaded has no test to fail: it counts as one. */
+function failuresOf({ name, status, message, assertionResults }: FileReport): readonly string[] {
+  const file = relative(process.cwd(), name)
+  const failed = assertionResults.filter(test => test.status === 'failed')
+  if (status === 'failed' && failed.length === 0) return [`\nFAILED ${file}\n${shortly(message)}`]
+  return failed.map(
+    ({ fullName, failureMessages }) =>
+      `\nFAILED ${file}: ${fullName}\n${shortly(failureMessages.join('\n'))}`,
+  )
+}
+
+function shortly(message: string): string {
+  return stripVTControlCharacters(message).slice(0, SAID)
 }
