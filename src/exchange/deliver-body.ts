@@ -62,13 +62,13 @@ export class BodyDelivery implements Delivery {
   }
 
   get heldBytes(): number {
-    return this.#isHeld ? this.#gate.heldBytes : 0
+    return this.#gate.heldBytes
   }
 
   get keptBytes(): number {
-    if (!this.#isHeld) return this.#watchedBytes
+    // Without a coding what was read is what is held, not a copy of it.
     const decoded = this.#guarded.contentEncoding === undefined ? 0 : (this.#decoded?.byteLength ?? 0)
-    return this.#gate.heldBytes + decoded
+    return this.#gate.heldBytes + decoded + this.#watchedBytes
   }
 
   get gathers(): boolean {
@@ -122,6 +122,7 @@ export class BodyDelivery implements Delivery {
     if (this.#state.kind === 'passing') this.#recordForgiven(this.#state.forgiven)
     else if (this.#isHeld) this.#downstream.record('discarded', 'cancelled', [], this.#gate.heldBytes)
     this.#state = { kind: 'settled' }
+    this.#letGo()
   }
 
   heartbeat(): undefined {
@@ -142,7 +143,7 @@ export class BodyDelivery implements Delivery {
     }
     this.#state = { kind: 'passing', forgiven: judged }
     this.#downstream.releaseHeaders()
-    for (const chunk of this.#gate.take()) this.#downstream.pass(chunk)
+    for (const chunk of this.#letGo()) this.#downstream.pass(chunk)
     if (this.#ended) this.#finishPassing(judged)
   }
 
@@ -209,7 +210,7 @@ export class BodyDelivery implements Delivery {
     }
     this.#state = { kind: 'settled' }
     this.#downstream.releaseHeaders()
-    for (const chunk of this.#gate.take()) this.#downstream.pass(chunk)
+    for (const chunk of this.#letGo()) this.#downstream.pass(chunk)
     this.#downstream.record('released', uninspectable > 0 ? 'unsupported' : 'clean', [], 0)
     this.#downstream.finish()
   }
@@ -259,11 +260,11 @@ export class BodyDelivery implements Delivery {
   #release(judged: Judged, changed: Uint8Array | undefined): void {
     this.#state = { kind: 'settled' }
     const mutation = changed && CHANGED_BODY
-    if (judged.watched.length > 0) this.#watchedBytes = this.#decoded?.byteLength ?? 0
+    this.#watchedBytes = this.#decoded?.byteLength ?? 0
+    const held = this.#letGo()
     this.#downstream.releaseHeaders(mutation)
     if (changed !== undefined) this.#downstream.release(this.#downstream.coded(changed))
-    else for (const chunk of this.#gate.take()) this.#downstream.pass(chunk)
-    this.#drop()
+    else for (const chunk of held) this.#downstream.pass(chunk)
     this.#downstream.finish(mutation)
     whenAllKnown(judged, ({ decision, outcomes }) => {
       this.#watchedBytes = 0
@@ -275,12 +276,12 @@ export class BodyDelivery implements Delivery {
   #deny(because: Because, judged: Judged | undefined, error?: ProviderError): void {
     this.#state = { kind: 'settled' }
     this.#downstream.deny(because, judged?.outcomes ?? [], this.#gate.heldBytes, error)
-    this.#drop()
+    this.#letGo()
   }
 
-  /** Nothing of it is needed any more, however long the upstream takes to its end. */
-  #drop(): void {
-    this.#gate.take()
+  /** What was held, and nothing of it is kept any more, however long the upstream takes to its end. */
+  #letGo(): readonly Uint8Array[] {
     this.#decoded = undefined
+    return this.#gate.take()
   }
 }
