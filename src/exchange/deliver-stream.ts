@@ -143,7 +143,7 @@ export class StreamDelivery implements Delivery {
   }
 
   get canWait(): boolean {
-    return this.#gate.canWait
+    return this.#gate.judging
   }
 
   push(chunk: Uint8Array): void {

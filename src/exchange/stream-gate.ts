@@ -34,12 +34,14 @@ export class StreamGate {
   #totalBytes = 0
   #paused = false
   #willGoOn = false
-  /** `limited`: a limit that the policy does not forgive; nothing more is taken. */
-  #upstream: 'growing' | 'ended' | 'limited' = 'growing'
+  #upstream: 'growing' | 'ended' = 'growing'
+  /**
+   *   guarding → forgiving    a fault that the policy forgives: what is held is still judged, the rest passes
+   *            → limited      a limit that it does not: what is held is judged, nothing more is taken
+   *   any      → closed       the client got its last word, or gets it without this gate
+   */
+  #state: 'guarding' | 'forgiving' | 'limited' | 'closed' = 'guarding'
   #askedUnreadable = false
-  /** A fault that the policy forgives: what is held is still judged, the rest passes. */
-  #forgiven = false
-  #closed = false
 
   constructor(
     port: StreamGatePort,
@@ -58,7 +60,7 @@ export class StreamGate {
     this.#scans = isSeenGrowing ? undefined : new WindowScans(port, this.#text, settings)
     this.#held = new StreamRelease(this.#scans)
     const intakePort = {
-      isClosed: () => this.#closed,
+      isClosed: () => this.#isClosed,
       undecodable: () => this.#raise('undecodable'),
       uninspectable: () => port.uninspectable(),
     }
@@ -68,7 +70,7 @@ export class StreamGate {
 
   /** A verdict is on its way. */
   get judging(): boolean {
-    return (!this.#closed && this.#text.isBehind) || (this.#scans?.judging ?? false)
+    return (!this.#isClosed && this.#text.isBehind) || (this.#scans?.judging ?? false)
   }
 
   get heldBytes(): number {
@@ -78,11 +80,6 @@ export class StreamGate {
   /** The same, and what is kept of texts that have gone. */
   get keptBytes(): number {
     return this.heldBytes + this.#text.keptChars
-  }
-
-  /** A verdict is on its way that needs no more of the stream. */
-  get canWait(): boolean {
-    return this.judging && this.#upstream !== 'limited'
   }
 
   /** The stream's own end went out and nothing came after it. */
@@ -101,18 +98,18 @@ export class StreamGate {
   }
 
   push(chunk: Uint8Array): void {
-    if (this.#closed || this.#upstream === 'limited') return
+    if (!this.#takesMore) return
     this.#text.renewAllowance()
     const room = this.#maxBytes - this.#totalBytes
     this.#totalBytes += chunk.byteLength
-    const isOver = chunk.byteLength > room && !this.#forgiven && this.#judgeFault('over-limit') === 'refused'
+    const isOver = chunk.byteLength > room && !this.#forgives('over-limit')
     this.#intake.push(isOver ? chunk.subarray(0, room) : chunk)
-    if (isOver) this.#upstream = 'limited'
+    if (isOver && !this.#isClosed) this.#state = 'limited'
     this.#advance()
   }
 
   end(): void {
-    if (this.#closed || this.#upstream === 'limited') return
+    if (!this.#takesMore) return
     this.#upstream = 'ended'
     this.#text.renewAllowance()
     this.#intake.end()
@@ -122,7 +119,7 @@ export class StreamGate {
   /** Incremental rules read on where one event was too short for them. */
   goOn(): void {
     this.#willGoOn = false
-    if (this.#closed) return
+    if (this.#isClosed) return
     this.#text.renewAllowance()
     this.#text.goOn()
     this.#advance()
@@ -135,24 +132,22 @@ export class StreamGate {
 
   /** The stream may take no longer. */
   limit(): void {
-    if (this.#closed || this.#forgiven || this.#upstream === 'ended') return
-    const isWritten = this.#held.holdsTerminator || this.isComplete
-    if (isWritten || this.#judgeFault('over-limit') === 'refused') this.#upstream = 'limited'
+    if (this.#state !== 'guarding' || this.#upstream === 'ended') return
+    if (this.#held.holdsTerminator || this.isComplete) this.#upstream = 'ended'
+    else if (!this.#forgives('over-limit')) this.#state = 'limited'
     this.#advance()
   }
 
   /** There is no room for what is held: it cannot wait for a verdict. Denies, or lets it pass unseen. */
   overBudget(): void {
-    if (this.#closed) return
-    if (this.#upstream === 'limited' || this.#judgeFault('over-budget') === 'refused') {
+    if (this.#isClosed) return
+    if (!this.#forgives('over-budget')) {
       this.#port.deny('failed-closed')
       return
     }
     const { frames, skip } = this.#held.takeAll()
-    this.close()
     this.#port.release(frames, skip)
-    this.#port.passUnseen(this.#upstream === 'ended' ? [] : this.#intake.rest())
-    if (this.#upstream === 'ended') this.#port.finish()
+    this.#leave()
   }
 
   /** A failure of every rule at once. Denies, or lets the rest pass after what is held was judged. */
@@ -163,7 +158,7 @@ export class StreamGate {
 
   /** Drops what is held and takes nothing more: the client gets another last word. */
   close(): void {
-    this.#closed = true
+    this.#state = 'closed'
     this.#held.clear()
     // Nobody waits for the scan on its way: its verdict could only be stricter than what is said now.
     this.#scans?.drop()
@@ -171,19 +166,19 @@ export class StreamGate {
   }
 
   #raise(reason: FailureReason): void {
-    if (this.#closed || this.#forgiven) return
-    if (this.#judgeFault(reason) === 'refused') this.#port.deny('failed-closed')
+    if (!this.#isClosed && !this.#forgives(reason)) this.#port.deny('failed-closed')
   }
 
-  /** Has the policy judge a fault, for good: what it says is recorded, and of what is forgiven nothing more is asked. */
-  #judgeFault(reason: FailureReason): 'forgiven' | 'refused' {
-    this.#forgiven = this.#port.judgeFault(reason).decision.kind !== 'deny'
-    return this.#forgiven ? 'forgiven' : 'refused'
+  /** Has the policy judge a fault, the first one for good: whether it forgives does not depend on what was at fault. */
+  #forgives(reason: FailureReason): boolean {
+    if (this.#state === 'guarding' && this.#port.judgeFault(reason).decision.kind !== 'deny')
+      this.#state = 'forgiving'
+    return this.#state === 'forgiving'
   }
 
   /** What incremental rules found just now. */
   #found(track: Track, outcomes: readonly RuleOutcome[]): void {
-    if (this.#closed) return
+    if (this.#isClosed) return
     this.#port.note(outcomes)
     const decision = decide(outcomes)
     if (decision.kind === 'deny') this.#port.deny(decision.because)
@@ -193,9 +188,17 @@ export class StreamGate {
     }
   }
 
+  get #isClosed(): boolean {
+    return this.#state === 'closed'
+  }
+
+  get #takesMore(): boolean {
+    return this.#upstream === 'growing' && (this.#state === 'guarding' || this.#state === 'forgiving')
+  }
+
   /** Nothing is expected that could change what is held. */
   get #isSettled(): boolean {
-    return this.#upstream !== 'growing' || this.#held.holdsTerminator || this.#forgiven
+    return this.#state !== 'guarding' || this.#upstream === 'ended' || this.#held.holdsTerminator
   }
 
   /** And all of it was read by the incremental rules. */
@@ -205,15 +208,14 @@ export class StreamGate {
 
   /** Does what can be done now; called after every change, and again after every verdict. */
   #advance(): void {
-    if (this.#closed) return
+    if (this.#isClosed) return
     if (this.#isSettled) this.#completeTexts()
-    if (!this.#closed && this.#isFull && this.#delivery === 'withhold' && this.#upstream !== 'ended')
-      this.#overflow()
-    if (this.#closed) return
+    if (this.#isFull && this.#delivery === 'withhold') this.#overflow()
+    if (this.#isClosed) return
     if (this.#isUnreadable && this.#port.unreadable() === 'refused') return
     this.#releaseCleared('in-time')
     this.#scanWhenDue()
-    if (this.#closed) return
+    if (this.#isClosed) return
     if (this.#text.isBehind && !this.#willGoOn) {
       this.#willGoOn = true
       this.#port.goOnLater()
@@ -232,7 +234,7 @@ export class StreamGate {
 
   /** No text grows any more. A tool call that a limit cuts stays incomplete: half of one must not go. */
   #completeTexts(): void {
-    this.#text.complete(track => this.#upstream !== 'limited' || track.kind !== 'tool-call')
+    this.#text.complete(track => this.#state !== 'limited' || track.kind !== 'tool-call')
   }
 
   get #isFull(): boolean {
@@ -248,7 +250,6 @@ export class StreamGate {
     this.#scans?.scanWhenDue(
       () => ({ isSettled: this.#isRead, isOpen: this.#delivery === 'window', isFull: this.#isFull }),
       end => {
-        if (this.#closed) return
         if (end.kind === 'deny') this.#port.deny(end.because)
         else this.#advance()
       },
@@ -263,21 +264,23 @@ export class StreamGate {
 
   /** Nothing is on its way: the end, or a place where there can be none. */
   #conclude(): void {
-    if (this.#upstream === 'limited' && !this.isComplete) this.#port.deny('failed-closed')
-    else if (this.#held.isEmpty && this.#forgiven) {
-      this.#closed = true
-      this.#port.passUnseen(this.#upstream === 'ended' ? [] : this.#intake.rest())
-      if (this.#upstream === 'ended') this.#port.finish()
-    } else if (this.#held.isEmpty && this.#upstream !== 'growing') {
-      this.#closed = true
-      this.#port.finish()
-    } else if (this.#isFull) {
+    if (this.#state === 'limited' && !this.isComplete) this.#port.deny('failed-closed')
+    else if (this.#held.isEmpty && (this.#state === 'forgiving' || !this.#takesMore)) this.#leave()
+    else if (this.#isFull) {
       this.#releaseCleared('at-cap')
       if (!this.#isFull) return
       // One event, or one text that may not be cut, is larger than all that may be held: it can never be judged.
       this.#raise('over-limit')
-      if (!this.#closed) this.#advance()
+      this.#advance()
     }
+  }
+
+  /** Nothing is held any more, and what still comes, if anything does, is not for this gate. */
+  #leave(): void {
+    const isOver = !this.#takesMore
+    this.close()
+    if (isOver) this.#port.finish()
+    else this.#port.passUnseen(this.#intake.rest())
   }
 
   /** The upstream waits for as long as there is no room for more and a verdict may make some, and no longer. */
