@@ -30,7 +30,7 @@ export class CopiedRequest implements RequestWay {
 
   /** Without parallel rules nobody waits for the copy. */
   get gathers(): boolean {
-    return this.#upstream.state === 'going' && this.#upstream.parallel.pending
+    return this.#upstream.parallel.pending
   }
 
   push(chunk: Uint8Array): void {
@@ -77,8 +77,7 @@ export class CopiedRequest implements RequestWay {
   #missed(reason: FailureReason): void {
     const { inputRules } = this.#upstream.known
     if (!this.#host.init.observed || inputRules.length === 0) return
-    const judged = judgeFault(inputRules, reason)
-    this.#upstream.record('released', becauseReleased(judged.decision), judged)
+    this.#upstream.record('released', 'failed-open', judgeFault(inputRules, reason))
   }
 
   /** Envoy only shows it: its rules have their say, and nobody waits for them. */

@@ -13,14 +13,8 @@ import {
   STREAM_ANSWER,
 } from '../support/chat.ts'
 import { EnvoyModel } from '../support/envoy-model.ts'
-import { flagWord, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
+import { CLEAN, FLAGGED, flagWord, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
 
-const CLEAN: Outcome = { kind: 'verdict', verdict: { kind: 'clean' }, ms: 1 }
-const FLAGGED: Outcome = {
-  kind: 'verdict',
-  verdict: { kind: 'flagged', findings: [{ detector: 'prompt_attack' }] },
-  ms: 1,
-}
 const CANCELLED: Outcome = { kind: 'failure', reason: 'cancelled', ms: 1 }
 const TIMEOUT: Outcome = { kind: 'failure', reason: 'timeout', ms: 1 }
 const parallel = { parallelRules: [rule(remoteGuardrail())] }

@@ -1,18 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import type { BodyMode } from '../../src/exchange/events.ts'
-import type { Outcome } from '../../src/guardrail/guardrail.ts'
 import { CHAT_HEADERS, chatCompletion, chatRequest, JSON_ANSWER, STREAM_ANSWER } from '../support/chat.ts'
 import { EnvoyModel } from '../support/envoy-model.ts'
-import { flagWord, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
+import { FLAGGED, flagWord, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
 
 // In STREAMED the upstream has the headers before the body was judged: it may answer meanwhile.
 
 const REQUEST = chatRequest('hello', { stream: true })
-const FLAGGED: Outcome = {
-  kind: 'verdict',
-  verdict: { kind: 'flagged', findings: [{ detector: 'prompt_attack' }] },
-  ms: 1,
-}
 
 /** A request that waits for its verdict, or for its end, when the upstream begins to answer. */
 function asking(responseMode: BodyMode, sent: 'whole' | 'in part'): EnvoyModel {

@@ -2,7 +2,6 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { contentCodings } from '../../src/coding/codings.ts'
 import type { BodyMode } from '../../src/exchange/events.ts'
-import type { Outcome } from '../../src/guardrail/guardrail.ts'
 import type { Policy } from '../../src/policy/policy.ts'
 import { ENVOY_MODES } from '../support/bootstrap.ts'
 import {
@@ -15,11 +14,18 @@ import {
   STREAM_ANSWER,
 } from '../support/chat.ts'
 import { EnvoyModel } from '../support/envoy-model.ts'
-import { flagWord, flagWordAsItGrows, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
+import {
+  CLEAN,
+  flagWord,
+  flagWordAsItGrows,
+  policy,
+  policySet,
+  remoteGuardrail,
+  rule,
+} from '../support/policies.ts'
 
 const CODINGS = ['gzip', 'deflate', 'br', 'zstd', 'gzip, br']
 const CASES = ENVOY_MODES.flatMap(mode => CODINGS.map(coding => [mode, coding] as const))
-const CLEAN: Outcome = { kind: 'verdict', verdict: { kind: 'clean' }, ms: 1 }
 const blocking = { inputRules: [rule(flagWord('attack'))], outputRules: [rule(flagWordAsItGrows('secret'))] }
 const redacting = {
   inputRules: [rule(flagWord('attack'), 'redact')],

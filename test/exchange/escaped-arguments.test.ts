@@ -1,14 +1,20 @@
 import { describe, expect, test } from 'vitest'
-import type { Outcome } from '../../src/guardrail/guardrail.ts'
 import type { Policy } from '../../src/policy/policy.ts'
 import { CHAT_HEADERS, chatRequest, JSON_ANSWER, STREAM_ANSWER } from '../support/chat.ts'
 import { EnvoyModel } from '../support/envoy-model.ts'
-import { flagWord, flagWordAsItGrows, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
+import {
+  CLEAN,
+  flagWord,
+  flagWordAsItGrows,
+  policy,
+  policySet,
+  remoteGuardrail,
+  rule,
+} from '../support/policies.ts'
 
 /** Says `secret`, as a model or a client may write it. */
 const ESCAPED = '{"q":"a s\\u0065cr\\u0065t"}'
 const REDACTED = '{"q":"a <WORD>"}'
-const CLEAN: Outcome = { kind: 'verdict', verdict: { kind: 'clean' }, ms: 1 }
 
 const call = (args: string, id: object = {}) => ({
   index: 0,

@@ -5,7 +5,6 @@ import { contentCodings } from '../../src/coding/codings.ts'
 import { BodyGate } from '../../src/exchange/body-gate.ts'
 import type { BodyMode, Effect, ExchangeEvent } from '../../src/exchange/events.ts'
 import { Exchange } from '../../src/exchange/exchange.ts'
-import type { Outcome } from '../../src/guardrail/guardrail.ts'
 import type { Policy } from '../../src/policy/policy.ts'
 import { ENVOY_MODES } from '../support/bootstrap.ts'
 import {
@@ -18,14 +17,8 @@ import {
   STREAM_ANSWER,
 } from '../support/chat.ts'
 import { EnvoyModel } from '../support/envoy-model.ts'
-import { flagWord, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
+import { CLEAN, FLAGGED, flagWord, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
 
-const CLEAN: Outcome = { kind: 'verdict', verdict: { kind: 'clean' }, ms: 1 }
-const FLAGGED: Outcome = {
-  kind: 'verdict',
-  verdict: { kind: 'flagged', findings: [{ detector: 'prompt_attack' }] },
-  ms: 1,
-}
 const blocking = { outputRules: [rule(flagWord('secret'))] }
 const forgiving = { outputRules: [rule(flagWord('secret'), 'block', 'fail-open')] }
 const SMALL_LIMITS = { maxRequestBytes: 10_000, maxResponseBytes: 50 }

@@ -1,17 +1,23 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import type { BodyMode } from '../../src/exchange/events.ts'
-import type { Outcome } from '../../src/guardrail/guardrail.ts'
 import type { Policy } from '../../src/policy/policy.ts'
 import { ENVOY_MODES } from '../support/bootstrap.ts'
 import { CHAT_HEADERS, chatCompletion, chatRequest, JSON_ANSWER } from '../support/chat.ts'
 import { EnvoyModel } from '../support/envoy-model.ts'
-import { flagWord, flagWordAsItGrows, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
+import {
+  CLEAN,
+  flagWord,
+  flagWordAsItGrows,
+  policy,
+  policySet,
+  remoteGuardrail,
+  rule,
+} from '../support/policies.ts'
 
 const forgiving = { outputRules: [rule(flagWord('secret'), 'block', 'fail-open')] }
 
 const remote = { outputRules: [rule(remoteGuardrail())] }
-const CLEAN: Outcome = { kind: 'verdict', verdict: { kind: 'clean' }, ms: 1 }
 const TIME_IS_OVER = { kind: 'deadline' } as const
 const fine = chatCompletion('fine')
 const gzip = { ...JSON_ANSWER, 'content-encoding': 'gzip' }
@@ -83,8 +89,11 @@ describe.each(ENVOY_MODES)('an answer whose time is over (%s)', mode => {
     expect(responseRecords(envoy)).toMatchObject([{ effective: 'released', because: 'failed-open' }])
   })
 
-  test('after it has gone is nothing to anybody', () => {
-    const envoy = answering(mode, forgiving)
+  test.each([
+    ['forgiven', forgiving],
+    ['refused', { outputRules: [rule(flagWord('secret'))] }],
+  ])('after it has gone is nothing to anybody, were it to be %s', (_, overrides) => {
+    const envoy = answering(mode, overrides)
     envoy.body('response', fine, 'end')
     envoy.step(TIME_IS_OVER)
     envoy.step({ kind: 'closed' })
@@ -97,7 +106,7 @@ describe.each(ENVOY_MODES)('an answer whose time is over (%s)', mode => {
     envoy.body('response', fine, 'end')
     envoy.step(TIME_IS_OVER)
     const said = Buffer.from(envoy.localReply?.body ?? envoy.response.bytes).toString()
-    if (envoy.scans.length > 0) envoy.answerScan(CLEAN)
+    envoy.answerScan(CLEAN)
     expect(Buffer.from(envoy.localReply?.body ?? envoy.response.bytes).toString()).toBe(said)
     expect(said).not.toContain('fine')
     expect(responseRecords(envoy)).toMatchObject([{ effective: 'denied', because: 'failed-closed' }])
@@ -147,8 +156,11 @@ describe('of a coded answer', () => {
     const envoy = kept({ outputRules: [rule(flagWord('secret')), alert] })
     expect(envoy.response.endOut).toBe(true)
     expect(envoy.keptBytes).toBe(fine.length)
+    envoy.step({ kind: 'closed' })
+    expect(responseRecords(envoy)).toEqual([])
     envoy.answerScan(CLEAN)
     expect(envoy.keptBytes).toBe(0)
+    expect(responseRecords(envoy)).toMatchObject([{ effective: 'released', because: 'clean' }])
   })
 })
 

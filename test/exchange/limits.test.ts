@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import type { BodyMode } from '../../src/exchange/events.ts'
-import type { Outcome } from '../../src/guardrail/guardrail.ts'
 import type { Policy, Rule } from '../../src/policy/policy.ts'
 import { ENVOY_MODES } from '../support/bootstrap.ts'
 import {
@@ -12,14 +11,16 @@ import {
   STREAM_ANSWER,
 } from '../support/chat.ts'
 import { EnvoyModel } from '../support/envoy-model.ts'
-import { flagWordAsItGrows, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
+import {
+  CLEAN,
+  FLAGGED,
+  flagWordAsItGrows,
+  policy,
+  policySet,
+  remoteGuardrail,
+  rule,
+} from '../support/policies.ts'
 
-const CLEAN: Outcome = { kind: 'verdict', verdict: { kind: 'clean' }, ms: 1 }
-const FLAGGED: Outcome = {
-  kind: 'verdict',
-  verdict: { kind: 'flagged', findings: [{ detector: 'prompt_attack' }] },
-  ms: 1,
-}
 const REFUSAL = 'Response blocked by policy'
 const DELIVERIES = ['window', 'withhold'] as const
 

@@ -2,7 +2,6 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import type { BodyMode } from '../../src/exchange/events.ts'
 import type { ExchangeInit } from '../../src/exchange/host.ts'
-import type { Outcome } from '../../src/guardrail/guardrail.ts'
 import type { Policy } from '../../src/policy/policy.ts'
 import { ENVOY_MODES } from '../support/bootstrap.ts'
 import {
@@ -15,9 +14,16 @@ import {
   STREAM_ANSWER,
 } from '../support/chat.ts'
 import { EnvoyModel } from '../support/envoy-model.ts'
-import { flagWord, flagWordAsItGrows, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
+import {
+  CLEAN,
+  flagWord,
+  flagWordAsItGrows,
+  policy,
+  policySet,
+  remoteGuardrail,
+  rule,
+} from '../support/policies.ts'
 
-const CLEAN: Outcome = { kind: 'verdict', verdict: { kind: 'clean' }, ms: 1 }
 const REFUSAL = 'Response blocked by policy'
 const closed = rule(remoteGuardrail())
 const open = rule(remoteGuardrail(), 'block', 'fail-open')
@@ -123,7 +129,9 @@ describe('a request that there is no room for', () => {
     expect(envoy.keptBytes).toBe(head.length)
     envoy.step(SPENT)
     expect(envoy.keptBytes).toBe(0)
-    envoy.body('request', rest, 'end')
+    envoy.body('request', rest.slice(0, 5))
+    expect(envoy.keptBytes).toBe(0)
+    envoy.body('request', rest.slice(5), 'end')
     expect(envoy.request.bytes.toString()).toBe(request)
     envoy.headers('response', JSON_ANSWER)
     envoy.body('response', chatCompletion('fine'), 'end')
@@ -209,6 +217,7 @@ describe('a JSON answer that there is no room for', () => {
   test('is judged once it is whole', () => {
     const envoy = answering({ outputRules: [closed] }, JSON_ANSWER)
     envoy.body('response', answer, 'end')
+    expect(envoy.canWait).toBe(true)
     envoy.step(SPENT)
     envoy.answerScan(CLEAN)
     expect(envoy.response.bytes.toString()).toBe(answer)

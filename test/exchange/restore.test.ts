@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { BodyMode } from '../../src/exchange/events.ts'
-import type { Outcome } from '../../src/guardrail/guardrail.ts'
 import type { Policy, Rule } from '../../src/policy/policy.ts'
 import type { RedactStyle } from '../../src/policy/redaction.ts'
 import { ENVOY_MODES } from '../support/bootstrap.ts'
@@ -15,9 +14,16 @@ import {
   STREAM_ANSWER,
 } from '../support/chat.ts'
 import { EnvoyModel } from '../support/envoy-model.ts'
-import { flagWord, flagWordAsItGrows, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
+import {
+  CLEAN,
+  flagWord,
+  flagWordAsItGrows,
+  policy,
+  policySet,
+  remoteGuardrail,
+  rule,
+} from '../support/policies.ts'
 
-const CLEAN: Outcome = { kind: 'verdict', verdict: { kind: 'clean' }, ms: 1 }
 const RESTORED: RedactStyle = { kind: 'replace', restore: true }
 const redacting = (word: string, redact: RedactStyle = RESTORED): Rule => ({
   ...rule(flagWordAsItGrows(word), 'redact'),

@@ -1,14 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import type { BodyMode } from '../../src/exchange/events.ts'
 import type { ExchangeInit } from '../../src/exchange/host.ts'
-import type { Outcome } from '../../src/guardrail/guardrail.ts'
 import type { Policy } from '../../src/policy/policy.ts'
 import { ENVOY_MODES } from '../support/bootstrap.ts'
 import { CHAT_HEADERS, chatEvents, chatRequest, readChatStream, STREAM_ANSWER } from '../support/chat.ts'
 import { EnvoyModel } from '../support/envoy-model.ts'
-import { flagWordAsItGrows, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
+import { CLEAN, flagWordAsItGrows, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
 
-const CLEAN: Outcome = { kind: 'verdict', verdict: { kind: 'clean' }, ms: 1 }
 const REFUSAL = 'Response blocked by policy'
 const growing = [rule(flagWordAsItGrows('secret'))]
 const remote = [rule(remoteGuardrail())]

@@ -12,13 +12,8 @@ import {
   STREAM_ANSWER,
 } from '../support/chat.ts'
 import { EnvoyModel } from '../support/envoy-model.ts'
-import { flagWordAsItGrows, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
+import { FLAGGED, flagWordAsItGrows, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
 
-const FLAGGED: Outcome = {
-  kind: 'verdict',
-  verdict: { kind: 'flagged', findings: [{ detector: 'prompt_attack' }] },
-  ms: 1,
-}
 const DOWN: Outcome = { kind: 'failure', reason: 'unreachable', ms: 1 }
 /** A guard service that may only watch, beside a rule that may deny. */
 const RULES = [rule(flagWordAsItGrows('secret')), rule(remoteGuardrail('watcher'), 'alert', 'fail-open')]

@@ -5,7 +5,7 @@ import { keywords } from '../../src/guardrail/keywords/keywords.ts'
 import type { TextSegment } from '../../src/llm/format.ts'
 import type { Policy, Rule } from '../../src/policy/policy.ts'
 import type { ScanEffect } from '../support/envoy-model.ts'
-import { flagWordAsItGrows, policy, remoteGuardrail, rule } from '../support/policies.ts'
+import { CLEAN, flagWordAsItGrows, policy, remoteGuardrail, rule } from '../support/policies.ts'
 import { ScanWatch } from '../support/scan-watch.ts'
 import {
   answers,
@@ -26,7 +26,6 @@ import {
 } from '../support/stream-script.ts'
 import { ANSWER } from '../unit/guardrail/segments.ts'
 
-const CLEAN: Outcome = { kind: 'verdict', verdict: { kind: 'clean' }, ms: 1 }
 const answerClean = (): Outcome => CLEAN
 const neverAsked = (): Outcome => expect.fail('a scan that nobody needs')
 

@@ -1,6 +1,7 @@
 import type {
   Finding,
   LocalGuardrail,
+  Outcome,
   RemoteGuardrail,
   ScanProgress,
   Verdict,
@@ -62,6 +63,15 @@ export function flagWordAsItGrows(word: string): LocalGuardrail {
       }
     },
   }
+}
+
+/** What a remote guardrail that finds nothing comes to. */
+export const CLEAN: Outcome = { kind: 'verdict', verdict: { kind: 'clean' }, ms: 1 }
+/** And one that finds something, without a place. */
+export const FLAGGED: Outcome = {
+  kind: 'verdict',
+  verdict: { kind: 'flagged', findings: [{ detector: 'prompt_attack' }] },
+  ms: 1,
 }
 
 /** A remote guardrail for exchanges driven by hand: its scans are answered by the test. */
