@@ -95,6 +95,24 @@ describe.each(ENVOY_MODES)('a request judged while the upstream works on it (%s)
     expect(envoy.records).toMatchObject([{ phase: 'request', effective: 'released', because: 'clean' }])
   })
 
+  test('that is clean before the upstream answers leaves the exchange where no phase is owed an answer', () => {
+    const envoy = exchange(mode)
+    ask(envoy)
+    expect(envoy.ended).toBeUndefined()
+    envoy.answerScan(CLEAN)
+    expect(envoy.ended?.status).toBe(mode === 'full-duplex' ? undefined : 'ok')
+  })
+
+  test('that is too large goes on where that is forgiven, and no copy of it is kept', () => {
+    const forgiving = { parallelRules: [rule(remoteGuardrail(), 'block', 'fail-open')] }
+    const limits = { ...policy().limits, maxRequestBytes: 30 }
+    const envoy = exchange(mode, { ...forgiving, limits })
+    const request = chatRequest('hello', { stream: true })
+    ask(envoy, request)
+    expect([envoy.request.bytes.toString(), envoy.keptBytes]).toEqual([request, 0])
+    expect(envoy.records).toMatchObject([{ phase: 'request', because: 'failed-open' }])
+  })
+
   test('that failed open lets its response go, and is recorded so', () => {
     const envoy = exchange(mode, { parallelRules: [rule(remoteGuardrail(), 'block', 'fail-open')] })
     ask(envoy)

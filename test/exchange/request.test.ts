@@ -109,6 +109,13 @@ describe.each(ENVOY_MODES)('a request in %s', mode => {
     expect(told.localReply?.headers['content-type']).toBe('application/json')
   })
 
+  test('does not stream where its Accept takes JSON as well', () => {
+    const envoy = new EnvoyModel(guarded, { mode })
+    const headers = { ...CHAT_HEADERS, accept: 'application/json, text/event-stream' }
+    send(envoy, mode, chatRequest('attack'), headers)
+    expect(envoy.localReply?.headers['content-type']).toBe('application/json')
+  })
+
   test('is redacted before it goes on, and every other byte stays', () => {
     const redacting = policySet(policy({ inputRules: [rule(flagWord('secret'), 'redact')] }))
     const envoy = new EnvoyModel(redacting, { mode })
@@ -117,6 +124,14 @@ describe.each(ENVOY_MODES)('a request in %s', mode => {
     expect(envoy.request.bytes.toString()).toBe(body.replace('secret', '<WORD>'))
     expect(envoy.request.mutation?.remove).toContain('content-length')
     expect(envoy.records).toMatchObject([{ effective: 'redacted', because: 'flagged' }])
+  })
+
+  test('is redacted in the texts with a finding, and a text beside them stays as it was written', () => {
+    const redacting = policySet(policy({ inputRules: [rule(flagWord('secret'), 'redact')] }))
+    const envoy = new EnvoyModel(redacting, { mode })
+    const body = String.raw`{"messages":[{"role":"user","content":"\u0068ello\/"},{"role":"user","content":"my secret"}]}`
+    send(envoy, mode, body)
+    expect(envoy.request.bytes.toString()).toBe(body.replace('secret', '<WORD>'))
   })
 
   test('is denied when a redacting rule cannot say where', () => {
