@@ -1,8 +1,8 @@
-import { WeirError } from '../errors.ts'
 import { factsOf } from './decoded-frame.ts'
 import type { Frame, ProviderError, Refusal, ReplyBody, StreamPosition } from './format.ts'
 import { toJsonLine } from './ndjson.ts'
 import { ANSWER, type OllamaEndpoint, OllamaFrame, openStream } from './ollama-answer.ts'
+import { assertOwnPosition } from './own-position.ts'
 
 /** What the client has seen of a stream; fresh, it has seen nothing. */
 export class OllamaPosition implements StreamPosition {
@@ -75,7 +75,7 @@ export function renderRefusal(
 
 /** The rest of a stream of which the client has seen `at`. Nothing is ever open in it: a line stands for itself. */
 export function streamRefusal(endpoint: OllamaEndpoint, refusal: Refusal, at: StreamPosition): Uint8Array {
-  if (!(at instanceof OllamaPosition)) throw new WeirError('bug', 'a stream position of another format')
+  assertOwnPosition(at, OllamaPosition)
   if (at.terminated) return new Uint8Array(0)
   const head = {
     model: at.model ?? refusal.request?.model ?? 'unknown',

@@ -1,10 +1,10 @@
-import { WeirError } from '../errors.ts'
 import { DecodedFrame } from './decoded-frame.ts'
 import type { Frame, LlmFormat, Refusal, StreamPosition, TextEdit } from './format.ts'
 import { editJson } from './json-body.ts'
 import { setTexts } from './json-edits.ts'
 import { errorOrWrong, openJsonEvents, rewriteEvent } from './json-events.ts'
 import { renderOpenaiError } from './openai-error.ts'
+import { assertOwnPosition } from './own-position.ts'
 import { responseShape } from './response-shape.ts'
 
 /** Whether the client has all of a stream. */
@@ -18,7 +18,7 @@ class TextlessPosition implements StreamPosition {
 
 /** Nothing in such a stream can hold a refusal, so that it ends with the error that the clients raise. */
 function streamRefusal({ message }: Refusal, at: StreamPosition): Uint8Array {
-  if (!(at instanceof TextlessPosition)) throw new WeirError('bug', 'a stream position of another format')
+  assertOwnPosition(at, TextlessPosition)
   if (at.terminated) return new Uint8Array(0)
   const { body } = renderOpenaiError({ status: 403, message, code: 'content_filter' })
   return new TextEncoder().encode(`event: error\ndata: ${new TextDecoder().decode(body)}\n\n`)

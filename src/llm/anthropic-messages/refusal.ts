@@ -1,6 +1,7 @@
-import { assertNever, WeirError } from '../../errors.ts'
+import { assertNever } from '../../errors.ts'
 import { factsOf } from '../decoded-frame.ts'
 import type { ErrorContext, Frame, ProviderError, Refusal, ReplyBody, StreamPosition } from '../format.ts'
+import { assertOwnPosition } from '../own-position.ts'
 import { type EventFacts, MessageFrame, openStream, type StartedBlock } from './stream.ts'
 
 /** What the client has seen of a stream; fresh, it has seen nothing. Holds the open blocks, of which the API has one. */
@@ -113,7 +114,7 @@ function ending({ message }: Refusal, { says, stopReason }: Manner): object {
  * end or an error. The stop reason is never `tool_use`: clients run only calls that end so.
  */
 export function streamRefusal(refusal: Refusal, at: StreamPosition): Uint8Array {
-  if (!(at instanceof MessagePosition)) throw new WeirError('bug', 'a stream position of another format')
+  assertOwnPosition(at, MessagePosition)
   if (at.terminated) return new Uint8Array(0)
   // Clients drop what stands before the start of the message.
   const seen = at.started ? at : new MessagePosition()
@@ -185,7 +186,7 @@ export function renderError(error: ProviderError, context: ErrorContext): ReplyB
 
 /** The whole stream, or its rest, of an API that has no answer with text. Empty when an end of it is out. */
 export function streamError(refusal: Refusal, at: StreamPosition): Uint8Array {
-  if (!(at instanceof MessagePosition)) throw new WeirError('bug', 'a stream position of another format')
+  assertOwnPosition(at, MessagePosition)
   if (at.terminated) return new Uint8Array(0)
   return encoder.encode(eventOf(errorObject({ status: 403, message: refusal.message })))
 }

@@ -1,7 +1,7 @@
-import { WeirError } from '../../errors.ts'
 import { type BedrockEvent, EVENT_STREAM, encodeEvents, requestIdHeader } from '../bedrock.ts'
 import { factsOf } from '../decoded-frame.ts'
 import type { Frame, Refusal, ReplyBody, StreamDecoder, StreamPosition } from '../format.ts'
+import { assertOwnPosition } from '../own-position.ts'
 import type { EventFacts } from './event.ts'
 import { ConverseFrame, openStream } from './stream.ts'
 
@@ -86,7 +86,7 @@ export function refusalEvents(
   at: StreamPosition,
   stopReason: StopReason,
 ): readonly BedrockEvent[] {
-  if (!(at instanceof ConversePosition)) throw new WeirError('bug', 'a stream position of another format')
+  assertOwnPosition(at, ConversePosition)
   if (at.stopped) return []
   const contentBlockIndex = at.nextBlock
   const text = at.hasContent ? `\n\n${message}` : message

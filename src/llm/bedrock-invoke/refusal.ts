@@ -1,6 +1,6 @@
-import { WeirError } from '../../errors.ts'
 import { EVENT_STREAM, requestIdHeader } from '../bedrock.ts'
 import type { Frame, LlmFormat, Refusal, ReplyBody, StreamPosition } from '../format.ts'
+import { assertOwnPosition } from '../own-position.ts'
 import { innerFrame, toChunks } from './stream.ts'
 
 /** The provider's own position, told of the provider's events. */
@@ -37,6 +37,6 @@ export function renderRefusal(
 }
 
 export function streamRefusal(provider: LlmFormat, refusal: Refusal, at: StreamPosition): Uint8Array {
-  if (!(at instanceof InvokePosition)) throw new WeirError('bug', 'a stream position of another format')
+  assertOwnPosition(at, InvokePosition)
   return toChunks(provider.streamRefusal(refusal, at.inner))
 }

@@ -1,4 +1,3 @@
-import { WeirError } from '../../errors.ts'
 import { renderBedrockError } from '../bedrock.ts'
 import { DecodedFrame, type Told } from '../decoded-frame.ts'
 import {
@@ -16,6 +15,7 @@ import {
 import { decodeJsonBody, editJson, isJsonObject, type JsonObject } from '../json-body.ts'
 import { setTexts } from '../json-edits.ts'
 import { errorOrWrong, openJsonEvents, rewriteEvent } from '../json-events.ts'
+import { assertOwnPosition } from '../own-position.ts'
 import { readModel } from '../request-settings.ts'
 import { responseShape } from '../response-shape.ts'
 import { decodeRequestObject } from '../strict-json.ts'
@@ -169,7 +169,7 @@ class TextPosition implements StreamPosition {
 }
 
 function refuseStream(model: TextModel, refusal: Refusal, at: StreamPosition): Uint8Array {
-  if (!(at instanceof TextPosition)) throw new WeirError('bug', 'a stream position of another format')
+  assertOwnPosition(at, TextPosition)
   if (at.ended) return new Uint8Array(0)
   const message = at.hasText ? `\n\n${refusal.message}` : refusal.message
   return encode(answerOf(model, model.streamed, { ...refusal, message }), json => `data: ${json}\n\n`)

@@ -1,7 +1,7 @@
-import { WeirError } from '../../errors.ts'
 import { factsOf } from '../decoded-frame.ts'
 import type { ErrorContext, Frame, ProviderError, Refusal, ReplyBody, StreamPosition } from '../format.ts'
 import { toJsonLine } from '../ndjson.ts'
+import { assertOwnPosition } from '../own-position.ts'
 import { ChatFrame, type EventFacts, MAX_INDEX, openStream } from './stream.ts'
 
 /** What the client has seen of a stream; fresh, it has seen nothing. One block of each sort is open at a time. */
@@ -71,7 +71,7 @@ export function renderRefusal(refusal: Refusal, shape: 'json' | 'event-stream'):
  * clients run only calls of a message that ends so.
  */
 export function streamRefusal(refusal: Refusal, at: StreamPosition): Uint8Array {
-  if (!(at instanceof ChatPosition)) throw new WeirError('bug', 'a stream position of another format')
+  assertOwnPosition(at, ChatPosition)
   if (at.terminated) return new Uint8Array(0)
   const text = at.hasText ? `\n\n${refusal.message}` : refusal.message
   const id = at.id ?? toUuid(refusal.id)

@@ -1,5 +1,5 @@
-import { WeirError } from '../../errors.ts'
 import type { Frame, ProviderError, Refusal, ReplyBody, StreamPosition } from '../format.ts'
+import { assertOwnPosition } from '../own-position.ts'
 import { type AnswerFacts, GeminiFrame } from './stream.ts'
 
 /** What a client has seen of one candidate. */
@@ -96,7 +96,7 @@ export function arrayRefusal(refusal: Refusal, at: StreamPosition): Uint8Array {
 }
 
 function positionOf(at: StreamPosition): GeminiPosition {
-  if (!(at instanceof GeminiPosition)) throw new WeirError('bug', 'a stream position of another format')
+  assertOwnPosition(at, GeminiPosition)
   return at
 }
 

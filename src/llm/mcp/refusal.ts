@@ -1,4 +1,3 @@
-import { WeirError } from '../../errors.ts'
 import { factsOf } from '../decoded-frame.ts'
 import type {
   ErrorContext,
@@ -9,6 +8,7 @@ import type {
   ReplyBody,
   StreamPosition,
 } from '../format.ts'
+import { assertOwnPosition } from '../own-position.ts'
 import { MAX_BATCH, type RpcId } from './message.ts'
 import { type Asked, McpRequest } from './request.ts'
 import { McpFrame, openStream } from './stream.ts'
@@ -61,7 +61,7 @@ export function renderRefusal(refusal: Refusal, shape: 'json' | 'event-stream'):
  * request was never seen gets an error that names no message: some clients take it for the one they wait for.
  */
 export function streamRefusal(refusal: Refusal, at: StreamPosition): Uint8Array {
-  if (!(at instanceof McpPosition)) throw new WeirError('bug', 'a stream position of another format')
+  assertOwnPosition(at, McpPosition)
   const asked = askedOf(refusal.request)
   const open = asked.filter(({ id }) => !at.answered.has(id))
   const answers = open.map(one => refuse(one, refusal.message))

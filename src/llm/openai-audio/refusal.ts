@@ -1,7 +1,7 @@
-import { WeirError } from '../../errors.ts'
 import { factsOf } from '../decoded-frame.ts'
 import type { Frame, Refusal, ReplyBody, StreamPosition } from '../format.ts'
 import { type ChunkFacts, ChunkFrame } from '../openai-chunk.ts'
+import { assertOwnPosition } from '../own-position.ts'
 import { responseFormatOf } from './request.ts'
 import { openTranscriptStream } from './stream.ts'
 
@@ -75,7 +75,7 @@ function cue(message: string): string {
 
 /** The rest of a stream of which the client has seen `at`. Empty when its end is out. */
 export function streamRefusal(refusal: Refusal, at: StreamPosition): Uint8Array {
-  if (!(at instanceof TranscriptPosition)) throw new WeirError('bug', 'a stream position of another format')
+  assertOwnPosition(at, TranscriptPosition)
   if (at.terminated) return new Uint8Array(0)
   const text = at.said === '' ? refusal.message : `\n\n${refusal.message}`
   return encoder.encode(at.chunk === undefined ? asEvents(text, at) : asChunks(refusal, text, at.chunk, at))

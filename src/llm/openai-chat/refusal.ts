@@ -1,7 +1,7 @@
-import { WeirError } from '../../errors.ts'
 import { factsOf } from '../decoded-frame.ts'
 import type { Frame, Refusal, ReplyBody, StreamPosition } from '../format.ts'
 import { choicesOf, headOf, NO_USAGE, refuseChunks, type SeenChoice, SeenChunks } from '../openai-refusal.ts'
+import { assertOwnPosition } from '../own-position.ts'
 import { ChatFrame, openStream } from './stream.ts'
 
 interface ChatChoice extends SeenChoice {
@@ -76,7 +76,7 @@ function wholeAnswer(refusal: Refusal): string {
  * The finish reason is never `tool_calls`: clients run only calls that end so.
  */
 export function streamRefusal(refusal: Refusal, at: StreamPosition): Uint8Array {
-  if (!(at instanceof ChatPosition)) throw new WeirError('bug', 'a stream position of another format')
+  assertOwnPosition(at, ChatPosition)
   const head = headOf(refusal, at, { idPrefix: ID_PREFIX, object: 'chat.completion.chunk' })
   const manner = mannerOf(refusal)
   return refuseChunks(refusal, at, head, (index, seen) => refuseChoice(refusal.message, manner, index, seen))

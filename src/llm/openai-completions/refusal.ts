@@ -1,8 +1,8 @@
-import { WeirError } from '../../errors.ts'
 import { factsOf } from '../decoded-frame.ts'
 import type { Frame, Refusal, ReplyBody, StreamPosition } from '../format.ts'
 import { ChunkFrame } from '../openai-chunk.ts'
 import { choicesOf, headOf, NO_USAGE, refuseChunks, type SeenChoice, SeenChunks } from '../openai-refusal.ts'
+import { assertOwnPosition } from '../own-position.ts'
 import { openStream } from './stream.ts'
 
 /** What the client has seen of a stream; fresh, it has seen nothing. */
@@ -42,7 +42,7 @@ export function renderRefusal(refusal: Refusal, shape: 'json' | 'event-stream'):
  * at their end are left alone. Empty when the terminator is out.
  */
 export function streamRefusal(refusal: Refusal, at: StreamPosition): Uint8Array {
-  if (!(at instanceof CompletionPosition)) throw new WeirError('bug', 'a stream position of another format')
+  assertOwnPosition(at, CompletionPosition)
   return refuseChunks(refusal, at, headOf(refusal, at, API), (index, seen) => {
     const text = seen?.hasText ? `\n\n${refusal.message}` : refusal.message
     return [choiceOf(index, text, null), choiceOf(index, '', finishReasonOf(refusal))]

@@ -1,6 +1,6 @@
-import { WeirError } from '../../errors.ts'
 import type { ProviderError, Refusal, ReplyBody, StreamPosition } from '../format.ts'
 import type { JsonObject } from '../json-body.ts'
+import { assertOwnPosition } from '../own-position.ts'
 import { isClientCall } from './item.ts'
 import { type ItemState, type PartState, ResponsesPosition, textField } from './position.ts'
 
@@ -39,7 +39,7 @@ export function renderRefusal(refusal: Refusal, shape: 'json' | 'event-stream'):
  * event is out.
  */
 export function streamRefusal(refusal: Refusal, at: StreamPosition): Uint8Array {
-  if (!(at instanceof ResponsesPosition)) throw new WeirError('bug', 'a stream position of another format')
+  assertOwnPosition(at, ResponsesPosition)
   if (at.terminated) return new Uint8Array(0)
   const manner = mannerOf(refusal)
   const answer = at.response ?? freshAnswer(refusal)
