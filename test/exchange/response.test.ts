@@ -12,7 +12,7 @@ import {
   STREAM_ANSWER,
 } from '../support/chat.ts'
 import { EnvoyModel } from '../support/envoy-model.ts'
-import { flagWord, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
+import { CLEAN, FLAGGED, flagWord, policy, policySet, remoteGuardrail, rule } from '../support/policies.ts'
 
 const blocking = { outputRules: [rule(flagWord('secret'))] }
 
@@ -393,6 +393,31 @@ describe('an event stream', () => {
     envoy.trailers('response')
     expect(envoy.ended).toMatchObject({ status: 'unavailable' })
     expect(envoy.records.at(-1)).toMatchObject({ effective: 'discarded' })
+  })
+
+  test('in STREAMED that trailers end while its last chunk is unanswered is judged, and goes in answer to it', () => {
+    const events = chatEvents('fine').join('')
+    for (const outcome of [CLEAN, FLAGGED]) {
+      const envoy = answered('streamed', { outputRules: [rule(remoteGuardrail())] }, { stream: true })
+      envoy.headers('response', STREAM_ANSWER)
+      envoy.body('response', events)
+      envoy.trailers('response')
+      envoy.answerScan(outcome)
+      expect(envoy.ended).toBeUndefined()
+      expect(readChatStream(envoy.response.bytes).text).toBe(
+        outcome === CLEAN ? 'fine' : 'Response blocked by policy',
+      )
+    }
+  })
+
+  test('in BUFFERED is whole in its one message, though trailers are to come', () => {
+    const events = chatEvents('fine').join('')
+    const envoy = answered('buffered', blocking, { stream: true })
+    envoy.headers('response', STREAM_ANSWER)
+    envoy.body('response', events)
+    expect(envoy.response.bytes.toString()).toBe(events)
+    envoy.trailers('response')
+    expect(envoy.response.endOut).toBe(true)
   })
 
   test('with trailers in full duplex ends with them', () => {

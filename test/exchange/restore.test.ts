@@ -107,6 +107,15 @@ test('nothing redacted is nothing to restore: the answer goes live', () => {
   expect(envoy.response.bytes.toString()).toBe(chatCompletion('<WORD_1>'))
 })
 
+test.each(['streamed', 'buffered'] as const)(
+  'what is not to come back leaves the answer to Envoy, with its request redacted (%s)',
+  mode => {
+    const envoy = asked(mode, { inputRules: [redacting('name', { kind: 'replace', restore: false })] })
+    expect(envoy.request.bytes.toString()).toBe(chatRequest('my <WORD>'))
+    expect(envoy.ended).toMatchObject({ status: 'ok' })
+  },
+)
+
 test('with delivery withhold and nothing to deny the text goes on as it comes', () => {
   const envoy = asked('full-duplex', {}, { stream: true })
   envoy.headers('response', STREAM_ANSWER)

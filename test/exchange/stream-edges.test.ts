@@ -54,7 +54,7 @@ describe('exactly what is allowed', () => {
       return envoy
     })
     expect(sent(whole!)).toBe(events.join(''))
-    expect(whole!.records.at(-1)).toMatchObject({ effective: 'released' })
+    expect(whole!.records.at(-1)).toMatchObject({ effective: 'released', because: 'clean' })
     expect(cut!.records.at(-1)).toMatchObject({ effective: 'denied', bodyFault: 'over-limit' })
   })
 
@@ -75,7 +75,8 @@ describe('what comes after a limit', () => {
     const events = chatEvents('fine ', 'more ', 'rest')
     const maxResponseBytes = Buffer.byteLength(events.slice(0, 2).join('')) + 20
     const envoy = streaming({ outputRules: remote, maxResponseBytes })
-    for (const event of events) envoy.body('response', event)
+    for (const event of events.slice(0, 3)) envoy.body('response', event)
+    envoy.body('response', events.slice(3).join(''))
     envoy.body('response', '', 'end')
     envoy.answerScan(CLEAN)
     expect(envoy.scans).toEqual([])
@@ -152,6 +153,10 @@ test('a refused stream waits for nobody: neither for its scan nor for room', () 
   full.body('response', `${chatEvents('a secret')[1]}data: ${'x'.repeat(1000)}`)
   expect(full.records.at(-1)).toMatchObject({ effective: 'denied' })
   expect([full.paused, full.canWait]).toEqual([false, false])
+  const unread = streaming({ outputRules: growing }, 'full-duplex', { localScans: 'late' })
+  unread.body('response', chatEvents(`secret ${'x'.repeat(50_000)}`)[1]!)
+  expect(unread.records.at(-1)).toMatchObject({ effective: 'denied' })
+  expect([unread.canWait, unread.turnsOwed]).toEqual([false, 0])
 })
 
 test('text that the end of an event may repeat is kept until then, and counted', () => {
