@@ -200,6 +200,17 @@ describe('text that rules read as it grows', () => {
     expect([envoy.turnsOwed, sent(envoy)]).toEqual([0, events.join('')])
   })
 
+  test('is read as far in trailers as in any event', () => {
+    const envoy = streaming({ outputRules: growing }, 'full-duplex', { localScans: 'late' })
+    const tool = { index: 0, id: 'call_0', function: { name: 'run', arguments: `{"a":"${large}"}` } }
+    const call = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { tool_calls: [tool] } }] })}\n\n`
+    const text = chatEvents(large)[1]!
+    // What a tool call says is source, which is read when it is whole.
+    envoy.body('response', text + call)
+    envoy.trailers('response')
+    expect([envoy.turnsOwed, sent(envoy)]).toEqual([0, text + call])
+  })
+
   test('is read whole before those that scan by windows see the end of it', () => {
     const envoy = streaming({ outputRules: [...growing, ...remote] }, 'full-duplex', { localScans: 'late' })
     const events = chatEvents(large.repeat(4))
