@@ -264,8 +264,8 @@ export class StreamGate {
 
   /** Nothing is on its way: the end, or a place where there can be none. */
   #conclude(): void {
-    if (this.#state === 'limited' && !this.isComplete) this.#port.deny('failed-closed')
-    else if (this.#held.isEmpty && (this.#state === 'forgiving' || !this.#takesMore)) this.#leave()
+    if (this.#state === 'limited') this.#port.deny('failed-closed')
+    else if (this.#held.isEmpty && (this.#state === 'forgiving' || this.#upstream === 'ended')) this.#leave()
     else if (this.#isFull) {
       this.#releaseCleared('at-cap')
       if (!this.#isFull) return
@@ -277,9 +277,8 @@ export class StreamGate {
 
   /** Nothing is held any more, and what still comes, if anything does, is not for this gate. */
   #leave(): void {
-    const isOver = !this.#takesMore
     this.close()
-    if (isOver) this.#port.finish()
+    if (this.#upstream === 'ended') this.#port.finish()
     else this.#port.passUnseen(this.#intake.rest())
   }
 

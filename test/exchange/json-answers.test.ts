@@ -137,19 +137,22 @@ test.each(['skip', 'warn', 'error'] as const)(
   },
 )
 
-describe('of a coded answer', () => {
+describe.each(ENVOY_MODES)('of a coded answer (%s)', mode => {
   const kept = (overrides: Partial<Policy>): EnvoyModel => {
-    const envoy = answering('full-duplex', overrides, gzip)
+    const envoy = answering(mode, overrides, gzip)
     envoy.body('response', gzipSync(fine), 'end')
     return envoy
   }
 
-  test('both forms are kept while it is judged, and neither when it was refused', () => {
-    const envoy = kept(remote)
-    expect(envoy.keptBytes).toBe(gzipSync(fine).length + fine.length)
-    envoy.step(TIME_IS_OVER)
-    expect(envoy.keptBytes).toBe(0)
-  })
+  test.each([TIME_IS_OVER, { kind: 'closed' } as const])(
+    'both forms are kept while it is judged, and neither after %o',
+    ended => {
+      const envoy = kept(remote)
+      expect(envoy.keptBytes).toBe(gzipSync(fine).length + fine.length)
+      envoy.step(ended)
+      expect(envoy.keptBytes).toBe(0)
+    },
+  )
 
   test('its text is kept while rules that only watch look at it', () => {
     const alert = rule(remoteGuardrail(), 'alert', 'fail-open')

@@ -84,6 +84,16 @@ describe('what comes after a limit', () => {
     expect(readChatStream(envoy.response.bytes).text).toBe(`fine \n\n${REFUSAL}`)
   })
 
+  test('behind the own end of the stream is not taken, and the client hears nothing of it', () => {
+    const whole = chatEvents('fine').join('')
+    const maxResponseBytes = Buffer.byteLength(whole)
+    const envoy = streaming({ outputRules: growing, maxResponseBytes })
+    envoy.body('response', whole)
+    envoy.body('response', chatEvents('secret').join(''))
+    expect([sent(envoy), envoy.response.endOut]).toEqual([whole, true])
+    expect(envoy.records.at(-1)).toMatchObject({ effective: 'denied', bodyFault: 'over-limit' })
+  })
+
   test('of a single event that is too large passes at once where that is forgiven', () => {
     const event = chatEvents('x'.repeat(500))[1]!
     const envoy = streaming({ outputRules: forgiving, stream: { maxHeldBytes: 100 } })
