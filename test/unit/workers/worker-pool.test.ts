@@ -91,9 +91,14 @@ test('those that come to serve although they are stopped meanwhile end, and are 
   expect([await starting, started]).toEqual(['stopped', 2])
 })
 
-test('one that the system does not let start at first fails the start', async () => {
-  const pool = poolOf(worker => (worker === 0 ? fork(script, ['at-once']) : forkNothing()))
+test('one that the system does not let start at first fails the start, and is not tried again', async () => {
+  const ends: WorkerEnd[] = []
+  const pool = poolOf(
+    worker => (worker === 0 ? fork(script, ['at-once']) : forkNothing()),
+    end => ends.push(end),
+  )
   await expect(pool.start()).rejects.toThrow('worker 1 could not be started (ENOENT)')
+  expect(ends).toEqual([])
 })
 
 test.each([
