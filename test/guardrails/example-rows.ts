@@ -43,7 +43,7 @@ export const EXAMPLE_ROWS: Readonly<Record<string, ExampleRow>> = {
   bedrock: {
     start: async () => {
       const stub = await startBedrockStub({ auth: { apiKey: EXAMPLE_KEY }, guardrail: 'gr1abcdefghi' })
-      return serviceAt({ endpoint: stub.endpoint }, stub)
+      return serviceAt({ endpoint: stub.origin }, stub)
     },
     flagged: 'ATTACK-ME',
     expected: DENIES,

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { StubAnswer } from './judging-server.ts'
 import type { AccessKey } from './sigv4.ts'
 import { signatureFault } from './sigv4.ts'
 
@@ -41,6 +42,11 @@ export function awsAuthRefusal(
     type: 'ExpiredTokenException',
     message: 'The security token included in the request is expired',
   }
+}
+
+/** An error as AWS answers one: its type in a header, behind which some services put an address. */
+export function awsError(status: number, type: string, message: string): StubAnswer {
+  return { status, json: { message }, headers: { 'x-amzn-errortype': `${type}:http://internal/` } }
 }
 
 function errorOf(fault: string, date: string): AwsError {

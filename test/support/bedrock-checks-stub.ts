@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type AwsAuth, awsAuthRefusal } from './aws-auth.ts'
+import { type AwsAuth, awsAuthRefusal, awsError } from './aws-auth.ts'
 import { tooLarge } from './bedrock-guardrail-stub.ts'
 import { type ServiceStub, type StubAnswer, type StubRequest, startJudgingServer } from './judging-server.ts'
 
@@ -53,29 +53,25 @@ export async function startChecksStub(options: ChecksStubOptions): Promise<Check
   const requests: ChecksStubRequest[] = []
   const answer = (request: StubRequest): StubAnswer => {
     const { path, headers, body, json } = request
-    if (path !== '/guardrail-checks/invoke') return failure(404, 'UnknownOperationException', 'no such path')
+    if (path !== '/guardrail-checks/invoke') return awsError(404, 'UnknownOperationException', 'no such path')
     const denied = awsAuthRefusal(
       options.auth,
       { method: 'POST', url: path, headers },
       body,
       'eu-west-1/bedrock',
     )
-    if (denied !== undefined) return failure(403, denied.type, denied.message)
+    if (denied !== undefined) return awsError(403, denied.type, denied.message)
     const parsed = requestSchema.safeParse(json)
-    if (!parsed.success) return failure(400, 'ValidationException', z.prettifyError(parsed.error))
+    if (!parsed.success) return awsError(400, 'ValidationException', z.prettifyError(parsed.error))
     const texts = parsed.data.messages.flatMap(({ content }) => content.map(({ text }) => text))
     const units = Math.ceil(texts.reduce((sum, text) => sum + [...text].length, 0) / 1000)
     const { maxTextUnits = 25 } = options
-    if (units > maxTextUnits) return failure(429, 'ThrottlingException', tooLarge(units, maxTextUnits))
+    if (units > maxTextUnits) return awsError(429, 'ThrottlingException', tooLarge(units, maxTextUnits))
     requests.push(parsed.data)
     return { status: 200, json: judge(parsed.data, units, options), headers: { 'x-amzn-requestid': 'req-1' } }
   }
   const server = await startJudgingServer(answer)
   return { ...server, requests }
-}
-
-function failure(status: number, type: string, message: string): StubAnswer {
-  return { status, json: { message }, headers: { 'x-amzn-errortype': `${type}:http://internal/` } }
 }
 
 /** `HATE=0.8` in a text gives that category that score; without it 0. `Ms Doe` is a NAME, `maybe Bob` hardly one. */

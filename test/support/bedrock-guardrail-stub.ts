@@ -1,9 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { z } from 'zod'
-import { type AwsAuth, awsAuthRefusal } from './aws-auth.ts'
+import { type AwsAuth, awsAuthRefusal, awsError } from './aws-auth.ts'
+import { type ServiceStub, type StubAnswer, type StubRequest, startJudgingServer } from './judging-server.ts'
 
 const requestSchema = z.strictObject({
   source: z.enum(['INPUT', 'OUTPUT']),
@@ -22,19 +20,6 @@ const requestSchema = z.strictObject({
 
 export type BedrockStubRequest = z.output<typeof requestSchema>
 
-/** What the stub does instead of judging. */
-export type BedrockStubFault =
-  /** An AWS error: `x-amzn-errortype` and a message. */
-  | { readonly kind: 'status'; readonly status: number; readonly type?: string; readonly message?: string }
-  /** Takes the request and never answers. */
-  | { readonly kind: 'hang' }
-  /** Closes the connection without an answer. */
-  | { readonly kind: 'reset' }
-  /** 200 with exactly this body. */
-  | { readonly kind: 'body'; readonly body: string }
-  /** 307 with a clean answer as its body. */
-  | { readonly kind: 'redirect'; readonly location: string }
-
 export interface BedrockStubOptions {
   readonly auth: AwsAuth
   readonly region?: string
@@ -44,115 +29,55 @@ export interface BedrockStubOptions {
   readonly maxTextUnits?: number
 }
 
-export interface BedrockStub {
-  /** Scheme, host and port. */
-  readonly endpoint: string
-  /** The accepted bodies, in order of arrival. */
-  readonly requests: readonly BedrockStubRequest[]
+/** Its origin is the `endpoint` of the config. */
+export interface BedrockStub extends ServiceStub<BedrockStubRequest> {
   /** Why requests were refused, in order. */
   readonly refusals: readonly string[]
-  waitForRequests(count: number): Promise<void>
   /** From now on these are let in, and no others. */
   accept(auth: AwsAuth): void
-  /** The next accepted request without a fault of its own gets this one. */
-  failNext(fault: BedrockStubFault): void
-  /** Answers every text with this in it by the fault. */
-  failFor(marker: string, fault: BedrockStubFault): void
-  close(): Promise<void>
-}
-
-interface StubState {
-  readonly options: BedrockStubOptions
-  auth: AwsAuth
-  readonly requests: BedrockStubRequest[]
-  readonly refusals: string[]
-  readonly queued: BedrockStubFault[]
-  readonly marked: Map<string, BedrockStubFault>
-  waiters: { readonly count: number; readonly resolve: () => void }[]
 }
 
 /** ApplyGuardrail as its reference and the SDK's model describe it, on a free port of 127.0.0.1, and as strict. */
 export async function startBedrockStub(options: BedrockStubOptions): Promise<BedrockStub> {
-  const state: StubState = {
-    options,
-    auth: options.auth,
-    requests: [],
-    refusals: [],
-    queued: [],
-    marked: new Map(),
-    waiters: [],
-  }
-  const server = createServer((request, response) => {
-    handle(state, request, response).catch(() => response.destroy())
+  const requests: BedrockStubRequest[] = []
+  const refusals: string[] = []
+  let { auth } = options
+  const server = await startJudgingServer((request): StubAnswer => {
+    const checked = check({ ...options, auth }, request)
+    if (checked.kind === 'ok') {
+      requests.push(checked.request)
+      return { status: 200, json: judge(checked.request), headers: { 'x-amzn-requestid': randomUUID() } }
+    }
+    refusals.push(checked.message)
+    return awsError(checked.status, checked.type, checked.message)
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  return {
-    endpoint: `http://127.0.0.1:${port}`,
-    requests: state.requests,
-    refusals: state.refusals,
-    waitForRequests: count =>
-      state.requests.length >= count
-        ? Promise.resolve()
-        : new Promise(resolve => state.waiters.push({ count, resolve })),
-    accept: auth => {
-      state.auth = auth
-    },
-    failNext: fault => void state.queued.push(fault),
-    failFor: (marker, fault) => void state.marked.set(marker, fault),
-    close: () =>
-      new Promise(resolve => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
+  const accept = (accepted: AwsAuth): void => {
+    auth = accepted
   }
-}
-
-async function handle(state: StubState, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const body = await readAll(request)
-  const checked = check(state, request, body)
-  if (checked.kind === 'refused') {
-    state.refusals.push(checked.message)
-    respondError(response, checked.status, checked.type, checked.message)
-    return
-  }
-  state.requests.push(checked.request)
-  state.waiters = state.waiters.filter(({ count, resolve }) => {
-    if (state.requests.length < count) return true
-    resolve()
-    return false
-  })
-  const marked = [...state.marked].find(([marker]) => body.includes(marker))?.[1]
-  const fault = state.queued.shift() ?? marked
-  if (fault === undefined) respond(response, JSON.stringify(judge(checked.request)))
-  else misbehave(fault, response)
+  return { ...server, requests, refusals, accept }
 }
 
 type Checked =
   | { readonly kind: 'ok'; readonly request: BedrockStubRequest }
   | { readonly kind: 'refused'; readonly status: number; readonly type: string; readonly message: string }
 
-function check({ options, auth }: StubState, request: IncomingMessage, body: string): Checked {
+function check(options: BedrockStubOptions, { path, headers, body, json }: StubRequest): Checked {
+  const { auth, guardrail = 'gr1', version = '1', region = 'eu-west-1', maxTextUnits = 25 } = options
   const refused = (status: number, type: string, message: string): Checked => ({
     kind: 'refused',
     status,
     type,
     message,
   })
-  const id = encodeURIComponent(options.guardrail ?? 'gr1')
-  if (request.method !== 'POST' || request.url !== `/guardrail/${id}/version/${options.version ?? '1'}/apply`)
-    return refused(404, 'ResourceNotFoundException', `no such path ${request.url}`)
-  const denied = awsAuthRefusal(auth, request, body, `${options.region ?? 'eu-west-1'}/bedrock`)
+  if (path !== `/guardrail/${encodeURIComponent(guardrail)}/version/${version}/apply`)
+    return refused(404, 'ResourceNotFoundException', `no such path ${path}`)
+  const denied = awsAuthRefusal(auth, { method: 'POST', url: path, headers }, body, `${region}/bedrock`)
   if (denied !== undefined) return refused(403, denied.type, denied.message)
-  if (request.headers['content-type'] !== 'application/json') {
-    return refused(415, 'UnsupportedMediaType', 'not JSON')
-  }
-  const parsed = requestSchema.safeParse(JSON.parse(body))
+  const parsed = requestSchema.safeParse(json)
   if (!parsed.success) return refused(400, 'ValidationException', z.prettifyError(parsed.error))
   const guarded = parsed.data.content.filter(isGuarded)
   const units = Math.ceil(guarded.reduce((sum, { text }) => sum + [...text.text].length, 0) / 1000)
-  const max = options.maxTextUnits ?? 25
-  if (units > max) return refused(429, 'ThrottlingException', tooLarge(units, max))
+  if (units > maxTextUnits) return refused(429, 'ThrottlingException', tooLarge(units, maxTextUnits))
   return { kind: 'ok', request: parsed.data }
 }
 
@@ -240,40 +165,4 @@ function groundingOf({ content }: BedrockStubRequest, all: string) {
       ? { type, threshold: 0.7, score: 0.2, action: 'BLOCKED', detected: true }
       : { type, threshold: 0.7, score: 0.9, action: 'NONE', detected: false }
   return { filters: [filter('GROUNDING', 'INVENTED'), filter('RELEVANCE', 'OFF-TOPIC')] }
-}
-
-function misbehave(fault: BedrockStubFault, response: ServerResponse): void {
-  switch (fault.kind) {
-    case 'status':
-      respondError(response, fault.status, fault.type ?? 'InternalServerException', fault.message ?? 'a test')
-      return
-    case 'hang':
-      return
-    case 'reset':
-      response.destroy()
-      return
-    case 'body':
-      respond(response, fault.body)
-      return
-    case 'redirect':
-      response.writeHead(307, { location: fault.location }).end('{"action":"NONE","assessments":[]}')
-      return
-    default:
-      fault satisfies never
-  }
-}
-
-function respond(response: ServerResponse, body: string): void {
-  response.writeHead(200, { 'content-type': 'application/json', 'x-amzn-requestid': randomUUID() }).end(body)
-}
-
-function respondError(response: ServerResponse, status: number, type: string, message: string): void {
-  const headers = { 'content-type': 'application/json', 'x-amzn-errortype': `${type}:http://internal/` }
-  response.writeHead(status, headers).end(JSON.stringify({ message }))
-}
-
-async function readAll(request: IncomingMessage): Promise<string> {
-  const chunks: Uint8Array[] = []
-  for await (const chunk of request) chunks.push(chunk)
-  return Buffer.concat(chunks).toString('utf8')
 }

@@ -56,7 +56,7 @@ export const GUARD_KINDS: readonly GuardKind[] = [
     title: 'bedrock',
     start: async () => {
       const stub = await startBedrockStub({ auth: { apiKey: KEY_CANARY } })
-      return { origin: stub.endpoint, close: () => stub.close() }
+      return { origin: stub.origin, close: () => stub.close() }
     },
     config: origin => ({
       kind: 'bedrock',

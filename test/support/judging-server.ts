@@ -20,7 +20,8 @@ export interface StubAnswer {
 
 /** What the server does instead of judging. */
 export type StubFault =
-  | { readonly kind: 'status'; readonly status: number }
+  /** The judge's answer under this status, with what else is given in place of the judge's. */
+  | ({ readonly kind: 'status'; readonly status: number } & Partial<StubAnswer>)
   /** Takes the request and never answers. */
   | { readonly kind: 'hang' }
   /** Closes the connection without an answer. */
@@ -43,9 +44,9 @@ export interface JudgingServer {
   readonly hungUp: Promise<void>
   /** Resolves when so many clients have. */
   waitForHangUps(count: number): Promise<void>
-  /** The next requests get these faults, in order of arrival; faults queue up. */
+  /** The next requests that the judge takes get these faults, in order of arrival; a refusal stays one. */
   failNext(...faults: readonly StubFault[]): void
-  /** Every request that `matches` gets this one, unless a fault waits for the next; what was said last counts. */
+  /** Every one of them that `matches` gets this one, unless a fault waits for the next; what was said last counts. */
   failWhere(matches: (request: StubRequest) => boolean, fault: StubFault): void
   close(): Promise<void>
 }
@@ -72,7 +73,10 @@ export async function startJudgingServer(
     const seen = await readRequest(request)
     requests.push(seen)
     const answer = checkEnvelope(request) ?? judge(seen)
-    const fault = queued.shift() ?? rules.findLast(({ matches }) => matches(seen))?.fault
+    const isRefused = answer.status >= 400
+    const fault = isRefused
+      ? undefined
+      : (queued.shift() ?? rules.findLast(({ matches }) => matches(seen))?.fault)
     watch.look()
     respond(response, answer, fault)
   }
@@ -133,22 +137,20 @@ function checkEnvelope(request: IncomingMessage): StubAnswer | undefined {
   return undefined
 }
 
-function respond(
-  response: ServerResponse,
-  { status, json, headers }: StubAnswer,
-  fault: StubFault | undefined,
-): void {
-  const body = JSON.stringify(json)
-  const send = (status: number, text: string): void => {
+function respond(response: ServerResponse, answer: StubAnswer, fault: StubFault | undefined): void {
+  const body = JSON.stringify(answer.json)
+  const send = ({ status, headers }: StubAnswer, text: string): void => {
     response.writeHead(status, { ...headers, 'content-type': 'application/json' }).end(text)
   }
   switch (fault?.kind) {
     case undefined:
-      send(status, body)
+      send(answer, body)
       return
-    case 'status':
-      send(fault.status, body)
+    case 'status': {
+      const changed = { ...answer, ...fault }
+      send(changed, JSON.stringify(changed.json))
       return
+    }
     case 'hang':
       return
     case 'reset':
@@ -159,7 +161,7 @@ function respond(
       response.write(body, () => response.destroy())
       return
     case 'body':
-      send(200, fault.body)
+      send({ ...answer, status: 200 }, fault.body)
       return
     case 'redirect':
       response.writeHead(307, { location: fault.location }).end(body)

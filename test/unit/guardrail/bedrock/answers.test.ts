@@ -1,12 +1,17 @@
 import { describe, expect, test } from 'vitest'
-import type { BedrockStubFault } from '../../../support/bedrock-guardrail-stub.ts'
+import { awsError } from '../../../support/aws-auth.ts'
 import { tooLarge } from '../../../support/bedrock-guardrail-stub.ts'
+import type { StubFault } from '../../../support/judging-server.ts'
 import { input } from '../segments.ts'
 import { bedrockRig, failure, KEY, verdict } from './rig.ts'
 
 const rig = bedrockRig()
 const { guardrail, scan, findings } = rig
 const ACCESS_KEY = { id: 'AKIDEXAMPLE', secret: 'secret/that+must-not-leak', token: 'token//that+must==' }
+
+function awsFault(status: number, type: string, message = 'a test'): StubFault {
+  return { kind: 'status', ...awsError(status, type, message) }
+}
 
 describe('what is answered', () => {
   const pii = (entry: object) => ({ sensitiveInformationPolicy: { piiEntities: [entry], regexes: null } })
@@ -82,7 +87,7 @@ describe('what is answered', () => {
     expect(await scan(input('hi'))).toMatchObject(verdict({ kind: 'clean' }))
   })
 
-  test.each<[string, BedrockStubFault, string]>([
+  test.each<[string, StubFault, string]>([
     ['no action', { kind: 'body', body: '{"assessments":[]}' }, 'bad-response'],
     ['action: null', { kind: 'body', body: '{"action":null,"assessments":[]}' }, 'bad-response'],
     ['an unknown action', { kind: 'body', body: '{"action":"ALLOW","assessments":[]}' }, 'bad-response'],
@@ -118,21 +123,13 @@ describe('what is answered', () => {
     ['null', { kind: 'body', body: 'null' }, 'bad-response'],
     ['not JSON', { kind: 'body', body: '<html>' }, 'bad-response'],
     ['truncated JSON', { kind: 'body', body: '{"action":"NO' }, 'bad-response'],
-    ['400', { kind: 'status', status: 400, type: 'ValidationException' }, 'bad-response'],
-    ['403', { kind: 'status', status: 403, type: 'AccessDeniedException' }, 'bad-response'],
-    ['404', { kind: 'status', status: 404, type: 'ResourceNotFoundException' }, 'bad-response'],
-    ['500', { kind: 'status', status: 500 }, 'bad-response'],
-    ['503', { kind: 'status', status: 503, type: 'ServiceUnavailableException' }, 'bad-response'],
-    [
-      '429',
-      { kind: 'status', status: 429, type: 'ThrottlingException', message: 'Too many requests.' },
-      'rate-limited',
-    ],
-    [
-      '429 of a text too large',
-      { kind: 'status', status: 429, type: 'ThrottlingException', message: tooLarge(1200, 1000) },
-      'over-limit',
-    ],
+    ['400', awsFault(400, 'ValidationException'), 'bad-response'],
+    ['403', awsFault(403, 'AccessDeniedException'), 'bad-response'],
+    ['404', awsFault(404, 'ResourceNotFoundException'), 'bad-response'],
+    ['500', awsFault(500, 'InternalServerException'), 'bad-response'],
+    ['503', awsFault(503, 'ServiceUnavailableException'), 'bad-response'],
+    ['429', awsFault(429, 'ThrottlingException', 'Too many requests.'), 'rate-limited'],
+    ['429 of a text too large', awsFault(429, 'ThrottlingException', tooLarge(1200, 1000)), 'over-limit'],
     ['a redirect', { kind: 'redirect', location: 'http://127.0.0.1:1/' }, 'bad-response'],
     ['a reset', { kind: 'reset' }, 'unreachable'],
   ])('no verdict: %s', async (_, fault, reason) => {
@@ -147,7 +144,7 @@ describe('what is answered', () => {
 
   test('an abort ends every request', async () => {
     const abort = new AbortController()
-    rig.stub().failFor('word', { kind: 'hang' })
+    rig.stub().failWhere(() => true, { kind: 'hang' })
     const scanned = guardrail().scan(input('word '.repeat(10_000)), abort.signal)
     await rig.stub().waitForRequests(2)
     abort.abort()
@@ -159,7 +156,7 @@ describe('what is answered', () => {
     for (const config of [{ api_key: 'wrong-key' }, { api_key: undefined, ...credentials }]) {
       await scan(input('text-that-must-not-leak'), config)
     }
-    rig.stub().failNext({ kind: 'status', status: 400, message: 'text-that-must-not-leak' })
+    rig.stub().failNext(awsFault(400, 'ValidationException', 'text-that-must-not-leak'))
     await scan(input('text-that-must-not-leak'))
     expect(rig.faults).toHaveLength(3)
     for (const error of rig.faults) {

@@ -65,7 +65,7 @@ describe('what is sent', () => {
       const config = {
         guardrail_id: guardrailId,
         guardrail_version: 'DRAFT',
-        endpoint: signed.endpoint,
+        endpoint: signed.origin,
         api_key: undefined,
         access_key_id: accessKey.id,
         secret_access_key: accessKey.secret,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { awsError } from '../../../support/aws-auth.ts'
 import { FILTERS, startBedrockStub, tooLarge } from '../../../support/bedrock-guardrail-stub.ts'
 import { input, output } from '../segments.ts'
 import { bedrockRig, failure, KEY, verdict } from './rig.ts'
@@ -96,7 +97,7 @@ describe('a long text', () => {
 
   test('is sent whole where the account allows it', async () => {
     const large = await startBedrockStub({ auth: { apiKey: KEY }, maxTextUnits: 1000 })
-    await scan(input(filler(20_000)), { max_text_units: 100, endpoint: large.endpoint })
+    await scan(input(filler(20_000)), { max_text_units: 100, endpoint: large.origin })
     expect(large.requests).toHaveLength(1)
     await large.close()
   })
@@ -121,14 +122,15 @@ describe('a long text', () => {
 
   test('that would take more than 20 requests in halves is over-limit', async () => {
     const small = await startBedrockStub({ auth: { apiKey: KEY }, maxTextUnits: 2 })
-    const config = { max_text_units: 100, endpoint: small.endpoint }
+    const config = { max_text_units: 100, endpoint: small.origin }
     expect(await scan(input(filler(20_000)), config)).toMatchObject(failure('over-limit'))
     expect(small.requests.length + small.refusals.length).toBeLessThanOrEqual(20)
     await small.close()
   })
 
   test('that no halving helps is over-limit, and not asked again for less than a text unit', async () => {
-    rig.stub().failFor('x', { kind: 'status', status: 429, message: tooLarge(2, 1) })
+    const error = awsError(429, 'ThrottlingException', tooLarge(2, 1))
+    rig.stub().failWhere(({ body }) => body.includes('x'), { kind: 'status', ...error })
     expect(await scan(input('x'.repeat(1000)))).toMatchObject(failure('over-limit'))
     expect(rig.stub().requests).toHaveLength(1)
     expect(await scan(input('x'.repeat(3000)))).toMatchObject(failure('over-limit'))
@@ -158,12 +160,13 @@ describe('a long text', () => {
   })
 
   test('has no verdict when a part has none', async () => {
-    rig.stub().failFor('LAST', { kind: 'status', status: 429, type: 'ThrottlingException' })
+    const error = awsError(429, 'ThrottlingException', 'Too many requests.')
+    rig.stub().failWhere(({ body }) => body.includes('LAST'), { kind: 'status', ...error })
     expect(await scan(input(`${filler(12_000)} LAST`))).toMatchObject(failure('rate-limited'))
   })
 
   test('that is flagged in one part stays so when another fails, and cannot be redacted', async () => {
-    rig.stub().failFor('LAST', { kind: 'status', status: 500 })
+    rig.stub().failWhere(({ body }) => body.includes('LAST'), { kind: 'status', status: 500 })
     expect(await covered(input(`ann@a.org ${filler(12_000)} LAST`))).toEqual([
       ['pii/email', 'ann@a.org'],
       ['unscanned', undefined],

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { awsError } from '../../../support/aws-auth.ts'
 import { credentialsRig, IMDS_REQUESTS, key } from './credentials-rig.ts'
 import { verdict } from './rig.ts'
 
@@ -38,15 +39,13 @@ describe('keys that AWS refuses', () => {
   test('by a wrong clock, which new keys do not put right: they are fetched once more and no oftener', async () => {
     handOut(aws.imds(), 'one')
     const guard = guardrail({ credentials: 'imds' })
-    const skewed = {
-      kind: 'status',
-      status: 403,
-      type: 'InvalidSignatureException',
-      message:
-        'Signature expired: 20260101T000000Z is now earlier than 20260101T000500Z (20260101T001000Z - 5 min.)',
-    } as const
+    const skewed = awsError(
+      403,
+      'InvalidSignatureException',
+      'Signature expired: 20260101T000000Z is now earlier than 20260101T000500Z (20260101T001000Z - 5 min.)',
+    )
     for (let at = 0; at < 4; at++) {
-      rig.stub().failNext(skewed)
+      rig.stub().failNext({ kind: 'status', ...skewed })
       expect(await scan(guard)).toMatchObject({ reason: 'bad-response', detail: 'status-4xx' })
     }
     expect(String(rig.faults[3])).toContain('clock')
@@ -63,7 +62,7 @@ describe('keys that AWS refuses', () => {
   ])('%s is none of the keys’ business', async (_, type, message) => {
     handOut(aws.imds(), 'one')
     const guard = guardrail({ credentials: 'imds' })
-    rig.stub().failNext({ kind: 'status', status: 403, type, message })
+    rig.stub().failNext({ kind: 'status', ...awsError(403, type, message) })
     expect(await scan(guard)).toMatchObject({ reason: 'bad-response', detail: 'status-4xx' })
     expect(await scan(guard)).toMatchObject(verdict({ kind: 'clean' }))
     expect(aws.imds().requests).toEqual(IMDS_REQUESTS)

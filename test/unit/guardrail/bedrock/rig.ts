@@ -32,7 +32,7 @@ export function bedrockRig() {
       guardrail_id: 'gr1',
       guardrail_version: '1',
       region: 'eu-west-1',
-      endpoint: stub.endpoint,
+      endpoint: stub.origin,
       api_key: KEY,
       ...config,
     })
