@@ -20,11 +20,11 @@ describe('prompt_shield', () => {
       segment('page 2', { message: 4, role: 'user', kind: 'tool-result' }),
       segment('thanks', { message: 4 }),
     ]
-    expect(await rig().scan({ side: 'input', segments }, SHIELD)).toMatchObject(clean)
-    expect(rig().stub.shieldRequests).toEqual([
+    expect(await rig.scan({ side: 'input', segments }, SHIELD)).toMatchObject(clean)
+    expect(rig.stub.shieldRequests).toEqual([
       { userPrompt: 'Be a bank.\n\none\ntwo\n\n{"q":1}\n\nthanks', documents: ['page 1', 'page 2'] },
     ])
-    expect(rig().stub.analyzeRequests).toEqual([])
+    expect(rig.stub.analyzeRequests).toEqual([])
   })
 
   test('sends an answer as documents, one per choice, without the conversation', async () => {
@@ -38,8 +38,8 @@ describe('prompt_shield', () => {
       ],
       final: true,
     }
-    expect(await rig().scan(subject, SHIELD)).toMatchObject(clean)
-    expect(rig().stub.shieldRequests).toEqual([{ userPrompt: '', documents: ['a0\na1', 'b0'] }])
+    expect(await rig.scan(subject, SHIELD)).toMatchObject(clean)
+    expect(rig.stub.shieldRequests).toEqual([{ userPrompt: '', documents: ['a0\na1', 'b0'] }])
   })
 
   test.each<[string, ScanSubject, readonly string[]]>([
@@ -65,7 +65,7 @@ describe('prompt_shield', () => {
     ['an answer', output('fine', 'ATTACK-ME'), ['prompt_attack/document']],
     ['nobody', input('hello'), []],
   ])('an attack by %s', async (_, subject, detectors) => {
-    expect(detectorsOf(await rig().scan(subject, SHIELD))).toEqual(detectors)
+    expect(detectorsOf(await rig.scan(subject, SHIELD))).toEqual(detectors)
   })
 
   test.each<[string, unknown]>([
@@ -99,33 +99,33 @@ describe('prompt_shield', () => {
     ['it is null', null],
     ['it is a list', []],
   ])('no verdict when %s', async (_, answer) => {
-    rig().stub.fail('shieldPrompt', { kind: 'body', body: JSON.stringify(answer) })
+    rig.stub.fail('shieldPrompt', { kind: 'body', body: JSON.stringify(answer) })
     const segments = [segment('hi'), segment('page', { message: 1, kind: 'tool-result' })]
-    expect(await rig().scan({ side: 'input', segments }, SHIELD)).toMatchObject(failure('bad-response'))
+    expect(await rig.scan({ side: 'input', segments }, SHIELD)).toMatchObject(failure('bad-response'))
   })
 
   test('what was not sent needs no analysis', async () => {
     const answer = { userPromptAnalysis: { attackDetected: false }, documentsAnalysis: null }
-    rig().stub.fail('shieldPrompt', { kind: 'body', body: JSON.stringify(answer) })
-    expect(await rig().scan(input('hi'), SHIELD)).toMatchObject(clean)
+    rig.stub.fail('shieldPrompt', { kind: 'body', body: JSON.stringify(answer) })
+    expect(await rig.scan(input('hi'), SHIELD)).toMatchObject(clean)
     const documents = { userPromptAnalysis: null, documentsAnalysis: [{ attackDetected: true }] }
-    rig().stub.fail('shieldPrompt', { kind: 'body', body: JSON.stringify(documents) })
-    expect(detectorsOf(await rig().scan(output('hi'), SHIELD))).toEqual(['prompt_attack/document'])
+    rig.stub.fail('shieldPrompt', { kind: 'body', body: JSON.stringify(documents) })
+    expect(detectorsOf(await rig.scan(output('hi'), SHIELD))).toEqual(['prompt_attack/document'])
   })
 })
 
 describe('analyze', () => {
   test('sends all texts with the four categories', async () => {
     const segments = [segment('a', { role: 'system' }), segment('b', { message: 1, kind: 'tool-result' })]
-    expect(await rig().scan({ side: 'input', segments }, ANALYZE)).toMatchObject(clean)
-    expect(rig().stub.analyzeRequests).toEqual([
+    expect(await rig.scan({ side: 'input', segments }, ANALYZE)).toMatchObject(clean)
+    expect(rig.stub.analyzeRequests).toEqual([
       {
         text: 'a\n\nb',
         categories: ['Hate', 'SelfHarm', 'Sexual', 'Violence'],
         outputType: 'FourSeverityLevels',
       },
     ])
-    expect(rig().stub.shieldRequests).toEqual([])
+    expect(rig.stub.shieldRequests).toEqual([])
   })
 
   test('sends blocklists, the finer levels and the categories that are not off', async () => {
@@ -135,8 +135,8 @@ describe('analyze', () => {
       severity_levels: 'eight',
       thresholds: { sexual: 'off', violence: 'off' },
     }
-    await rig().scan(input('hi'), config)
-    expect(rig().stub.analyzeRequests).toEqual([
+    await rig.scan(input('hi'), config)
+    expect(rig.stub.analyzeRequests).toEqual([
       {
         text: 'hi',
         categories: ['Hate', 'SelfHarm'],
@@ -163,8 +163,8 @@ describe('analyze', () => {
     ['LISTED HATE-4', { blocklists: ['a', 'b'] }, ['hate severity_4', 'blocklist/a', 'blocklist/b']],
     ['fine', { blocklists: ['Names'] }, []],
   ])('%s with %j', async (text, config, detectors) => {
-    expect(detectorsOf(await rig().scan(input('hello', text), { ...ANALYZE, ...config }))).toEqual(detectors)
-    expect(detectorsOf(await rig().scan(output(text), { ...ANALYZE, ...config }))).toEqual(detectors)
+    expect(detectorsOf(await rig.scan(input('hello', text), { ...ANALYZE, ...config }))).toEqual(detectors)
+    expect(detectorsOf(await rig.scan(output(text), { ...ANALYZE, ...config }))).toEqual(detectors)
   })
 
   const hate = (severity: unknown) => [{ category: 'Hate', severity }]
@@ -188,51 +188,51 @@ describe('analyze', () => {
     ['the blocklists’ matches are null', { categoriesAnalysis: hate(0), blocklistsMatch: null }],
     ['a match has no list', { categoriesAnalysis: hate(0), blocklistsMatch: [{ blocklistName: null }] }],
   ])('no verdict when %s', async (_, answer) => {
-    rig().stub.fail('analyze', { kind: 'body', body: JSON.stringify(answer) })
+    rig.stub.fail('analyze', { kind: 'body', body: JSON.stringify(answer) })
     const config = { ...onlyHate, blocklists: ['Names'] }
-    expect(await rig().scan(input('hi'), config)).toMatchObject(failure('bad-response'))
+    expect(await rig.scan(input('hi'), config)).toMatchObject(failure('bad-response'))
   })
 
   test('without blocklists their matches may be missing, but one that is there counts', async () => {
-    rig().stub.fail('analyze', { kind: 'body', body: JSON.stringify({ categoriesAnalysis: hate(0) }) })
-    expect(await rig().scan(input('hi'), onlyHate)).toMatchObject(clean)
+    rig.stub.fail('analyze', { kind: 'body', body: JSON.stringify({ categoriesAnalysis: hate(0) }) })
+    expect(await rig.scan(input('hi'), onlyHate)).toMatchObject(clean)
     const match = { blocklistName: 'my card is 4111', blocklistItemId: 'i', blocklistItemText: 'x' }
     const answer = { categoriesAnalysis: hate(0), blocklistsMatch: [match] }
-    rig().stub.fail('analyze', { kind: 'body', body: JSON.stringify(answer) })
-    expect(detectorsOf(await rig().scan(input('hi'), onlyHate))).toEqual(['blocklist'])
+    rig.stub.fail('analyze', { kind: 'body', body: JSON.stringify(answer) })
+    expect(detectorsOf(await rig.scan(input('hi'), onlyHate))).toEqual(['blocklist'])
   })
 })
 
 describe('both checks', () => {
   test('are asked by default, and either flags', async () => {
-    expect(await rig().scan(input('hi'))).toMatchObject({
+    expect(await rig.scan(input('hi'))).toMatchObject({
       verdict: { kind: 'clean', requestId: '4f2c9f3e-check' },
     })
-    expect([rig().stub.shieldRequests.length, rig().stub.analyzeRequests.length]).toEqual([1, 1])
-    expect(detectorsOf(await rig().scan(input('ATTACK-ME')))).toEqual(['prompt_attack'])
-    expect(detectorsOf(await rig().scan(input('VIOLENCE-6')))).toEqual(['violence severity_6'])
+    expect([rig.stub.shieldRequests.length, rig.stub.analyzeRequests.length]).toEqual([1, 1])
+    expect(detectorsOf(await rig.scan(input('ATTACK-ME')))).toEqual(['prompt_attack'])
+    expect(detectorsOf(await rig.scan(input('VIOLENCE-6')))).toEqual(['violence severity_6'])
   })
 
   test('twice the same check is asked once', async () => {
-    await rig().scan(input('hi'), { checks: ['analyze', 'analyze'] })
-    expect(rig().stub.analyzeRequests).toHaveLength(1)
+    await rig.scan(input('hi'), { checks: ['analyze', 'analyze'] })
+    expect(rig.stub.analyzeRequests).toHaveLength(1)
   })
 
   test('blank text is not asked about', async () => {
-    expect(await rig().scan(input('', ' \n'))).toMatchObject(clean)
-    expect(await rig().scan({ side: 'input', segments: [] })).toMatchObject(clean)
-    expect([rig().stub.shieldRequests, rig().stub.analyzeRequests]).toEqual([[], []])
+    expect(await rig.scan(input('', ' \n'))).toMatchObject(clean)
+    expect(await rig.scan({ side: 'input', segments: [] })).toMatchObject(clean)
+    expect([rig.stub.shieldRequests, rig.stub.analyzeRequests]).toEqual([[], []])
   })
 
   test('one that fails leaves no verdict, but does not hide what the other flags', async () => {
-    rig().stub.fail('analyze', { kind: 'status', status: 500 })
-    expect(await rig().scan(input('hi'))).toMatchObject(failure('bad-response'))
-    expect(detectorsOf(await rig().scan(input('ATTACK-ME')))).toEqual(['prompt_attack'])
+    rig.stub.fail('analyze', { kind: 'status', status: 500 })
+    expect(await rig.scan(input('hi'))).toMatchObject(failure('bad-response'))
+    expect(detectorsOf(await rig.scan(input('ATTACK-ME')))).toEqual(['prompt_attack'])
   })
 
   test('one that flags does not wait for one that hangs', async () => {
-    rig().stub.fail('analyze', { kind: 'hang' })
-    expect(detectorsOf(await rig().scan(input('ATTACK-ME')))).toEqual(['prompt_attack'])
+    rig.stub.fail('analyze', { kind: 'hang' })
+    expect(detectorsOf(await rig.scan(input('ATTACK-ME')))).toEqual(['prompt_attack'])
   })
 
   test.each<[string, StubFault, string]>([
@@ -249,27 +249,27 @@ describe('both checks', () => {
       ['prompt_shield', 'shieldPrompt'],
       ['analyze', 'analyze'],
     ] as const) {
-      rig().stub.fail(operation, fault)
-      expect(await rig().scan(input('hi'), { checks: [check] })).toMatchObject(failure(reason))
+      rig.stub.fail(operation, fault)
+      expect(await rig.scan(input('hi'), { checks: [check] })).toMatchObject(failure(reason))
     }
   })
 
   test('a wrong key is no verdict, and neither it nor the text is in the error', async () => {
-    const outcome = await rig().scan(input('my secret text'), { api_key: 'wrong-key' })
+    const outcome = await rig.scan(input('my secret text'), { api_key: 'wrong-key' })
     expect(outcome).toMatchObject(failure('bad-response'))
-    expect(rig().faults).toHaveLength(1)
-    expect(String(rig().faults[0])).not.toMatch(/wrong-key|my secret text/)
+    expect(rig.faults).toHaveLength(1)
+    expect(String(rig.faults[0])).not.toMatch(/wrong-key|my secret text/)
   })
 
   test('a service that never answers is a timeout, and an abort ends the request', async () => {
-    rig().stub.fail('analyze', { kind: 'hang' })
-    expect(await rig().scan(input('hi'), { ...ANALYZE, timeout: 20 })).toMatchObject(failure('timeout'))
+    rig.stub.fail('analyze', { kind: 'hang' })
+    expect(await rig.scan(input('hi'), { ...ANALYZE, timeout: 20 })).toMatchObject(failure('timeout'))
     const abort = new AbortController()
-    const outcome = rig().scan(input('hi'), ANALYZE, abort.signal)
-    await rig().stub.waitForRequests(2)
+    const outcome = rig.scan(input('hi'), ANALYZE, abort.signal)
+    await rig.stub.waitForRequests(2)
     abort.abort()
     expect(await outcome).toMatchObject(failure('cancelled'))
-    await rig().stub.hungUp
+    await rig.stub.hungUp
   })
 })
 
@@ -281,7 +281,7 @@ test('beside what was found, what every category, blocklist and check came to is
       segment('found it', { message: 1, role: 'tool', kind: 'tool-result' }),
     ],
   }
-  const outcome = await rig().scan(subject, { checks: ['analyze'], blocklists: ['words'] })
+  const outcome = await rig.scan(subject, { checks: ['analyze'], blocklists: ['words'] })
   expect(breakdownOf(outcome)).toEqual([
     { detector: 'hate', detected: true, level: 'severity_4' },
     { detector: 'self_harm', detected: false, level: 'severity_0' },
@@ -290,7 +290,7 @@ test('beside what was found, what every category, blocklist and check came to is
     { detector: 'blocklist/words', detected: false },
   ])
   const attacked = { ...subject, segments: [segment('ATTACK-ME'), ...subject.segments.slice(1)] }
-  expect(breakdownOf(await rig().scan(attacked, { checks: ['prompt_shield'] }))).toEqual([
+  expect(breakdownOf(await rig.scan(attacked, { checks: ['prompt_shield'] }))).toEqual([
     { detector: 'prompt_attack', detected: true },
     { detector: 'prompt_attack/document', detected: false },
   ])

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { failure, useRig, verdict } from '../rig.ts'
 import { input } from '../segments.ts'
-import { checksRig, failure, verdict } from './rig.ts'
+import { checksService } from './rig.ts'
 
-const rig = checksRig()
+const rig = useRig(checksService)
 const { scan, covered } = rig
 
 /** Asks for one category of each sort, and e-mail addresses. */
@@ -25,7 +26,7 @@ const EMAIL = {
   endOffset: 12,
 }
 
-const answer = (body: unknown) => rig.stub().failNext({ kind: 'body', body: JSON.stringify(body) })
+const answer = (body: unknown) => rig.stub.failNext({ kind: 'body', body: JSON.stringify(body) })
 const found = (...entries: readonly unknown[]) => ({
   results: { ...CLEAN, sensitiveInformation: { results: entries, truncated: false } },
 })
@@ -132,7 +133,7 @@ describe('a place', () => {
 
 test('no failure quotes a key or the text', async () => {
   await scan(input('text-that-must-not-leak'), { api_key: 'wrong-key' })
-  rig.stub().failNext({ kind: 'body', body: '"text-that-must-not-leak"' })
+  rig.stub.failNext({ kind: 'body', body: '"text-that-must-not-leak"' })
   await scan(input('text-that-must-not-leak'))
   expect(rig.faults).toHaveLength(2)
   for (const error of rig.faults) {

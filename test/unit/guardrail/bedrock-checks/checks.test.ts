@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import type { ScanSubject } from '../../../../src/guardrail/guardrail.ts'
 import { startChecksStub } from '../../../support/bedrock-checks-stub.ts'
+import { failure, useRig, verdict } from '../rig.ts'
 import { input, output, segment } from '../segments.ts'
-import { checksRig, failure, KEY, verdict } from './rig.ts'
+import { checksService, KEY } from './rig.ts'
 
-const rig = checksRig()
-const { scan, flagged, covered, guardrail } = rig
+const rig = useRig(checksService)
+const { scan, flagged, findings, covered, guardrail } = rig
 const PII = { sensitive_information: { entities: ['EMAIL', 'NAME'] } }
 const filler = (words: number) => 'word '.repeat(words)
 
@@ -25,7 +26,7 @@ describe('what is sent', () => {
       ],
     }
     expect(await scan(subject)).toMatchObject(verdict({ kind: 'clean', requestId: 'req-1' }))
-    expect(rig.stub().requests.map(({ messages }) => messages)).toEqual([
+    expect(rig.stub.requests.map(({ messages }) => messages)).toEqual([
       [
         { role: 'system', content: [{ text: 'Be a bank.' }] },
         { role: 'system', content: [{ text: 'Be brief.' }] },
@@ -46,7 +47,7 @@ describe('what is sent', () => {
     })
     const attacks = ['JAILBREAK', 'PROMPT_INJECTION', 'PROMPT_LEAKAGE'].map(category => ({ category }))
     const filters = ['HATE', 'INSULTS', 'MISCONDUCT', 'SEXUAL', 'VIOLENCE'].map(category => ({ category }))
-    expect(rig.stub().requests.map(({ checks }) => checks)).toEqual([
+    expect(rig.stub.requests.map(({ checks }) => checks)).toEqual([
       { contentFilter: { categories: filters }, promptAttack: { categories: attacks } },
       {
         promptAttack: { categories: attacks.slice(0, 2) },
@@ -67,7 +68,7 @@ describe('what is sent', () => {
       final: true,
     }
     expect(await scan(subject)).toMatchObject(verdict({ kind: 'clean' }))
-    expect(rig.stub().requests[0]?.messages).toEqual([
+    expect(rig.stub.requests[0]?.messages).toEqual([
       { role: 'assistant', content: [{ text: 'thinking' }, { text: 'one' }] },
       { role: 'assistant', content: [{ text: 'two' }] },
     ])
@@ -76,13 +77,13 @@ describe('what is sent', () => {
   test('nothing for blank texts', async () => {
     expect(await scan(input('', ' \n'))).toMatchObject(verdict({ kind: 'clean' }))
     expect(await scan(output())).toMatchObject(verdict({ kind: 'clean' }))
-    expect(rig.stub().requests).toEqual([])
+    expect(rig.stub.requests).toEqual([])
   })
 
   test('a message of many texts in several, and lone surrogates as what a JSON text can hold', async () => {
     const texts = Array.from({ length: 23 }, (_, at) => `t${at}`)
     await scan({ side: 'input', segments: [...texts, '\ud83d'].map(text => segment(text)) })
-    const { messages } = rig.stub().requests[0] ?? { messages: [] }
+    const { messages } = rig.stub.requests[0] ?? { messages: [] }
     expect(messages.map(({ content }) => content.length)).toEqual([10, 10, 4])
     expect(messages.flatMap(({ content }) => content.map(({ text }) => text))).toEqual([...texts, '\ufffd'])
   })
@@ -119,7 +120,7 @@ describe('what is found', () => {
     ['PROMPT_LEAKAGE', 'prompt_attack/prompt_leakage'],
   ])('%s from its threshold on', async (category, detector) => {
     expect(await scan(input(`a ${category}=0.4`))).toMatchObject(verdict({ kind: 'clean' }))
-    expect((await flagged(input(`a ${category}=0.6`))).findings).toEqual([{ detector, score: 0.6 }])
+    expect(await findings(input(`a ${category}=0.6`))).toEqual([{ detector, score: 0.6 }])
     const key = detector.startsWith('prompt_attack') ? 'prompt_attack' : 'content_filter'
     expect(await scan(input(`a ${category}=0.8`), { [key]: { [category]: 1 } })).toMatchObject(
       verdict({ kind: 'clean' }),
@@ -187,14 +188,12 @@ describe('a long conversation', () => {
     const words = Array.from({ length: 12_000 }, (_, at) => `w${at}`)
     expect(await scan(input('short', words.join(' ')))).toMatchObject(verdict({ kind: 'clean' }))
     const sent = new Set(
-      rig
-        .stub()
-        .requests.flatMap(({ messages }) =>
-          messages.flatMap(({ content }) => content.flatMap(({ text }) => text.split(' '))),
-        ),
+      rig.stub.requests.flatMap(({ messages }) =>
+        messages.flatMap(({ content }) => content.flatMap(({ text }) => text.split(' '))),
+      ),
     )
     expect(words.filter(word => !sent.has(word)).slice(0, 3)).toEqual([])
-    expect(rig.stub().requests.length).toBeGreaterThan(2)
+    expect(rig.stub.requests.length).toBeGreaterThan(2)
   })
 
   test('is asked again in halves where less is allowed, and has its findings where they stand', async () => {
@@ -202,7 +201,7 @@ describe('a long conversation', () => {
     const config = { ...PII, endpoint: small.origin }
     for (const at of [0, 1200, 2498, 2500, 4999]) {
       const subject = input('first', `${filler(at)}ann@a.org ${filler(5000 - at)}`)
-      expect((await flagged(subject, config)).findings).toEqual([
+      expect(await findings(subject, config)).toEqual([
         { detector: 'pii/email', score: 0.8, span: { segment: 1, start: at * 5, end: at * 5 + 9 } },
       ])
     }
@@ -210,10 +209,8 @@ describe('a long conversation', () => {
   })
 
   test('is flagged by any of its parts, and has no verdict when one has none', async () => {
-    expect((await flagged(input(`${filler(9000)} HATE=0.8`))).findings).toEqual([
-      { detector: 'hate', score: 0.8 },
-    ])
-    rig.stub().failWhere(({ body }) => body.includes('LAST'), { kind: 'status', status: 500 })
+    expect(await findings(input(`${filler(9000)} HATE=0.8`))).toEqual([{ detector: 'hate', score: 0.8 }])
+    rig.stub.failWhere(({ body }) => body.includes('LAST'), { kind: 'status', status: 500 })
     expect(await scan(input(`${filler(9000)} LAST`))).toMatchObject(failure('bad-response'))
     const partly = await flagged(input(`HATE=0.8 ${filler(9000)} LAST`))
     expect(partly).toMatchObject({ incomplete: 'bad-response' })
@@ -223,10 +220,10 @@ describe('a long conversation', () => {
 
 test('an abort ends every request', async () => {
   const abort = new AbortController()
-  rig.stub().failWhere(() => true, { kind: 'hang' })
+  rig.stub.failWhere(() => true, { kind: 'hang' })
   const scanned = guardrail().scan(input(filler(10_000)), abort.signal)
-  await rig.stub().waitForRequests(2)
+  await rig.stub.waitForRequests(2)
   abort.abort()
   await expect(scanned).rejects.toMatchObject({ reason: 'cancelled' })
-  await rig.stub().waitForHangUps(2)
+  await rig.stub.waitForHangUps(2)
 })

@@ -2,10 +2,11 @@ import { describe, expect, test } from 'vitest'
 import { awsError } from '../../../support/aws-auth.ts'
 import { tooLarge } from '../../../support/bedrock-guardrail-stub.ts'
 import type { StubFault } from '../../../support/judging-server.ts'
+import { failure, useRig, verdict } from '../rig.ts'
 import { input } from '../segments.ts'
-import { bedrockRig, failure, KEY, verdict } from './rig.ts'
+import { guardrailService, KEY } from './rig.ts'
 
-const rig = bedrockRig()
+const rig = useRig(guardrailService)
 const { guardrail, scan, findings } = rig
 const ACCESS_KEY = { id: 'AKIDEXAMPLE', secret: 'secret/that+must-not-leak', token: 'token//that+must==' }
 
@@ -69,7 +70,7 @@ describe('what is answered', () => {
       [{ detector: 'hate' }],
     ],
   ])('flagged: %s', async (_, answer, expected) => {
-    rig.stub().failNext({ kind: 'body', body: JSON.stringify(answer) })
+    rig.stub.failNext({ kind: 'body', body: JSON.stringify(answer) })
     expect(await findings(input('hi Bob x'))).toEqual(expected)
   })
 
@@ -83,7 +84,7 @@ describe('what is answered', () => {
       { action: 'NONE', assessments: [{ contentPolicy: { filters: [{ type: 'HATE', detected: false }] } }] },
     ],
   ])('clean: %s', async (_, answer) => {
-    rig.stub().failNext({ kind: 'body', body: JSON.stringify(answer) })
+    rig.stub.failNext({ kind: 'body', body: JSON.stringify(answer) })
     expect(await scan(input('hi'))).toMatchObject(verdict({ kind: 'clean' }))
   })
 
@@ -133,20 +134,20 @@ describe('what is answered', () => {
     ['a redirect', { kind: 'redirect', location: 'http://127.0.0.1:1/' }, 'bad-response'],
     ['a reset', { kind: 'reset' }, 'unreachable'],
   ])('no verdict: %s', async (_, fault, reason) => {
-    rig.stub().failNext(fault)
+    rig.stub.failNext(fault)
     expect(await scan(input('hi'))).toMatchObject(failure(reason))
   })
 
   test('a service that never answers is a timeout', async () => {
-    rig.stub().failNext({ kind: 'hang' })
+    rig.stub.failNext({ kind: 'hang' })
     expect(await scan(input('hi'), { timeout: 20 })).toMatchObject(failure('timeout'))
   })
 
   test('an abort ends every request', async () => {
     const abort = new AbortController()
-    rig.stub().failWhere(() => true, { kind: 'hang' })
+    rig.stub.failWhere(() => true, { kind: 'hang' })
     const scanned = guardrail().scan(input('word '.repeat(10_000)), abort.signal)
-    await rig.stub().waitForRequests(2)
+    await rig.stub.waitForRequests(2)
     abort.abort()
     await expect(scanned).rejects.toMatchObject({ reason: 'cancelled' })
   })
@@ -156,7 +157,7 @@ describe('what is answered', () => {
     for (const config of [{ api_key: 'wrong-key' }, { api_key: undefined, ...credentials }]) {
       await scan(input('text-that-must-not-leak'), config)
     }
-    rig.stub().failNext(awsFault(400, 'ValidationException', 'text-that-must-not-leak'))
+    rig.stub.failNext(awsFault(400, 'ValidationException', 'text-that-must-not-leak'))
     await scan(input('text-that-must-not-leak'))
     expect(rig.faults).toHaveLength(3)
     for (const error of rig.faults) {

@@ -2,10 +2,11 @@ import { describe, expect, test } from 'vitest'
 import { bedrock } from '../../../../src/guardrail/bedrock/bedrock.ts'
 import type { ScanSubject } from '../../../../src/guardrail/guardrail.ts'
 import { startBedrockStub } from '../../../support/bedrock-guardrail-stub.ts'
+import { failure, useRig, verdict } from '../rig.ts'
 import { input, output, segment } from '../segments.ts'
-import { bedrockRig, failure, KEY, verdict } from './rig.ts'
+import { guardrailService, KEY } from './rig.ts'
 
-const rig = bedrockRig()
+const rig = useRig(guardrailService)
 const { scan, findings, covered } = rig
 const ACCESS_KEY = { id: 'AKIDEXAMPLE', secret: 'secret/that+must-not-leak', token: 'token//that+must==' }
 const ARN = 'arn:aws:bedrock:eu-west-1:123456789012:guardrail/abc123'
@@ -24,7 +25,7 @@ describe('what is sent', () => {
     expect(await scan(subject)).toMatchObject(
       verdict({ kind: 'clean', requestId: expect.stringMatching(/^[\da-f-]{36}$/) }),
     )
-    expect(rig.stub().requests).toEqual([
+    expect(rig.stub.requests).toEqual([
       {
         source: 'INPUT',
         content: ['Be a bank.', 'hello', '42'].map(text => ({ text: { text } })),
@@ -41,19 +42,19 @@ describe('what is sent', () => {
       final: true,
     }
     expect(await scan(subject)).toMatchObject(verdict({ kind: 'clean' }))
-    expect(rig.stub().requests).toMatchObject([{ source: 'OUTPUT', content: [{ text: { text: 'fine' } }] }])
+    expect(rig.stub.requests).toMatchObject([{ source: 'OUTPUT', content: [{ text: { text: 'fine' } }] }])
   })
 
   test('a lone surrogate as what a JSON text can hold', async () => {
     await scan(input('a\ud83d b'))
-    expect(rig.stub().requests[0]?.content).toEqual([{ text: { text: 'a\ufffd b' } }])
+    expect(rig.stub.requests[0]?.content).toEqual([{ text: { text: 'a\ufffd b' } }])
     expect(await covered(input('\ude00\ud83d to ann@a.org'))).toEqual([['pii/email', 'ann@a.org']])
   })
 
   test('nothing for blank texts', async () => {
     expect(await scan(input('', ' \n'))).toMatchObject(verdict({ kind: 'clean' }))
     expect(await scan(output())).toMatchObject(verdict({ kind: 'clean' }))
-    expect(rig.stub().requests).toEqual([])
+    expect(rig.stub.requests).toEqual([])
   })
 
   test.each([
@@ -137,7 +138,7 @@ describe('grounding', () => {
       { text: { text: 'The capital is Tokyo.', qualifiers: ['grounding_source'] } },
       { text: { text: 'What is\nthe capital?', qualifiers: ['query'] } },
     ]
-    const sent = rig.stub().requests.map(({ content }) => content)
+    const sent = rig.stub.requests.map(({ content }) => content)
     expect(sent).toHaveLength(3)
     expect(sent).toEqual(
       expect.arrayContaining([
@@ -167,7 +168,7 @@ describe('grounding', () => {
 
   test('keeps the service’s limits: answers are split, the rest is over-limit', async () => {
     await scan(subject('word '.repeat(1500)), config)
-    const grounded = rig.stub().requests.filter(({ content }) => content.length > 1)
+    const grounded = rig.stub.requests.filter(({ content }) => content.length > 1)
     for (const { content } of grounded) expect(content.at(-1)?.text.text.length).toBeLessThanOrEqual(5000)
     expect(grounded).toHaveLength(3)
     expect(await scan(subject('a', { system: 'x'.repeat(100_000) }), config)).toMatchObject(

@@ -6,8 +6,9 @@ import type { Outcome, RemoteGuardrail } from '../../../../src/guardrail/guardra
 import { runRemoteScan } from '../../../../src/guardrail/run-scan.ts'
 import type { IdentityStub } from '../../../support/aws-identity-stubs.ts'
 import { startImds, startPodIdentity, startSts } from '../../../support/aws-identity-stubs.ts'
+import { useRig } from '../rig.ts'
 import { input } from '../segments.ts'
-import { bedrockRig } from './rig.ts'
+import { guardrailService } from './rig.ts'
 
 export const ROLE = 'arn:aws:iam::123456789012:role/weir'
 export const TOKEN = 'identity-token-that-must-not-leak'
@@ -31,7 +32,7 @@ export const key = (name: string) => ({
  * to no file outside of the test's folder; anew for each test of the file that calls this.
  */
 export function credentialsRig() {
-  const rig = bedrockRig()
+  const rig = useRig(guardrailService)
   let folder: string
   let sts: IdentityStub
   let pod: IdentityStub
@@ -81,7 +82,7 @@ export function credentialsRig() {
   function handOut(from: IdentityStub, name: string): void {
     const accessKey = key(name)
     from.handOut({ key: accessKey, expiresAtMs: Date.now() + HOUR })
-    rig.stub().accept({ accessKey })
+    rig.stub.accept({ accessKey })
   }
 
   /** Of the one failure there was. */

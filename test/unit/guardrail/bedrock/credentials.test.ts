@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import type { IdentityStub } from '../../../support/aws-identity-stubs.ts'
+import { failure, verdict } from '../rig.ts'
 import { credentialsRig, HOUR, IMDS_REQUESTS, key, ROLE, TOKEN } from './credentials-rig.ts'
-import { failure, verdict } from './rig.ts'
 
 const aws = credentialsRig()
 const { rig, file, guardrail, scan, handOut, expectNoLeak } = aws
@@ -92,7 +92,7 @@ describe.each(SOURCES)('$title', ({ config, open, asks }) => {
       ),
     )
     expect(from.requests).toEqual(asks)
-    expect(rig.stub().refusals).toEqual([])
+    expect(rig.stub.refusals).toEqual([])
   })
 
   test('signs with new keys after the end of the old ones', async () => {
@@ -103,14 +103,14 @@ describe.each(SOURCES)('$title', ({ config, open, asks }) => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + HOUR })
     handOut(from, 'two')
     expect(await scan(guard)).toMatchObject(verdict({ kind: 'clean' }))
-    expect(rig.stub().refusals).toEqual([])
+    expect(rig.stub.refusals).toEqual([])
     expect(from.requests).toEqual([...asks, ...asks])
   })
 
   test('is unreachable when it hands out nothing, and quotes nothing', async () => {
     open()
     expect(await scan(guardrail({ ...config, timeout: 20_000 }))).toMatchObject(failure('unreachable'))
-    expect(rig.stub().requests).toEqual([])
+    expect(rig.stub.requests).toEqual([])
     expectNoLeak()
   })
 })
@@ -121,7 +121,7 @@ describe('keys that nobody hands out', () => {
     vi.stubEnv('AWS_ACCESS_KEY_ID', id)
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', secret)
     vi.stubEnv('AWS_SESSION_TOKEN', token)
-    rig.stub().accept({ accessKey: key('env') })
+    rig.stub.accept({ accessKey: key('env') })
     expect(await scan(guardrail({ credentials: 'env' }))).toMatchObject(verdict({ kind: 'clean' }))
   })
 
@@ -130,10 +130,10 @@ describe('keys that nobody hands out', () => {
       `[guard]\naws_access_key_id = ${id}\naws_secret_access_key = ${secret}\naws_session_token = ${token}\n`
     file('credentials', profile(key('one')))
     const guard = guardrail({ credentials: 'file', profile: 'guard' })
-    rig.stub().accept({ accessKey: key('one') })
+    rig.stub.accept({ accessKey: key('one') })
     expect(await scan(guard)).toMatchObject(verdict({ kind: 'clean' }))
     file('credentials', profile(key('two')))
-    rig.stub().accept({ accessKey: key('two') })
+    rig.stub.accept({ accessKey: key('two') })
     expect(await scan(guard)).toMatchObject({ reason: 'bad-response', detail: 'status-4xx' })
     expect(await scan(guard)).toMatchObject(verdict({ kind: 'clean' }))
   })

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { awsError } from '../../../support/aws-auth.ts'
 import { FILTERS, startBedrockStub, tooLarge } from '../../../support/bedrock-guardrail-stub.ts'
+import { failure, useRig, verdict } from '../rig.ts'
 import { input, output } from '../segments.ts'
-import { bedrockRig, failure, KEY, verdict } from './rig.ts'
+import { guardrailService, KEY } from './rig.ts'
 
-const rig = bedrockRig()
+const rig = useRig(guardrailService)
 const { scan, findings, covered } = rig
 
 describe('what is found', () => {
@@ -80,19 +81,19 @@ describe('the breakdown', () => {
 })
 
 describe('a long text', () => {
-  const sentTexts = () => rig.stub().requests.flatMap(({ content }) => content.map(({ text }) => text.text))
+  const sentTexts = () => rig.stub.requests.flatMap(({ content }) => content.map(({ text }) => text.text))
 
   const filler = (words: number) => 'word '.repeat(words)
 
   test('is split under the limit, and all of it is scanned', async () => {
     const texts = ['short one', filler(12_000), 'short two', filler(3000)]
     expect(await scan(input(...texts))).toMatchObject(verdict({ kind: 'clean' }))
-    expect(rig.stub().refusals).toEqual([])
-    const sent = rig.stub().requests.flatMap(({ content }) => content.map(({ text }) => text.text))
+    expect(rig.stub.refusals).toEqual([])
+    const sent = rig.stub.requests.flatMap(({ content }) => content.map(({ text }) => text.text))
     const length = texts.join('').length
     expect(sent.join('').length).toBeGreaterThanOrEqual(length)
     expect(sent.join('').length).toBeLessThan(length + 200 * sent.length)
-    expect(rig.stub().requests.length).toBeLessThanOrEqual(5)
+    expect(rig.stub.requests.length).toBeLessThanOrEqual(5)
   })
 
   test('is sent whole where the account allows it', async () => {
@@ -106,7 +107,7 @@ describe('a long text', () => {
     const words = Array.from({ length: 7000 }, (_, at) => `w${at}`)
     const subject = input(words.slice(0, 1000).join(' '), words.slice(1000).join(' '))
     expect(await scan(subject, { max_text_units: 100 })).toMatchObject(verdict({ kind: 'clean' }))
-    expect(rig.stub().refusals[0]).toContain('text units) exceeds')
+    expect(rig.stub.refusals[0]).toContain('text units) exceeds')
     const seen = new Set(sentTexts().flatMap(text => text.split(' ')))
     expect(words.filter(word => !seen.has(word))).toEqual([])
   })
@@ -130,17 +131,17 @@ describe('a long text', () => {
 
   test('that no halving helps is over-limit, and not asked again for less than a text unit', async () => {
     const error = awsError(429, 'ThrottlingException', tooLarge(2, 1))
-    rig.stub().failWhere(({ body }) => body.includes('x'), { kind: 'status', ...error })
+    rig.stub.failWhere(({ body }) => body.includes('x'), { kind: 'status', ...error })
     expect(await scan(input('x'.repeat(1000)))).toMatchObject(failure('over-limit'))
-    expect(rig.stub().requests).toHaveLength(1)
+    expect(rig.stub.requests).toHaveLength(1)
     expect(await scan(input('x'.repeat(3000)))).toMatchObject(failure('over-limit'))
-    expect(rig.stub().requests.length).toBeLessThanOrEqual(1 + 7)
+    expect(rig.stub.requests.length).toBeLessThanOrEqual(1 + 7)
   })
 
   test('of blank stretches leaves them out, which the service would refuse', async () => {
     const text = `one${' '.repeat(60_000)}two`
     expect(await scan(input(text))).toMatchObject(verdict({ kind: 'clean' }))
-    expect(rig.stub().refusals).toEqual([])
+    expect(rig.stub.refusals).toEqual([])
   })
 
   test('has its findings where they stand, wherever it was cut', async () => {
@@ -161,12 +162,12 @@ describe('a long text', () => {
 
   test('has no verdict when a part has none', async () => {
     const error = awsError(429, 'ThrottlingException', 'Too many requests.')
-    rig.stub().failWhere(({ body }) => body.includes('LAST'), { kind: 'status', ...error })
+    rig.stub.failWhere(({ body }) => body.includes('LAST'), { kind: 'status', ...error })
     expect(await scan(input(`${filler(12_000)} LAST`))).toMatchObject(failure('rate-limited'))
   })
 
   test('that is flagged in one part stays so when another fails, and cannot be redacted', async () => {
-    rig.stub().failWhere(({ body }) => body.includes('LAST'), { kind: 'status', status: 500 })
+    rig.stub.failWhere(({ body }) => body.includes('LAST'), { kind: 'status', status: 500 })
     expect(await covered(input(`ann@a.org ${filler(12_000)} LAST`))).toEqual([
       ['pii/email', 'ann@a.org'],
       ['unscanned', undefined],
@@ -177,10 +178,10 @@ describe('a long text', () => {
     expect(await scan(input(...Array.from({ length: 21 }, () => 'x'.repeat(25_000))))).toMatchObject(
       failure('over-limit'),
     )
-    expect(rig.stub().requests).toEqual([])
+    expect(rig.stub.requests).toEqual([])
     expect(await scan(input(...Array.from({ length: 20 }, () => 'x'.repeat(25_000))))).toMatchObject(
       verdict({ kind: 'clean' }),
     )
-    expect(rig.stub().requests).toHaveLength(20)
+    expect(rig.stub.requests).toHaveLength(20)
   })
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { awsError } from '../../../support/aws-auth.ts'
+import { verdict } from '../rig.ts'
 import { credentialsRig, IMDS_REQUESTS, key } from './credentials-rig.ts'
-import { verdict } from './rig.ts'
 
 const aws = credentialsRig()
 const { rig, guardrail, scan, handOut } = aws
@@ -16,7 +16,7 @@ describe('keys that AWS refuses', () => {
   test.each(refusals)('%s: fails with a clear reason, and new ones are fetched', async (_, auth, told) => {
     handOut(aws.imds(), 'one')
     const guard = guardrail({ credentials: 'imds' })
-    rig.stub().accept(auth)
+    rig.stub.accept(auth)
     expect(await scan(guard)).toMatchObject({ reason: 'bad-response', detail: 'status-4xx' })
     expect(String(rig.faults)).toContain(told)
     await aws.imds().waitForRequests(4)
@@ -28,10 +28,10 @@ describe('keys that AWS refuses', () => {
     const guard = guardrail({ credentials: 'imds' })
     expect(await scan(guard)).toMatchObject(verdict({ kind: 'clean' }))
     handOut(aws.imds(), 'two')
-    rig.stub().accept({ accessKey: key('one'), session: 'expired' })
+    rig.stub.accept({ accessKey: key('one'), session: 'expired' })
     const outcomes = await Promise.all([scan(guard), scan(guard), scan(guard)])
     expect(outcomes.map(outcome => outcome.kind)).toEqual(['failure', 'failure', 'failure'])
-    rig.stub().accept({ accessKey: key('two') })
+    rig.stub.accept({ accessKey: key('two') })
     expect(await scan(guard)).toMatchObject(verdict({ kind: 'clean' }))
     expect(aws.imds().requests).toEqual([...IMDS_REQUESTS, ...IMDS_REQUESTS])
   })
@@ -45,7 +45,7 @@ describe('keys that AWS refuses', () => {
       'Signature expired: 20260101T000000Z is now earlier than 20260101T000500Z (20260101T001000Z - 5 min.)',
     )
     for (let at = 0; at < 4; at++) {
-      rig.stub().failNext({ kind: 'status', ...skewed })
+      rig.stub.failNext({ kind: 'status', ...skewed })
       expect(await scan(guard)).toMatchObject({ reason: 'bad-response', detail: 'status-4xx' })
     }
     expect(String(rig.faults[3])).toContain('clock')
@@ -62,7 +62,7 @@ describe('keys that AWS refuses', () => {
   ])('%s is none of the keys’ business', async (_, type, message) => {
     handOut(aws.imds(), 'one')
     const guard = guardrail({ credentials: 'imds' })
-    rig.stub().failNext({ kind: 'status', ...awsError(403, type, message) })
+    rig.stub.failNext({ kind: 'status', ...awsError(403, type, message) })
     expect(await scan(guard)).toMatchObject({ reason: 'bad-response', detail: 'status-4xx' })
     expect(await scan(guard)).toMatchObject(verdict({ kind: 'clean' }))
     expect(aws.imds().requests).toEqual(IMDS_REQUESTS)

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { lakera } from '../../../../src/guardrail/lakera/lakera.ts'
-import { lakeraRig } from './rig.ts'
+import { useRig } from '../rig.ts'
+import { lakeraService } from './rig.ts'
 
-const rig = lakeraRig()
+const rig = useRig(lakeraService)
 const parse = (config: object) => lakera.configSchema.safeParse({ kind: 'lakera', ...config })
 const SELF_HOSTED = 'http://lakera:8000/v2/guard'
 

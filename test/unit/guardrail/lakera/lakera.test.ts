@@ -2,10 +2,11 @@ import { describe, expect, test } from 'vitest'
 import type { ScanSubject } from '../../../../src/guardrail/guardrail.ts'
 import type { LakeraStubFault } from '../../../support/lakera-stub.ts'
 import { flaggedNull, garbage, startLakeraStub, truncatedJson } from '../../../support/lakera-stub.ts'
+import { failure, useRig, verdict } from '../rig.ts'
 import { input, output, segment } from '../segments.ts'
-import { failure, lakeraRig, verdict } from './rig.ts'
+import { answeredBy, lakeraService } from './rig.ts'
 
-const rig = lakeraRig()
+const rig = useRig(lakeraService)
 const { scan } = rig
 
 describe('what is sent', () => {
@@ -204,7 +205,7 @@ describe('what is answered', () => {
       ],
       [[entry(false, null), entry(false, 'no_level')], { detected: false }],
     ] as const) {
-      const answered = await rig.answered({ flagged: true, breakdown }, input('hi'))
+      const answered = await answeredBy(rig, { flagged: true, breakdown }, input('hi'))
       expect(answered).toMatchObject(verdict({ breakdown: [{ detector: 'a', ...expected }] }))
     }
   })

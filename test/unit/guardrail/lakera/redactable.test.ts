@@ -3,10 +3,11 @@ import { describe, expect, test } from 'vitest'
 import type { Outcome, ScanSubject } from '../../../../src/guardrail/guardrail.ts'
 import type { TextSegment } from '../../../../src/llm/format.ts'
 import { CARD_MARKER, type LakeraOffsets, PII_MARKER } from '../../../support/lakera-stub.ts'
+import { useRig } from '../rig.ts'
 import { input, segment } from '../segments.ts'
-import { lakeraRig } from './rig.ts'
+import { answeredBy, lakeraService } from './rig.ts'
 
-const rig = lakeraRig()
+const rig = useRig(lakeraService)
 const UNITS = ['code-points', 'utf-16', 'inclusive', 'shifted'] as const satisfies readonly LakeraOffsets[]
 
 /** What the spans cut out, by segment and in order; undefined when a finding has none. */
@@ -113,7 +114,7 @@ async function answered(
   ...texts: readonly string[]
 ): Promise<readonly string[] | undefined> {
   const subject = input(...texts)
-  return found(await rig.answered(answer, subject), subject)
+  return found(await answeredBy(rig, answer, subject), subject)
 }
 
 describe('answers that can be redacted by', () => {
@@ -179,7 +180,7 @@ describe('answers that can be redacted by', () => {
   ])('%s', async (_, answer, texts, expected) => {
     const segments = texts.map((text, index) => segment(text, { message: texts[0] === 'mail' ? 0 : index }))
     const subject: ScanSubject = { side: 'input', segments }
-    expect(found(await rig.answered(answer, subject), subject)).toEqual(expected)
+    expect(found(await answeredBy(rig, answer, subject), subject)).toEqual(expected)
   })
 })
 
@@ -226,7 +227,7 @@ test('a match is in no outcome, place or not', async () => {
   const payload = [{ ...EMAIL, text: canary, end: 5 + canary.length }]
   for (const text of [`mail ${canary}`, 'mail', 'nothing']) {
     const breakdown = [{ ...DETECTED, detector_type: text === 'nothing' ? canary : 'pii/email' }]
-    const outcome = await rig.answered({ flagged: true, payload, breakdown }, input(text))
+    const outcome = await answeredBy(rig, { flagged: true, payload, breakdown }, input(text))
     expect(outcome).toMatchObject({ verdict: { kind: 'flagged' } })
     expect(JSON.stringify(outcome)).not.toContain('canary')
   }

@@ -2,10 +2,11 @@ import { describe, expect, test } from 'vitest'
 import type { ScanSubject } from '../../../../src/guardrail/guardrail.ts'
 import { lakeraRequests } from '../../../../src/guardrail/lakera/request.ts'
 import type { TextSegment } from '../../../../src/llm/format.ts'
+import { failure, useRig, verdict } from '../rig.ts'
 import { input, segment } from '../segments.ts'
-import { failure, lakeraRig, verdict } from './rig.ts'
+import { lakeraService } from './rig.ts'
 
-const rig = lakeraRig()
+const rig = useRig(lakeraService)
 
 const requestsOf = (subject: ScanSubject, maxChars = 100_000) =>
   lakeraRequests(subject, maxChars).map(messages =>

@@ -3,7 +3,7 @@ import type { ScanSubject } from '../../../../src/guardrail/guardrail.ts'
 import { llmJudge } from '../../../../src/guardrail/llm-judge/llm-judge.ts'
 import type { StubFault } from '../../../support/judging-server.ts'
 import { completion, judgedDocument, startLlmJudgeStub } from '../../../support/llm-judge-stub.ts'
-import { failure, type Scan, useRig, verdict } from '../rig.ts'
+import { failure, useRig, verdict } from '../rig.ts'
 import { breakdownOf, input, output, segment } from '../segments.ts'
 
 const KEY = 'judge-key'
@@ -16,8 +16,8 @@ const rig = useRig({
     return llmJudge.create('guard', llmJudge.configSchema.parse(given), client)
   },
 })
-const scan: Scan = (...asked) => rig().scan(...asked)
-const sent = () => rig().stub.requests.map(({ json }) => judgedDocument(json))
+const { scan } = rig
+const sent = () => rig.stub.requests.map(({ json }) => judgedDocument(json))
 const messagesOf = (json: unknown) => (json as { messages: { content: string }[] }).messages
 
 describe('what is asked', () => {
@@ -37,10 +37,10 @@ describe('what is asked', () => {
         ],
       },
     ])
-    expect(messagesOf(rig().stub.requests[0]?.json)[0]?.content).toMatch(
+    expect(messagesOf(rig.stub.requests[0]?.json)[0]?.content).toMatch(
       /^Flag talk of cats\.\n\n.*out of: cats/s,
     )
-    expect(rig().stub.requests[0]?.json).toMatchObject({
+    expect(rig.stub.requests[0]?.json).toMatchObject({
       model: 'judge-1',
       response_format: {
         json_schema: { schema: { properties: { categories: { items: { enum: ['cats'] } } } } },
@@ -69,7 +69,7 @@ describe('what is asked', () => {
 
   test('nothing of blank texts', async () => {
     expect(await scan(input('', ' \n'))).toMatchObject(verdict({ kind: 'clean' }))
-    expect(rig().stub.requests).toEqual([])
+    expect(rig.stub.requests).toEqual([])
   })
 
   test('a long text in several requests, all of them judged, at most twenty', async () => {
@@ -77,14 +77,14 @@ describe('what is asked', () => {
     expect(await scan(input(`${'fine. '.repeat(400)}FLAG-ME`), config)).toMatchObject(
       verdict({ kind: 'flagged' }),
     )
-    expect(rig().stub.requests.length).toBeGreaterThan(5)
+    expect(rig.stub.requests.length).toBeGreaterThan(5)
     expect(await scan(input('fine. '.repeat(2000)), config)).toMatchObject(failure('over-limit'))
   })
 
   test('without a key, and with one in another header', async () => {
     expect(await scan(input('hi'), { api_key: undefined })).toMatchObject(failure('bad-response'))
     expect(await scan(input('hi'), { api_key_header: 'api-key' })).toMatchObject(failure('bad-response'))
-    expect(rig().stub.requests.map(({ headers }) => [headers.authorization, headers['api-key']])).toEqual([
+    expect(rig.stub.requests.map(({ headers }) => [headers.authorization, headers['api-key']])).toEqual([
       [undefined, undefined],
       [undefined, KEY],
     ])
@@ -93,7 +93,7 @@ describe('what is asked', () => {
 
 describe('what is answered', () => {
   const says = (content: string | null, more: object = {}) =>
-    rig().stub.failNext({ kind: 'body', body: JSON.stringify(completion(content, more)) })
+    rig.stub.failNext({ kind: 'body', body: JSON.stringify(completion(content, more)) })
 
   test('flagged with its categories, score and id', async () => {
     expect(await scan(input('hello', 'FLAG-ME'))).toMatchObject(
@@ -183,12 +183,12 @@ describe('what is answered', () => {
     ['a redirect', { kind: 'redirect', location: 'http://127.0.0.1:1/' }, 'bad-response'],
     ['a reset', { kind: 'reset' }, 'unreachable'],
   ])('%s is no verdict', async (_, fault, reason) => {
-    rig().stub.failNext(fault)
+    rig.stub.failNext(fault)
     expect(await scan(input('hi'))).toMatchObject(failure(reason))
   })
 
   test('the least of a completion is enough', async () => {
-    rig().stub.failNext({
+    rig.stub.failNext({
       kind: 'body',
       body: JSON.stringify({ choices: [{ message: { content: CLEAN } }] }),
     })
@@ -200,23 +200,23 @@ describe('what is answered', () => {
       says(content)
       await scan(input('my text'))
     }
-    const thrown = rig().faults
+    const thrown = rig.faults
     expect(thrown).toHaveLength(2)
     expect(thrown.map(error => `${error} ${JSON.stringify(error)}`).join()).not.toMatch(/judge-key|my text/)
   })
 
   test('an abort ends the request', async () => {
     const controller = new AbortController()
-    rig().stub.failNext({ kind: 'hang' })
+    rig.stub.failNext({ kind: 'hang' })
     const outcome = scan(input('hi'), {}, controller.signal)
-    await rig().stub.waitForRequests(1)
+    await rig.stub.waitForRequests(1)
     controller.abort()
     expect(await outcome).toMatchObject(failure('cancelled'))
-    await rig().stub.hungUp
+    await rig.stub.hungUp
   })
 
   test('a judge that thinks too long is a timeout', async () => {
-    rig().stub.failNext({ kind: 'hang' })
+    rig.stub.failNext({ kind: 'hang' })
     expect(await scan(input('hi'), { timeout: 20 })).toMatchObject(failure('timeout'))
   })
 })
@@ -232,7 +232,7 @@ describe('the config', () => {
       timeout: 5000,
       ssl_verify: true,
     })
-    expect(rig().guardrail({ timeout: 77 }).timeoutMs).toBe(77)
+    expect(rig.guardrail({ timeout: 77 }).timeoutMs).toBe(77)
   })
 
   test.each<[string, object]>([
@@ -249,9 +249,9 @@ describe('the config', () => {
   })
 
   test('a key that no header can carry is refused at the start, and not quoted', () => {
-    expect(() => rig().guardrail({ api_key: 'secret\n' })).toThrow(
+    expect(() => rig.guardrail({ api_key: 'secret\n' })).toThrow(
       expect.objectContaining({ code: 'bad-config' }),
     )
-    expect(() => rig().guardrail({ api_key: 'secret\n' })).not.toThrow('secret')
+    expect(() => rig.guardrail({ api_key: 'secret\n' })).not.toThrow('secret')
   })
 })

@@ -3,7 +3,7 @@ import type { ScanSubject } from '../../../../src/guardrail/guardrail.ts'
 import { modelArmor } from '../../../../src/guardrail/model-armor/model-armor.ts'
 import type { StubFault } from '../../../support/judging-server.ts'
 import { startModelArmorStub } from '../../../support/model-armor-stub.ts'
-import { failure, type Scan, useRig, verdict } from '../rig.ts'
+import { failure, useRig, verdict } from '../rig.ts'
 import { input, output, segment } from '../segments.ts'
 
 const TOKEN = 'ya29.model-armor-token'
@@ -17,7 +17,7 @@ const rig = useRig({
     return modelArmor.create('armor', modelArmor.configSchema.parse(given), client)
   },
 })
-const scan: Scan = (...asked) => rig().scan(...asked)
+const { scan } = rig
 
 /** Each finding as `detector: the text that its span covers`. */
 async function found(subject: ScanSubject): Promise<readonly string[]> {
@@ -32,16 +32,16 @@ async function found(subject: ScanSubject): Promise<readonly string[]> {
 describe('what is sent', () => {
   test('a request as a prompt, its texts together, blank ones left out', async () => {
     expect(await scan(input('one', ' ', 'two'))).toMatchObject(verdict({ kind: 'clean' }))
-    expect(rig().stub.requests).toEqual([
+    expect(rig.stub.requests).toEqual([
       { resource: `${TEMPLATE}:sanitizeUserPrompt`, text: 'one\ntwo', userPrompt: undefined },
     ])
     expect(await scan(input('', ' \n'))).toMatchObject(verdict({ kind: 'clean' }))
-    expect(rig().stub.requests).toHaveLength(1)
+    expect(rig.stub.requests).toHaveLength(1)
   })
 
   test('an answer as a model response', async () => {
     expect(await scan(output('one', 'two'))).toMatchObject(verdict({ kind: 'clean' }))
-    expect(rig().stub.requests).toEqual([
+    expect(rig.stub.requests).toEqual([
       { resource: `${TEMPLATE}:sanitizeModelResponse`, text: 'one\ntwo', userPrompt: undefined },
     ])
   })
@@ -63,13 +63,13 @@ describe('what is sent', () => {
         segment('{}', { message: 3, role: 'tool' }),
       ),
     )
-    expect(rig().stub.requests[0]?.userPrompt).toBe('What is\nsix by seven? \ufffd')
+    expect(rig.stub.requests[0]?.userPrompt).toBe('What is\nsix by seven? \ufffd')
   })
 
   test('without it when it is too long or missing', async () => {
     await scan(answering(segment('x'.repeat(60_001))))
     await scan(answering(segment('Be brief.', { role: 'system' }), segment(' ')))
-    expect(rig().stub.requests.map(({ userPrompt }) => userPrompt)).toEqual([undefined, undefined])
+    expect(rig.stub.requests.map(({ userPrompt }) => userPrompt)).toEqual([undefined, undefined])
   })
 
   test('no Authorization without a token, as a proxy that adds one wants it', async () => {
@@ -112,7 +112,7 @@ describe('what is answered', () => {
 
   test('a lone surrogate reaches the service as a character of its own', async () => {
     expect(await found(input('\ud83d a@b.co'))).toEqual(['pii/email_address: a@b.co'])
-    expect(rig().stub.requests[0]?.text).toBe('\ufffd a@b.co')
+    expect(rig.stub.requests[0]?.text).toBe('\ufffd a@b.co')
   })
 
   test.each<[string, StubFault, string]>([
@@ -129,7 +129,7 @@ describe('what is answered', () => {
     ['a redirect', { kind: 'redirect', location: 'http://127.0.0.1:1/' }, 'bad-response'],
     ['a reset', { kind: 'reset' }, 'unreachable'],
   ])('%s is no verdict', async (_, fault, reason) => {
-    rig().stub.failNext(fault)
+    rig.stub.failNext(fault)
     expect(await scan(input('hi'))).toMatchObject(failure(reason))
   })
 
@@ -146,11 +146,11 @@ describe('what is answered', () => {
       { kind: 'reset' },
     ]
     for (const fault of bodies) {
-      rig().stub.failNext(fault)
+      rig.stub.failNext(fault)
       await scan(input('secret-text'))
     }
-    expect(rig().faults).toHaveLength(4)
-    expect(rig().faults.map(String).join()).not.toMatch(/secret-text|ya29/)
+    expect(rig.faults).toHaveLength(4)
+    expect(rig.faults.map(String).join()).not.toMatch(/secret-text|ya29/)
   })
 })
 
@@ -164,8 +164,8 @@ describe('a long text', () => {
       'pii/email_address: c@d.co',
       'pii/email_address: e@f.co',
     ])
-    expect(rig().stub.requests.length).toBeGreaterThan(1)
-    expect(Math.max(...rig().stub.requests.map(({ text: sent }) => sent.length))).toBeLessThanOrEqual(60_000)
+    expect(rig.stub.requests.length).toBeGreaterThan(1)
+    expect(Math.max(...rig.stub.requests.map(({ text: sent }) => sent.length))).toBeLessThanOrEqual(60_000)
   })
 
   test('is flagged by what stands at its end', async () => {
@@ -177,15 +177,11 @@ describe('a long text', () => {
       const text = `${'😀'.repeat(29_997)}${'-'.repeat(shift)}a@b.co${'😀'.repeat(10_000)}`
       expect(await found(input(text))).toContain('pii/email_address: a@b.co')
     }
-    expect(
-      rig()
-        .stub.requests.map(({ text }) => text)
-        .join(''),
-    ).not.toContain('\ufffd')
+    expect(rig.stub.requests.map(({ text }) => text).join('')).not.toContain('\ufffd')
   })
 
   test('of which a part could not be judged is a failure, unless something was found', async () => {
-    rig().stub.failWhere(({ body }) => body.includes('zzz'), { kind: 'status', status: 500 })
+    rig.stub.failWhere(({ body }) => body.includes('zzz'), { kind: 'status', status: 500 })
     expect(await scan(input(`${filler}${filler}zzz`))).toMatchObject(failure('bad-response'))
     expect(await found(input(`FLAG-ME ${filler}${filler}zzz`))).toEqual([
       'prompt_attack: undefined',
@@ -195,25 +191,25 @@ describe('a long text', () => {
 
   test('over what twenty requests take is a failure, and nothing is sent', async () => {
     expect(await scan(input('x'.repeat(1_300_000)))).toMatchObject(failure('over-limit'))
-    expect(rig().stub.requests).toEqual([])
+    expect(rig.stub.requests).toEqual([])
   })
 })
 
 describe('time', () => {
   test('a service that never answers is a timeout', async () => {
-    rig().stub.failNext({ kind: 'hang' })
+    rig.stub.failNext({ kind: 'hang' })
     expect(await scan(input('hi'), { timeout: 20 })).toMatchObject(failure('timeout'))
   })
 
   test('an abort ends the request', async () => {
-    rig().stub.failNext({ kind: 'hang' })
+    rig.stub.failNext({ kind: 'hang' })
     const controller = new AbortController()
-    const rejected = expect(rig().guardrail().scan(input('hi'), controller.signal)).rejects.toMatchObject({
+    const rejected = expect(rig.guardrail().scan(input('hi'), controller.signal)).rejects.toMatchObject({
       reason: 'cancelled',
     })
-    await rig().stub.waitForRequests(1)
+    await rig.stub.waitForRequests(1)
     controller.abort()
     await rejected
-    await rig().stub.waitForHangUps(1)
+    await rig.stub.waitForHangUps(1)
   })
 })

@@ -19,7 +19,7 @@ describe('the config', () => {
       timeout: 5000,
       ssl_verify: true,
     })
-    expect(rig().guardrail({ timeout: 77 }).timeoutMs).toBe(77)
+    expect(rig.guardrail({ timeout: 77 }).timeoutMs).toBe(77)
     expect(openaiModeration.secretKeys).toEqual(['api_key'])
   })
 
@@ -40,8 +40,8 @@ describe('the config', () => {
 
   test('a key that no header can carry is refused at the start, and not quoted', () => {
     for (const key of ['secret\n', 'ключ', 'two words']) {
-      expect(() => rig().guardrail({ api_key: key })).toThrow(expect.objectContaining({ code: 'bad-config' }))
-      expect(() => rig().guardrail({ api_key: key })).not.toThrow(key.trim())
+      expect(() => rig.guardrail({ api_key: key })).toThrow(expect.objectContaining({ code: 'bad-config' }))
+      expect(() => rig.guardrail({ api_key: key })).not.toThrow(key.trim())
     }
   })
 })

@@ -17,8 +17,8 @@ describe('what is sent', () => {
       segment('two', { message: 1 }),
       segment('{"q":1}', { message: 2, role: 'assistant', kind: 'tool-call' }),
     ]
-    expect(await rig().scan({ side: 'input', segments })).toMatchObject(clean)
-    expect(rig().stub.requests).toEqual([
+    expect(await rig.scan({ side: 'input', segments })).toMatchObject(clean)
+    expect(rig.stub.requests).toEqual([
       { model: 'omni-moderation-latest', input: ['Be a bank.', 'one\ntwo', '{"q":1}'] },
     ])
   })
@@ -34,42 +34,42 @@ describe('what is sent', () => {
       ],
       final: true,
     }
-    expect(await rig().scan(subject)).toMatchObject(clean)
-    expect(rig().stub.requests[0]?.input).toEqual(['a0\na1', 'b0'])
+    expect(await rig.scan(subject)).toMatchObject(clean)
+    expect(rig.stub.requests[0]?.input).toEqual(['a0\na1', 'b0'])
   })
 
   test('another model, when one is configured', async () => {
-    await rig().scan(input('hi'), { model: 'omni-moderation-2024-09-26' })
-    expect(rig().stub.requests[0]?.model).toBe('omni-moderation-2024-09-26')
+    await rig.scan(input('hi'), { model: 'omni-moderation-2024-09-26' })
+    expect(rig.stub.requests[0]?.model).toBe('omni-moderation-2024-09-26')
   })
 
   test('no blank text, and nothing at all when all is blank', async () => {
-    await rig().scan(input('', 'hi', ' \n'))
-    expect(rig().stub.requests[0]?.input).toEqual(['hi'])
-    expect(await rig().scan(input('', ' \n'))).toMatchObject(clean)
-    expect(await rig().scan({ side: 'input', segments: [] })).toMatchObject(clean)
-    expect(rig().stub.requests).toHaveLength(1)
+    await rig.scan(input('', 'hi', ' \n'))
+    expect(rig.stub.requests[0]?.input).toEqual(['hi'])
+    expect(await rig.scan(input('', ' \n'))).toMatchObject(clean)
+    expect(await rig.scan({ side: 'input', segments: [] })).toMatchObject(clean)
+    expect(rig.stub.requests).toHaveLength(1)
   })
 
   test('no Authorization without a key', async () => {
     const open = await startModerationStub()
-    expect(await rig().scan(input('hi'), { api_key: undefined, endpoint: open.url })).toMatchObject(clean)
+    expect(await rig.scan(input('hi'), { api_key: undefined, endpoint: open.url })).toMatchObject(clean)
     await open.close()
   })
 })
 
 describe('what is answered', () => {
   test('what the service flags is flagged by category, with its score and the id of the check', async () => {
-    expect(await rig().scan(input('hello', 'HATE-ME'))).toMatchObject({
+    expect(await rig.scan(input('hello', 'HATE-ME'))).toMatchObject({
       kind: 'verdict',
       verdict: { kind: 'flagged', findings: [{ detector: 'hate', score: 0.9 }], requestId: 'modr-0001' },
       ms: 0,
     })
-    expect(await rig().scan(input('hello'))).toMatchObject(verdict({ kind: 'clean', requestId: 'modr-0001' }))
+    expect(await rig.scan(input('hello'))).toMatchObject(verdict({ kind: 'clean', requestId: 'modr-0001' }))
   })
 
   test('beside what it found, every category with its highest score is told', async () => {
-    const outcome = await rig().scan(input('hello', 'HATE-ME', 'VIOLENCE-ME'))
+    const outcome = await rig.scan(input('hello', 'HATE-ME', 'VIOLENCE-ME'))
     const breakdown = breakdownOf(outcome)
     expect(breakdown).toHaveLength(13)
     expect(breakdown).toContainEqual({ detector: 'hate', detected: true, score: 0.9 })
@@ -80,14 +80,14 @@ describe('what is answered', () => {
   test('a category that is no name is told as the service', async () => {
     const known = moderationResult()
     const result = { ...known, categories: { ...known.categories, 'my card is 4111': true } }
-    rig().stub.failNext(body({ results: [result] }))
-    const told = breakdownOf(await rig().scan(input('hi')))
+    rig.stub.failNext(body({ results: [result] }))
+    const told = breakdownOf(await rig.scan(input('hi')))
     expect(told).toContainEqual({ detector: 'openai-moderation', detected: true })
     expect(JSON.stringify(told)).not.toContain('4111')
   })
 
   test('each choice of an answer counts', async () => {
-    expect(await rig().scan(output('fine', 'HATE-ME'))).toMatchObject(verdict({ kind: 'flagged' }))
+    expect(await rig.scan(output('fine', 'HATE-ME'))).toMatchObject(verdict({ kind: 'flagged' }))
   })
 
   test.each<[string, string, object, readonly string[]]>([
@@ -111,23 +111,23 @@ describe('what is answered', () => {
     ],
     ['its own category instead', 'HATE-ME', { thresholds: { hate: 0.9 }, service_flags: 'ignore' }, ['hate']],
   ])('%s', async (_, text, config, detectors) => {
-    const outcome = await rig().scan(input(text), config)
+    const outcome = await rig.scan(input(text), config)
     expect(detectorsOf(outcome)).toEqual(detectors)
   })
 
   test('flagged for no category that it names is flagged', async () => {
-    rig().stub.failNext(body({ results: [{ ...moderationResult(), flagged: true }] }))
-    expect(detectorsOf(await rig().scan(input('hi')))).toEqual(['openai-moderation'])
+    rig.stub.failNext(body({ results: [{ ...moderationResult(), flagged: true }] }))
+    expect(detectorsOf(await rig.scan(input('hi')))).toEqual(['openai-moderation'])
   })
 
   test('a flagged category counts, whatever the sum of them says', async () => {
-    rig().stub.failNext(body({ results: [{ ...moderationResult({ sexual: 0.95 }), flagged: false }] }))
-    expect(detectorsOf(await rig().scan(input('hi')))).toEqual(['sexual'])
+    rig.stub.failNext(body({ results: [{ ...moderationResult({ sexual: 0.95 }), flagged: false }] }))
+    expect(detectorsOf(await rig.scan(input('hi')))).toEqual(['sexual'])
   })
 
   test('the same category in several inputs is one finding with the highest score', async () => {
-    rig().stub.failNext(body({ results: [0.85, 0.95, 0.9].map(sexual => moderationResult({ sexual })) }))
-    expect(await rig().scan(input('a', 'b', 'c'))).toMatchObject(
+    rig.stub.failNext(body({ results: [0.85, 0.95, 0.9].map(sexual => moderationResult({ sexual })) }))
+    expect(await rig.scan(input('a', 'b', 'c'))).toMatchObject(
       verdict({ findings: [{ detector: 'sexual', score: 0.95 }] }),
     )
   })
@@ -139,10 +139,10 @@ describe('what is answered', () => {
       categories: { ...known.categories, illicit: null },
       category_scores: { ...known.category_scores, illicit: null },
     }
-    rig().stub.failNext(body({ results: [result] }), body({ results: [result] }))
-    expect(await rig().scan(input('hi'))).toMatchObject(clean)
+    rig.stub.failNext(body({ results: [result] }), body({ results: [result] }))
+    expect(await rig.scan(input('hi'))).toMatchObject(clean)
     // Held against a threshold it is a fault: there is no score.
-    expect(await rig().scan(input('hi'), { thresholds: { illicit: 0.5 } })).toMatchObject(
+    expect(await rig.scan(input('hi'), { thresholds: { illicit: 0.5 } })).toMatchObject(
       failure('bad-response'),
     )
   })
@@ -150,8 +150,8 @@ describe('what is answered', () => {
   test('what looks like no name goes into no detector and no id', async () => {
     const known = moderationResult()
     const result = { ...known, categories: { ...known.categories, 'my card is 4111': true } }
-    rig().stub.failNext(body({ id: 'an id\nwith a break', results: [result] }))
-    expect(await rig().scan(input('hi'))).toMatchObject(
+    rig.stub.failNext(body({ id: 'an id\nwith a break', results: [result] }))
+    expect(await rig.scan(input('hi'))).toMatchObject(
       verdict({ findings: [{ detector: 'openai-moderation' }], requestId: undefined }),
     )
   })
@@ -178,8 +178,8 @@ describe('what is no verdict', () => {
     ['a score over 1', { results: [{ ...good, category_scores: { hate: 1.5 } }] }],
     ['a score that is no number', { results: [{ ...good, category_scores: { hate: '0' } }] }],
   ])('%s', async (_, answer) => {
-    rig().stub.failNext(body(answer))
-    expect(await rig().scan(input('hi'))).toMatchObject(failure('bad-response'))
+    rig.stub.failNext(body(answer))
+    expect(await rig.scan(input('hi'))).toMatchObject(failure('bad-response'))
   })
 
   test.each<[string, StubFault, string]>([
@@ -192,31 +192,29 @@ describe('what is no verdict', () => {
     ['a redirect', { kind: 'redirect', location: 'http://127.0.0.1:1/' }, 'bad-response'],
     ['a reset', { kind: 'reset' }, 'unreachable'],
   ])('%s', async (_, fault, reason) => {
-    rig().stub.failNext(fault)
-    expect(await rig().scan(input('hi'))).toMatchObject(failure(reason))
+    rig.stub.failNext(fault)
+    expect(await rig.scan(input('hi'))).toMatchObject(failure(reason))
   })
 
   test('a wrong key, and neither it nor the text is in the error', async () => {
     const wrong = 'sk-wrong-key'
-    expect(await rig().scan(input('my secret text'), { api_key: wrong })).toMatchObject(
-      failure('bad-response'),
-    )
-    expect(rig().faults).toHaveLength(1)
-    expect(String(rig().faults[0])).not.toMatch(/sk-wrong-key|my secret text/)
+    expect(await rig.scan(input('my secret text'), { api_key: wrong })).toMatchObject(failure('bad-response'))
+    expect(rig.faults).toHaveLength(1)
+    expect(String(rig.faults[0])).not.toMatch(/sk-wrong-key|my secret text/)
   })
 
   test('a service that never answers is a timeout', async () => {
-    rig().stub.failNext({ kind: 'hang' })
-    expect(await rig().scan(input('hi'), { timeout: 20 })).toMatchObject(failure('timeout'))
+    rig.stub.failNext({ kind: 'hang' })
+    expect(await rig.scan(input('hi'), { timeout: 20 })).toMatchObject(failure('timeout'))
   })
 
   test('an abort is a cancellation, which ends the request', async () => {
-    rig().stub.failNext({ kind: 'hang' })
+    rig.stub.failNext({ kind: 'hang' })
     const abort = new AbortController()
-    const outcome = rig().scan(input('hi'), {}, abort.signal)
-    await rig().stub.waitForRequests(1)
+    const outcome = rig.scan(input('hi'), {}, abort.signal)
+    await rig.stub.waitForRequests(1)
     abort.abort()
     expect(await outcome).toMatchObject(failure('cancelled'))
-    await rig().stub.hungUp
+    await rig.stub.hungUp
   })
 })

@@ -6,7 +6,7 @@ import { askService } from '../../../../src/service/ask-service.ts'
 import { guardrailDeps } from '../../../support/guard-http.ts'
 import type { StubFault } from '../../../support/judging-server.ts'
 import { startPresidioStub } from '../../../support/presidio-stub.ts'
-import { failure, type Scan, useRig, verdict } from '../rig.ts'
+import { failure, useRig, verdict } from '../rig.ts'
 import { breakdownOf, input, output, segment } from '../segments.ts'
 
 const rig = useRig({
@@ -16,7 +16,7 @@ const rig = useRig({
     return presidio.create('pii', presidio.configSchema.parse(given), client)
   },
 })
-const scan: Scan = (...asked) => rig().scan(...asked)
+const { scan } = rig
 
 /** Each finding as `detector: the text that its span covers`. */
 async function found(subject: ScanSubject, config: object = {}): Promise<readonly string[]> {
@@ -33,13 +33,13 @@ const PHONE = { entity_type: 'PHONE_NUMBER', start: 0, end: 2, score: 0.75 }
 describe('what is sent', () => {
   test('the text, the language and the threshold', async () => {
     expect(await scan(input('hi'))).toMatchObject(verdict({ kind: 'clean' }))
-    expect(rig().stub.requests).toEqual([{ text: 'hi', language: 'en', score_threshold: 0.5 }])
+    expect(rig.stub.requests).toEqual([{ text: 'hi', language: 'en', score_threshold: 0.5 }])
   })
 
   test('the entities that are configured, and another threshold', async () => {
     const config = { entities: ['US_DRIVER_LICENSE'], score_threshold: 0.2 }
     expect(await found(input('A1234567 or a@b.co'), config)).toEqual(['pii/us_driver_license: A1234567'])
-    expect(rig().stub.requests).toEqual([
+    expect(rig.stub.requests).toEqual([
       {
         text: 'A1234567 or a@b.co',
         language: 'en',
@@ -51,13 +51,9 @@ describe('what is sent', () => {
 
   test('a request for each text, none for blank ones', async () => {
     await scan(input('one', ' \n', 'two', ''))
-    expect(
-      rig()
-        .stub.requests.map(({ text }) => text)
-        .sort(),
-    ).toEqual(['one', 'two'])
+    expect(rig.stub.requests.map(({ text }) => text).sort()).toEqual(['one', 'two'])
     expect(await scan(input('', ' '))).toMatchObject(verdict({ kind: 'clean' }))
-    expect(rig().stub.requests).toHaveLength(2)
+    expect(rig.stub.requests).toHaveLength(2)
   })
 
   test('an answer without what was asked', async () => {
@@ -68,11 +64,11 @@ describe('what is sent', () => {
       final: true,
     }
     expect(await scan(subject)).toMatchObject(verdict({ kind: 'clean' }))
-    expect(rig().stub.requests.map(({ text }) => text)).toEqual(['fine'])
+    expect(rig.stub.requests.map(({ text }) => text)).toEqual(['fine'])
   })
 
   test.each(['', '/', '/analyze', '/analyze/'])('the endpoint may end in %j', async end => {
-    expect(await scan(input('hi'), { endpoint: rig().stub.origin + end })).toMatchObject(
+    expect(await scan(input('hi'), { endpoint: rig.stub.origin + end })).toMatchObject(
       verdict({ kind: 'clean' }),
     )
   })
@@ -82,20 +78,20 @@ describe('what is sent', () => {
     [3, { max_concurrent: 3 }],
   ])('%i at once with config %j, the others after them', async (most, more) => {
     const subject = input(...Array.from({ length: 20 }, (_, index) => `text ${index}`))
-    const given = { kind: 'presidio', endpoint: rig().stub.origin, ...more }
+    const given = { kind: 'presidio', endpoint: rig.stub.origin, ...more }
     const config = presidio.configSchema.parse(given)
     let [atOnce, mostAtOnce] = [0, 0]
     const deps = guardrailDeps(() => async post => {
       atOnce += 1
       mostAtOnce = Math.max(mostAtOnce, atOnce)
-      const answer = await rig().client.postJson(post)
+      const answer = await rig.client.postJson(post)
       atOnce -= 1
       return answer
     })
     const served = askService('pii', config, deps, postJson => presidio.create('pii', config, { postJson }))
     const outcome = await runRemoteScan(served, subject, new AbortController().signal, () => 0)
     expect(outcome).toMatchObject(verdict({ kind: 'clean' }))
-    expect(rig().stub.requests).toHaveLength(20)
+    expect(rig.stub.requests).toHaveLength(20)
     expect(mostAtOnce).toBe(most)
   })
 })
@@ -136,7 +132,7 @@ describe('what is answered', () => {
 
   test('a lone surrogate reaches the service as a character of its own', async () => {
     expect(await found(input('\ud83d a@b.co'))).toEqual(['pii/email_address: a@b.co'])
-    expect(rig().stub.requests[0]?.text).toBe('\ufffd a@b.co')
+    expect(rig.stub.requests[0]?.text).toBe('\ufffd a@b.co')
   })
 
   test('choices of an answer', async () => {
@@ -145,7 +141,7 @@ describe('what is answered', () => {
 
   test('results that overlap are all kept, the same one once', async () => {
     const overlapping = [PHONE, { ...PHONE, start: 1, end: 4 }, { ...PHONE, score: 0.4 }]
-    rig().stub.failNext({ kind: 'body', body: JSON.stringify(overlapping) })
+    rig.stub.failNext({ kind: 'body', body: JSON.stringify(overlapping) })
     expect(await scan(input('12345'))).toMatchObject(
       verdict({
         findings: [
@@ -162,16 +158,16 @@ describe('what is answered', () => {
     ['is empty', { start: 2 }],
     ['is turned around', { start: 3 }],
   ])('a finding whose place %s has none', async (_, wrong) => {
-    rig().stub.failNext({ kind: 'body', body: JSON.stringify([{ ...PHONE, ...wrong }]) })
+    rig.stub.failNext({ kind: 'body', body: JSON.stringify([{ ...PHONE, ...wrong }]) })
     expect(await scan(input('12345'))).toMatchObject(
       verdict({ kind: 'flagged', findings: [{ detector: 'pii/phone_number', score: 0.75 }] }),
     )
-    rig().stub.failNext({ kind: 'body', body: JSON.stringify([{ ...PHONE, ...wrong }]) })
+    rig.stub.failNext({ kind: 'body', body: JSON.stringify([{ ...PHONE, ...wrong }]) })
     expect(await found(input('12345'))).toEqual(['pii/phone_number: undefined'])
   })
 
   test('an entity that is no name does not become one', async () => {
-    rig().stub.failNext({
+    rig.stub.failNext({
       kind: 'body',
       body: JSON.stringify([{ ...PHONE, entity_type: 'my number is 1' }]),
     })
@@ -196,7 +192,7 @@ describe('what is answered', () => {
     ['a score over 1', [{ ...PHONE, score: 1.1 }]],
     ['one good result and a bad one', [PHONE, { entity_type: 'X' }]],
   ])('%s is no verdict', async (_, answer) => {
-    rig().stub.failNext({ kind: 'body', body: JSON.stringify(answer) })
+    rig.stub.failNext({ kind: 'body', body: JSON.stringify(answer) })
     expect(await scan(input('12345'))).toMatchObject(failure('bad-response'))
   })
 
@@ -211,7 +207,7 @@ describe('what is answered', () => {
     ['a redirect', { kind: 'redirect', location: 'http://127.0.0.1:1/' }, 'bad-response'],
     ['a reset', { kind: 'reset' }, 'unreachable'],
   ])('%s is no verdict', async (_, fault, reason) => {
-    rig().stub.failNext(fault)
+    rig.stub.failNext(fault)
     expect(await scan(input('hi'))).toMatchObject(failure(reason))
   })
 
@@ -220,22 +216,22 @@ describe('what is answered', () => {
   })
 
   test('one text that could not be judged is a failure, whatever the others are', async () => {
-    rig().stub.failWhere(({ body }) => body.includes('bad'), { kind: 'status', status: 500 })
+    rig.stub.failWhere(({ body }) => body.includes('bad'), { kind: 'status', status: 500 })
     expect(await scan(input('good', 'bad', 'good too'))).toMatchObject(failure('bad-response'))
   })
 
   test('what was found counts beside a failure, and says that not all was judged', async () => {
-    rig().stub.failWhere(({ body }) => body.includes('bad'), { kind: 'status', status: 500 })
+    rig.stub.failWhere(({ body }) => body.includes('bad'), { kind: 'status', status: 500 })
     expect(await found(input('bad', 'a@b.co'))).toEqual(['pii/email_address: a@b.co', 'unscanned: undefined'])
   })
 
   test('no error quotes a text', async () => {
     for (const body of ['{"text":"secret-text"}', '"secret-text"', '[{"entity_type":"secret-text"}]']) {
-      rig().stub.failNext({ kind: 'body', body })
+      rig.stub.failNext({ kind: 'body', body })
       await scan(input('secret-text'))
     }
-    expect(rig().faults).toHaveLength(3)
-    expect(rig().faults.map(String).join()).not.toContain('secret-text')
+    expect(rig.faults).toHaveLength(3)
+    expect(rig.faults.map(String).join()).not.toContain('secret-text')
   })
 })
 
@@ -251,7 +247,7 @@ describe('a long text', () => {
       'pii/email_address: c@d.co',
       'pii/phone_number: 212-555-1234',
     ])
-    const long = rig().stub.requests.filter(({ text: sent }) => sent !== 'x')
+    const long = rig.stub.requests.filter(({ text: sent }) => sent !== 'x')
     expect(long.length).toBeGreaterThan(1)
     expect(Math.max(...long.map(({ text: sent }) => sent.length))).toBeLessThanOrEqual(100_000)
     expect(long.map(({ text: sent }) => sent.at(-1))).toContain('\n')
@@ -263,16 +259,12 @@ describe('a long text', () => {
       const text = `${'😀'.repeat(49_994)}${'x'.repeat(shift)}${phone}${'😀'.repeat(30_000)}`
       expect(await found(input(text))).toContain(`pii/phone_number: ${phone}`)
     }
-    expect(
-      rig()
-        .stub.requests.map(({ text }) => text)
-        .join(''),
-    ).not.toContain('\ufffd')
+    expect(rig.stub.requests.map(({ text }) => text).join('')).not.toContain('\ufffd')
   })
 
   test('over what twenty requests take is a failure, and nothing is sent', async () => {
     expect(await scan(input('x'.repeat(2_100_000)))).toMatchObject(failure('over-limit'))
-    expect(rig().stub.requests).toEqual([])
+    expect(rig.stub.requests).toEqual([])
   })
 })
 
@@ -281,33 +273,31 @@ describe('a long conversation', () => {
     const texts = Array.from({ length: 300 }, (_, index) => `😀 turn ${index}: user${index}@b.co`)
     const findings = await found(input(...texts))
     expect(findings).toEqual(texts.map((_, index) => `pii/email_address: user${index}@b.co`))
-    expect(rig().stub.requests.length).toBeLessThanOrEqual(20)
+    expect(rig.stub.requests.length).toBeLessThanOrEqual(20)
   })
 
   test('of long turns stays within twenty requests', async () => {
     const texts = Array.from({ length: 40 }, (_, index) => `${'word '.repeat(6000)} u${index}@b.co`)
     expect(await found(input(...texts))).toHaveLength(40)
-    expect(rig().stub.requests.length).toBeLessThanOrEqual(20)
+    expect(rig.stub.requests.length).toBeLessThanOrEqual(20)
   })
 })
 
 describe('time', () => {
   test('a service that never answers is a timeout', async () => {
-    rig().stub.failNext({ kind: 'hang' })
+    rig.stub.failNext({ kind: 'hang' })
     expect(await scan(input('hi'), { timeout: 20 })).toMatchObject(failure('timeout'))
   })
 
   test('an abort ends all that is under way', async () => {
-    for (let i = 0; i < 20; i++) rig().stub.failNext({ kind: 'hang' })
+    for (let i = 0; i < 20; i++) rig.stub.failNext({ kind: 'hang' })
     const controller = new AbortController()
     const texts = Array.from({ length: 20 }, (_, index) => `text ${index}`)
-    const asked = rig()
-      .guardrail()
-      .scan(input(...texts), controller.signal)
+    const asked = rig.guardrail().scan(input(...texts), controller.signal)
     const rejected = expect(asked).rejects.toMatchObject({ reason: 'cancelled' })
-    await rig().stub.waitForRequests(20)
+    await rig.stub.waitForRequests(20)
     controller.abort()
     await rejected
-    await rig().stub.waitForHangUps(20)
+    await rig.stub.waitForHangUps(20)
   })
 })
