@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { DEFAULT_CONFIG } from '../../../src/config/default-config.ts'
+import type { Rule } from '../../../src/policy/policy.ts'
+import { policy } from '../../support/policies.ts'
 import { secretValuesOf, snapshotOf } from './given.ts'
 import { ENV, FULL_CONFIG } from './section6.ts'
 
@@ -11,42 +13,21 @@ const onlyPolicy = (text: string) => snapshotOf(text, { env: ENV }).policySet.po
 describe('compile', () => {
   it('makes the policies that the config describes', () => {
     const { policySet, guardrails } = snapshotOf(FULL_CONFIG, { env: ENV })
-    const redact = { kind: 'replace', restore: false }
-    const pii = { guardrail: guardrails.get('pii'), action: 'redact', failOpen: false, redact }
-    const lakera = { guardrail: guardrails.get('lakera'), action: 'block', failOpen: false }
+    const redact = { kind: 'replace', restore: false } as const
+    const pii: Rule = { guardrail: guardrails.get('pii')!, action: 'redact', failOpen: false, redact }
+    const lakera: Rule = { guardrail: guardrails.get('lakera')!, action: 'block', failOpen: false }
     expect([...guardrails.keys()]).toEqual(['lakera', 'pii', 'words'])
     expect(guardrails.get('lakera')).toMatchObject({ locality: 'remote', timeoutMs: 5000 })
     expect(policySet).toEqual({
       unmatched: 'pass',
       formats: [],
       policies: [
-        {
+        policy({
           name: 'chat',
           match: { hosts: ['api.example.com'], paths: ['/v1/'], routes: ['llm'] },
           inputRules: [pii, lakera],
-          parallelRules: [],
           outputRules: [pii, lakera],
-          stream: {
-            delivery: 'withhold',
-            headers: 'at_once',
-            heartbeatMs: 5000,
-            maxHeldBytes: 1_048_576,
-            onHeldLimit: 'window',
-            maxDurationMs: 600_000,
-            holdBackChars: 64,
-            window: { firstChars: 80, growth: 2, maxChars: 2000, contextChars: 500, maxHeldMs: 1000 },
-          },
-          limits: { maxRequestBytes: 10_485_760, maxResponseBytes: 33_554_432 },
-          failMode: 'skip',
-          uninspectable: 'pass',
-          canonicalize: false,
-          denyCode: 200,
-          denyFormat: 'provider',
-          requestFailureMessage: 'Request blocked by policy',
-          responseFailureMessage: 'Response blocked by policy',
-          revealFailureCategories: false,
-          finishReason: 'auto',
-        },
+        }),
       ],
     })
   })
