@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type {
   FailureReason,
   LocalGuardrail,
@@ -7,6 +7,7 @@ import type {
 } from '../../../src/guardrail/guardrail.ts'
 import { GuardrailFailure } from '../../../src/guardrail/guardrail.ts'
 import { runLocalScan, runRemoteScan } from '../../../src/guardrail/run-scan.ts'
+import { expectNoLooseEnds } from './loose-ends.ts'
 import { input } from './segments.ts'
 
 const SUBJECT = input('hello', '😀!')
@@ -130,22 +131,7 @@ describe('a scan by a local guardrail', () => {
 })
 
 describe('a scan by a remote guardrail', () => {
-  const rejections: unknown[] = []
-  const onRejection = (reason: unknown) => rejections.push(reason)
-  beforeEach(() => {
-    // Not setImmediate: the last word on a deadline comes by it.
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-    rejections.length = 0
-    process.on('unhandledRejection', onRejection)
-  })
-  afterEach(async () => {
-    expect(vi.getTimerCount(), 'timers left behind').toBe(0)
-    vi.useRealTimers()
-    // Unhandled rejections are reported after the microtasks of a turn.
-    await new Promise(resolve => setImmediate(resolve))
-    process.off('unhandledRejection', onRejection)
-    expect(rejections).toEqual([])
-  })
+  expectNoLooseEnds()
 
   const never = new AbortController().signal
 

@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { Outcome, RemoteGuardrail, Verdict } from '../../../src/guardrail/guardrail.ts'
 import { GuardrailFailure } from '../../../src/guardrail/guardrail.ts'
 import { runRemoteScan } from '../../../src/guardrail/run-scan.ts'
 import { abortFailure } from '../../../src/service/http-failure.ts'
+import { expectNoLooseEnds } from './loose-ends.ts'
 import { input } from './segments.ts'
 
 /** How a remote scan ends that the guardrail does not end itself. */
@@ -15,22 +16,7 @@ function remote(scan: RemoteGuardrail['scan']): RemoteGuardrail {
   return { name: 'remote', locality: 'remote', timeoutMs: 100, scan }
 }
 
-const rejections: unknown[] = []
-const onRejection = (reason: unknown) => rejections.push(reason)
-beforeEach(() => {
-  // Not setImmediate: the last word on a deadline comes by it.
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-  rejections.length = 0
-  process.on('unhandledRejection', onRejection)
-})
-afterEach(async () => {
-  expect(vi.getTimerCount(), 'timers left behind').toBe(0)
-  vi.useRealTimers()
-  // Unhandled rejections are reported after the microtasks of a turn.
-  await new Promise(resolve => setImmediate(resolve))
-  process.off('unhandledRejection', onRejection)
-  expect(rejections).toEqual([])
-})
+expectNoLooseEnds()
 
 const never = new AbortController().signal
 
