@@ -1,34 +1,25 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import tls from 'node:tls'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { replaceCluster } from '../support/bootstrap.ts'
-import { type Authority, createAuthority, type LeafOptions } from '../support/certificates.ts'
 import { chatCompletion, chatRequest } from '../support/chat.ts'
 import { type RunningEnvoy, startEnvoy } from '../support/envoy.ts'
+import { ENVOY_SPIFFE, type MtlsFolder, openMtlsFolder } from '../support/mtls-folder.ts'
 import { printedCluster } from '../support/printed-cluster.ts'
 import { freePort } from '../support/program.ts'
 import { type Served, serveConfig } from '../support/served.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 
-const SPIFFE = 'spiffe://cluster.local/ns/gateway/sa/envoy'
 const JSON_TYPE = { 'content-type': 'application/json' }
 /** Enough that with two workers each gets some. */
 const MANY = 40
 
-let folder: string
-let authority: Authority
+let folder: MtlsFolder
 let upstream: Upstream
 let weir: Served | undefined
 let envoy: RunningEnvoy | undefined
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'weir-workers-tls-'))
-  authority = createAuthority('ca')
-  write('ca.pem', authority.cert)
-  certify('v1', { dns: ['weir.test'] })
-  symlinkSync('v1', join(folder, 'current'))
+  folder = openMtlsFolder()
   upstream = await startUpstream()
   upstream.respond({ headers: JSON_TYPE, chunks: [chatCompletion('an answer')] })
 })
@@ -38,35 +29,24 @@ afterEach(async () => {
   await upstream.stop()
   envoy = undefined
   weir = undefined
-  rmSync(folder, { recursive: true })
+  folder.remove()
 })
-
-function write(name: string, text: string): void {
-  writeFileSync(join(folder, name), text)
-}
-
-function certify(name: string, options: LeafOptions): void {
-  const { cert, key } = authority.issue(options)
-  mkdirSync(join(folder, name))
-  write(`${name}/tls.crt`, cert)
-  write(`${name}/tls.key`, key)
-}
 
 /** Two workers with mTLS for Envoy's SPIFFE ID, behind an Envoy whose cluster is what `weir envoy` prints for them. */
 async function start(listen: string): Promise<Served> {
   const config = `
 server:
   workers: 2
-  tls: { cert: ${folder}/current/tls.crt, key: ${folder}/current/tls.key, client_ca: ${folder}/ca.pem, client_sans: ["${SPIFFE}"] }
+  tls: ${folder.config}
 guardrails: { words: { kind: keywords, words: [blocked-phrase] } }
 policies: [{ name: chat, guardrails: [{ use: words, direction: both }] }]
 `
-  write('weir.yaml', config)
+  folder.write('weir.yaml', config)
   weir = await serveConfig(config, { WEIR_SECRET_POLL_MS: '20' }, listen)
   const cluster = await printedCluster(
     ...['--workers', '2', '--weir', listen],
-    ...['--config', join(folder, 'weir.yaml'), '--weir-ca', join(folder, 'ca.pem')],
-    ...['--client-cert', join(folder, 'envoy/tls.crt'), '--client-key', join(folder, 'envoy/tls.key')],
+    ...['--config', join(folder.path, 'weir.yaml')],
+    ...folder.printed,
   )
   envoy = await startEnvoy({
     mode: 'full-duplex',
@@ -87,10 +67,10 @@ const deciders = ({ lines }: Served) =>
 
 describe.each([
   ['TCP ports', async () => `127.0.0.1:${await freePort(2)}`],
-  ['Unix sockets', async () => `unix://${folder}/weir.sock`],
+  ['Unix sockets', async () => `unix://${folder.path}/weir.sock`],
 ])('workers with mTLS on %s', (_, addressOf) => {
   test('share the exchanges of an Envoy that shows the right certificate', async () => {
-    certify('envoy', { uris: [SPIFFE] })
+    folder.certify('envoy', { uris: [ENVOY_SPIFFE] })
     const served = await start(await addressOf())
     const answers = await Promise.all(Array.from({ length: MANY }, () => ask()))
     expect(answers.map(({ status }) => status)).toEqual(Array(MANY).fill(200))
@@ -99,7 +79,7 @@ describe.each([
   })
 
   test('refuse one with another name, each of them, and nothing passes', async () => {
-    certify('envoy', { uris: [`${SPIFFE}-2`] })
+    folder.certify('envoy', { uris: [`${ENVOY_SPIFFE}-2`] })
     const served = await start(await addressOf())
     const answers = await Promise.all(Array.from({ length: MANY }, () => ask()))
     for (const { status } of answers) expect(status).toBeGreaterThanOrEqual(500)
@@ -111,32 +91,18 @@ describe.each([
 })
 
 test('workers all show a renewed certificate, and are counted', async () => {
-  certify('envoy', { uris: [SPIFFE] })
+  folder.certify('envoy', { uris: [ENVOY_SPIFFE] })
   const listen = `127.0.0.1:${await freePort(2)}`
   const served = await start(listen)
   const port = Number(listen.split(':')[1])
-  const shown = () => Promise.all([port, port + 1].map(shownBy))
+  const shown = () => Promise.all([port, port + 1].map(at => folder.shownBy(`127.0.0.1:${at}`)))
   const before = await shown()
   expect(new Set(before).size).toBe(1)
-  certify('v2', { dns: ['weir.test'] })
-  symlinkSync('v2', join(folder, 'next'))
-  renameSync(join(folder, 'next'), join(folder, 'current'))
+  folder.certifyWeir('v2')
+  folder.turnTo('v2')
   await served.logged('TLS certificate renewed', 2)
   const after = await shown()
   expect(new Set([...before, ...after]).size).toBe(2)
   expect(after[0]).toBe(after[1])
   expect(await served.page('/metrics')).toMatch(/^weir_renewals_total\{what="tls",result="changed"\} 2$/m)
 })
-
-/** The fingerprint of the certificate that a peer is shown. */
-function shownBy(port: number): Promise<string> {
-  const { cert, key } = authority.issue({ uris: [SPIFFE] })
-  return new Promise((resolve, reject) => {
-    const options = { port, host: '127.0.0.1', ca: authority.cert, cert, key, servername: 'weir.test' }
-    const socket = tls.connect({ ...options, ALPNProtocols: ['h2'] }, () => {
-      resolve(socket.getPeerCertificate().fingerprint256)
-      socket.destroy()
-    })
-    socket.on('error', reject)
-  })
-}
