@@ -4,18 +4,10 @@ import { readFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'vitest'
-import type {
-  Decoded,
-  Frame,
-  LlmFormat,
-  LlmRequest,
-  Part,
-  Refusal,
-  ReplyBody,
-} from '../../../src/llm/format.ts'
+import type { Decoded, Frame, LlmFormat, Part, Refusal, ReplyBody } from '../../../src/llm/format.ts'
+import { asked, refusalOf } from './refused.ts'
 
-export const ID = '0123456789abcdef0123456789abcdef'
-export const MESSAGE = 'Request blocked by policy'
+export { asked, ID, MESSAGE } from './refused.ts'
 
 export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 export const textOf = (bytes: Uint8Array): string =>
@@ -26,25 +18,8 @@ export function readFixture(name: string): Uint8Array {
   return new Uint8Array(readFileSync(new URL(`../../fixtures/${name}`, import.meta.url)))
 }
 
-export const asked = (changes: Partial<LlmRequest> = {}): LlmRequest => ({
-  model: 'gpt-test',
-  streams: false,
-  choices: 1,
-  segments: [],
-  uninspectable: 0,
-  structuredOutput: false,
-  streamUsage: false,
-  ...changes,
-})
-
-export const refusal = (changes: Partial<Refusal> = {}): Refusal => ({
-  message: MESSAGE,
-  id: ID,
-  createdSec: 1_760_000_000,
-  finishReason: 'auto',
-  request: asked(),
-  ...changes,
-})
+export const refusal = (changes: Partial<Refusal> = {}): Refusal =>
+  refusalOf({ request: asked(), ...changes })
 
 export function value<T>(decoded: Decoded<T>): T {
   if (decoded.kind !== 'ok') throw new Error(`undecodable: ${decoded.reason}`)

@@ -1,33 +1,18 @@
 import { readFileSync } from 'node:fs'
 import { anthropicMessages } from '../../../../src/llm/anthropic-messages/index.ts'
-import type { Frame, LlmRequest, Part, Refusal } from '../../../../src/llm/format.ts'
+import type { Frame, Part, Refusal } from '../../../../src/llm/format.ts'
+import { asked, refusalOf } from '../refused.ts'
+
+export { ID, MESSAGE } from '../refused.ts'
 
 export const fixtures = new URL('../../../fixtures/anthropic-messages/', import.meta.url)
 export const readFixture = (name: string): Uint8Array => readFileSync(new URL(name, fixtures))
 export const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 export const PLACE = { path: '/v1/messages', query: '' }
 
-export const request: LlmRequest = {
-  model: 'claude-x',
-  streams: true,
-  choices: 1,
-  segments: [],
-  uninspectable: 0,
-  structuredOutput: false,
-  streamUsage: false,
-}
+export const request = asked({ model: 'claude-x', streams: true })
 
-export const ID = '0123456789abcdef0123456789abcdef'
-export const MESSAGE = 'Request blocked by policy'
-
-export const refusal = (changes: Partial<Refusal> = {}): Refusal => ({
-  message: MESSAGE,
-  id: ID,
-  createdSec: 1_760_000_000,
-  finishReason: 'auto',
-  request,
-  ...changes,
-})
+export const refusal = (changes: Partial<Refusal> = {}): Refusal => refusalOf({ request, ...changes })
 
 export const structured = refusal({ request: { ...request, structuredOutput: true } })
 

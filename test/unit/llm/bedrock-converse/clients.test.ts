@@ -15,20 +15,11 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { anthropicMessages } from '../../../../src/llm/anthropic-messages/index.ts'
 import { bedrockConverse, bedrockConverseStream } from '../../../../src/llm/bedrock-converse/index.ts'
 import { bedrockInvoke, bedrockInvokeStream } from '../../../../src/llm/bedrock-invoke/index.ts'
-import type { LlmFormat, Refusal, ReplyBody } from '../../../../src/llm/format.ts'
+import type { LlmFormat, ReplyBody } from '../../../../src/llm/format.ts'
 import { drivers } from '../../../clients/drivers/bedrock.ts'
 import { BEDROCK_STREAM, wireFrames } from '../../../support/bedrock.ts'
+import { ID, MESSAGE, refusalOf } from '../refused.ts'
 
-const MESSAGE = 'Request blocked by policy'
-const ID = '0123456789abcdef0123456789abcdef'
-const refusal = (changes: Partial<Refusal> = {}): Refusal => ({
-  message: MESSAGE,
-  id: ID,
-  createdSec: 1_760_000_000,
-  finishReason: 'auto',
-  request: undefined,
-  ...changes,
-})
 const FORMATS: ReadonlyMap<string, LlmFormat> = new Map(
   [
     bedrockConverse,
@@ -121,7 +112,7 @@ describe.each(drivers)('$name', driver => {
     ['content_filter', finish],
     ['stop', 'end_turn'],
   ] as const)('a refusal, finish reason %s', async (finishReason, shownFinish) => {
-    const { origin, paths } = await serveReply(format.refusal(refusal({ finishReason }), shape))
+    const { origin, paths } = await serveReply(format.refusal(refusalOf({ finishReason }), shape))
     expect(await driver.ask(origin, 'x')).toEqual({ kind: 'answer', text: MESSAGE, finish: shownFinish })
     expect(paths).toHaveLength(1)
   })
@@ -145,7 +136,7 @@ describe.each(drivers.filter(({ streams }) => streams))('$name, refused in its m
       const at = format.openPosition()
       const released = frames.slice(0, count)
       for (const frame of released) at.released(frame)
-      const rest = format.streamRefusal(refusal({ finishReason }), at)
+      const rest = format.streamRefusal(refusalOf({ finishReason }), at)
       const { origin } = await serve([...released.map(({ bytes }) => bytes), rest], {
         'content-type': BEDROCK_STREAM,
       })
@@ -184,7 +175,7 @@ describe('Converse', () => {
     const at = bedrockConverseStream.openPosition()
     const released = wireFrames('converse-tools.jsonl').slice(0, count)
     for (const frame of bedrockConverseStream.openStream().push(Buffer.concat(released))) at.released(frame)
-    const events = await eventsOf(...released, bedrockConverseStream.streamRefusal(refusal(), at))
+    const events = await eventsOf(...released, bedrockConverseStream.streamRefusal(refusalOf(), at))
     expect(events.flatMap(event => event.contentBlockDelta?.delta?.text ?? [])).toEqual(texts)
     const indexes = (kind: 'contentBlockDelta' | 'contentBlockStop') =>
       new Set(events.flatMap(event => event[kind]?.contentBlockIndex ?? []))

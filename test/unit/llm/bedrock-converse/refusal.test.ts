@@ -4,18 +4,9 @@ import {
   bedrockConverseStream,
   novaMessages,
 } from '../../../../src/llm/bedrock-converse/index.ts'
-import type { Refusal } from '../../../../src/llm/format.ts'
 import { readWire, type WireLine, wireFrame, wireFrames } from '../../../support/bedrock.ts'
+import { MESSAGE, refusalOf } from '../refused.ts'
 
-const MESSAGE = 'Request blocked by policy'
-const refusal = (changes: Partial<Refusal> = {}): Refusal => ({
-  message: MESSAGE,
-  id: '0123456789abcdef0123456789abcdef',
-  createdSec: 1_760_000_000,
-  finishReason: 'auto',
-  request: undefined,
-  ...changes,
-})
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 const USAGE = { usage: { inputTokens: 0, outputTokens: 0, totalTokens: 0 }, metrics: { latencyMs: 0 } }
 
@@ -41,7 +32,7 @@ function positionAfter(name: string, count: number) {
 
 describe('JSON', () => {
   test('the whole answer', () => {
-    const { body, ...reply } = bedrockConverse.refusal(refusal(), 'json')
+    const { body, ...reply } = bedrockConverse.refusal(refusalOf(), 'json')
     expect(reply).toEqual({
       contentType: 'application/json',
       headers: { 'x-amzn-requestid': '01234567-89ab-cdef-0123-456789abcdef' },
@@ -59,20 +50,20 @@ describe('JSON', () => {
     ['stop', 'end_turn', 'end_turn'],
   ] as const)('finish_reason %s', (finishReason, converse, nova) => {
     const reasonOf = (body: Uint8Array) => JSON.parse(text(body)).stopReason
-    expect(reasonOf(bedrockConverse.refusal(refusal({ finishReason }), 'json').body)).toBe(converse)
-    expect(reasonOf(novaMessages.refusal(refusal({ finishReason }), 'json').body)).toBe(nova)
+    expect(reasonOf(bedrockConverse.refusal(refusalOf({ finishReason }), 'json').body)).toBe(converse)
+    expect(reasonOf(novaMessages.refusal(refusalOf({ finishReason }), 'json').body)).toBe(nova)
   })
 })
 
 describe('event stream', () => {
   test('nothing sent yet: the whole sequence', () => {
-    const { contentType, body } = bedrockConverseStream.refusal(refusal(), 'event-stream')
+    const { contentType, body } = bedrockConverseStream.refusal(refusalOf(), 'event-stream')
     expect(contentType).toBe('application/vnd.amazon.eventstream')
     expect(readWire(body)).toEqual([start, ...refused(0)])
   })
 
   test('with the headers that the API gives its frames', () => {
-    const { body } = bedrockConverseStream.refusal(refusal(), 'event-stream')
+    const { body } = bedrockConverseStream.refusal(refusalOf(), 'event-stream')
     const [first] = wireFrames('converse-text.jsonl')
     expect(Buffer.from(body).subarray(12, 12 + first!.readUInt32BE(4))).toEqual(
       first!.subarray(12, 12 + first!.readUInt32BE(4)),
@@ -80,7 +71,7 @@ describe('event stream', () => {
   })
 
   test('its finish reason', () => {
-    const { body } = bedrockConverseStream.refusal(refusal({ finishReason: 'stop' }), 'event-stream')
+    const { body } = bedrockConverseStream.refusal(refusalOf({ finishReason: 'stop' }), 'event-stream')
     expect(readWire(body).slice(1)).toEqual(refused(0, MESSAGE, 'end_turn'))
   })
 
@@ -95,7 +86,7 @@ describe('event stream', () => {
     ['a second one is open', 'converse-tools.jsonl', 8, [closed(2), ...refused(3, `\n\n${MESSAGE}`)]],
     ['reasoning is out', 'converse-reasoning.jsonl', 3, [closed(0), ...refused(1)]],
   ])('%s', (_, name, count, expected) => {
-    expect(readWire(bedrockConverseStream.streamRefusal(refusal(), positionAfter(name, count)))).toEqual(
+    expect(readWire(bedrockConverseStream.streamRefusal(refusalOf(), positionAfter(name, count)))).toEqual(
       expected,
     )
   })
@@ -104,7 +95,7 @@ describe('event stream', () => {
     const at = bedrockConverseStream.openPosition()
     const frames = bedrockConverseStream.openStream().push(Buffer.concat(sent.map(wireFrame)))
     for (const frame of frames) at.released(frame)
-    return readWire(bedrockConverseStream.streamRefusal(refusal(), at))
+    return readWire(bedrockConverseStream.streamRefusal(refusalOf(), at))
   }
   const opened = (contentBlockIndex: number): WireLine => ({
     event: 'contentBlockDelta',
@@ -123,13 +114,13 @@ describe('event stream', () => {
     const at = bedrockConverseStream.openPosition()
     const frames = bedrockConverseStream.openStream().push(Buffer.concat(wireFrames('converse-text.jsonl')))
     for (const { bytes, parts } of frames.slice(0, 2)) at.released({ bytes, parts })
-    expect(bedrockConverseStream.streamRefusal(refusal(), at)).toEqual(
-      bedrockConverseStream.streamRefusal(refusal(), positionAfter('converse-text.jsonl', 2)),
+    expect(bedrockConverseStream.streamRefusal(refusalOf(), at)).toEqual(
+      bedrockConverseStream.streamRefusal(refusalOf(), positionAfter('converse-text.jsonl', 2)),
     )
   })
 
   test('a position of another format is a bug', () => {
-    expect(() => bedrockConverseStream.streamRefusal(refusal(), { released: () => {} })).toThrow(
+    expect(() => bedrockConverseStream.streamRefusal(refusalOf(), { released: () => {} })).toThrow(
       'another format',
     )
   })
@@ -146,7 +137,7 @@ test('Nova: the same events, one SSE event each', () => {
       .slice(0, -1)
       .map(event => JSON.parse(event.slice('data: '.length)))
       .map(event => Object.entries(event).map(([name, payload]) => ({ event: name, payload }))[0])
-  const whole = novaMessages.refusal(refusal(), 'event-stream').body
+  const whole = novaMessages.refusal(refusalOf(), 'event-stream').body
   expect(events(whole)).toEqual([start, ...refused(0, MESSAGE, 'content_filtered')])
 
   const at = novaMessages.openPosition()
@@ -156,7 +147,7 @@ test('Nova: the same events, one SSE event each', () => {
     .push(Buffer.from(`data: {"messageStart":{}}\n\ndata: ${JSON.stringify(delta)}\n\n`))) {
     at.released({ bytes, parts })
   }
-  expect(events(novaMessages.streamRefusal(refusal(), at))).toEqual([
+  expect(events(novaMessages.streamRefusal(refusalOf(), at))).toEqual([
     closed(0),
     ...refused(1, `\n\n${MESSAGE}`, 'content_filtered'),
   ])
@@ -173,7 +164,7 @@ describe('errors', () => {
     [503, 'ServiceUnavailableException'],
   ])('%i', (status, type) => {
     const error = { status, message: 'No "way"', code: 'content_filter' } as const
-    const reply = bedrockConverse.error(error, { id: refusal().id, request: undefined })
+    const reply = bedrockConverse.error(error, { id: refusalOf().id, request: undefined })
     expect(reply.contentType).toBe('application/json')
     expect(reply.headers).toEqual({
       'x-amzn-errortype': type,

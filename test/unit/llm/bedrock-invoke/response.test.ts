@@ -7,18 +7,10 @@ import {
   mistralText,
   titanText,
 } from '../../../../src/llm/bedrock-invoke/index.ts'
-import type { LlmFormat, Refusal } from '../../../../src/llm/format.ts'
+import type { LlmFormat } from '../../../../src/llm/format.ts'
 import { readBedrockFixture, readWire, wireFrames } from '../../../support/bedrock.ts'
+import { MESSAGE, refusalOf } from '../refused.ts'
 
-const MESSAGE = 'Request blocked by policy'
-const refusal = (changes: Partial<Refusal> = {}): Refusal => ({
-  message: MESSAGE,
-  id: '0123456789abcdef0123456789abcdef',
-  createdSec: 1_760_000_000,
-  finishReason: 'auto',
-  request: undefined,
-  ...changes,
-})
 const requestId = '01234567-89ab-cdef-0123-456789abcdef'
 const json = (bytes: Uint8Array | undefined) => JSON.parse(Buffer.from(bytes ?? []).toString())
 
@@ -81,7 +73,7 @@ describe('refusals, nothing sent yet', () => {
     ['auto', llamaText, { generation: MESSAGE, stop_reason: 'stop' }],
     ['auto', mistralText, { outputs: [{ text: MESSAGE, stop_reason: 'stop' }] }],
   ] as const)('JSON, finish reason %s', (finishReason, provider, expected) => {
-    const reply = bedrockInvoke(provider).refusal(refusal({ finishReason }), 'json')
+    const reply = bedrockInvoke(provider).refusal(refusalOf({ finishReason }), 'json')
     expect(reply).toMatchObject({
       contentType: 'application/json',
       headers: { 'x-amzn-requestid': requestId },
@@ -90,7 +82,7 @@ describe('refusals, nothing sent yet', () => {
   })
 
   test('the event stream', () => {
-    const reply = bedrockInvokeStream(titanText).refusal(refusal(), 'event-stream')
+    const reply = bedrockInvokeStream(titanText).refusal(refusalOf(), 'event-stream')
     expect(reply).toMatchObject({
       contentType: 'application/vnd.amazon.eventstream',
       headers: { 'x-amzn-requestid': requestId, 'x-amzn-bedrock-content-type': 'application/json' },
@@ -105,7 +97,7 @@ describe('refusals, nothing sent yet', () => {
       ...titanText,
       refusal: (given, shape) => ({ ...titanText.refusal(given, shape)!, headers: { 'request-id': 'x' } }),
     }
-    expect(bedrockInvokeStream(provider).refusal(refusal(), 'event-stream')?.headers).toEqual({
+    expect(bedrockInvokeStream(provider).refusal(refusalOf(), 'event-stream')?.headers).toEqual({
       'x-amzn-requestid': requestId,
       'x-amzn-bedrock-content-type': 'application/json',
     })
@@ -117,14 +109,14 @@ describe('refusals, nothing sent yet', () => {
       ...titanText,
       refusal: () => ({ contentType: 'text/event-stream', body: Buffer.from(events) }),
     }
-    const reply = bedrockInvokeStream(provider).refusal(refusal(), 'event-stream')
+    const reply = bedrockInvokeStream(provider).refusal(refusalOf(), 'event-stream')
     expect(readWire(reply!.body)).toEqual([{ chunk: { a: 1 } }, { chunk: { b: 2 } }])
   })
 
   test('a provider whose answers have no text has none here', () => {
     const format = bedrockInvoke({ ...titanText, refusal: () => undefined })
-    expect(format.refusal(refusal(), 'json')).toBeUndefined()
-    expect(format.refusal(refusal(), 'event-stream')).toBeUndefined()
+    expect(format.refusal(refusalOf(), 'json')).toBeUndefined()
+    expect(format.refusal(refusalOf(), 'event-stream')).toBeUndefined()
   })
 })
 
@@ -135,7 +127,7 @@ describe('refusals inside a stream', () => {
     for (const frame of format.openStream().push(Buffer.concat(wireFrames(name).slice(0, count)))) {
       at.released(how === 'kept' ? frame : { bytes: frame.bytes, parts: frame.parts })
     }
-    return readWire(format.streamRefusal(refusal(), at))
+    return readWire(format.streamRefusal(refusalOf(), at))
   }
   const said = (text: string) => [{ chunk: { generation: text, stop_reason: 'stop' } }]
 
@@ -163,14 +155,14 @@ describe('refusals inside a stream', () => {
 
   test('a position of another format is a bug', () => {
     const other = { released: () => {} }
-    expect(() => bedrockInvokeStream(llamaText).streamRefusal(refusal(), other)).toThrow('another format')
-    expect(() => llamaText.streamRefusal(refusal(), other)).toThrow('another format')
+    expect(() => bedrockInvokeStream(llamaText).streamRefusal(refusalOf(), other)).toThrow('another format')
+    expect(() => llamaText.streamRefusal(refusalOf(), other)).toThrow('another format')
   })
 })
 
 test('errors are those of Bedrock', () => {
   const error = { status: 403, message: 'no', code: 'content_filter' } as const
-  const reply = bedrockInvoke(llamaText).error(error, { id: refusal().id, request: undefined })
+  const reply = bedrockInvoke(llamaText).error(error, { id: refusalOf().id, request: undefined })
   expect(reply.headers).toMatchObject({ 'x-amzn-errortype': 'AccessDeniedException' })
   expect(json(reply.body)).toEqual({ message: 'no' })
 })

@@ -2,17 +2,11 @@ import { readFileSync } from 'node:fs'
 import { CohereClientV2 } from 'cohere-ai'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { cohereChat } from '../../../../src/llm/cohere-chat/index.ts'
-import type { Refusal, ReplyBody } from '../../../../src/llm/format.ts'
+import type { ReplyBody } from '../../../../src/llm/format.ts'
 import { startUpstream, type Upstream } from '../../../support/upstream.ts'
+import { MESSAGE, refusalOf } from '../refused.ts'
 
-const message = 'Request blocked by policy'
-const refusal: Refusal = {
-  message,
-  id: '0123456789abcdef0123456789abcdef',
-  createdSec: 1_760_000_000,
-  finishReason: 'auto',
-  request: undefined,
-}
+const refusal = refusalOf()
 const ID = '01234567-89ab-cdef-0123-456789abcdef'
 const readFixture = (name: string) =>
   readFileSync(new URL(`../../../fixtures/cohere/${name}`, import.meta.url))
@@ -56,13 +50,13 @@ describe('the official client', () => {
     expect(await client.chat(params)).toMatchObject({
       id: ID,
       finishReason: 'COMPLETE',
-      message: { role: 'assistant', content: [{ type: 'text', text: message }] },
+      message: { role: 'assistant', content: [{ type: 'text', text: MESSAGE }] },
     })
   })
 
   test('shows a streamed one to its end', async () => {
     const client = serve(cohereChat.refusal(refusal, 'event-stream'))
-    expect(await streamed(client)).toEqual({ ...answer, text: message })
+    expect(await streamed(client)).toEqual({ ...answer, text: MESSAGE })
   })
 
   test('shows one that says what ends a stream', async () => {
@@ -72,12 +66,12 @@ describe('the official client', () => {
   })
 
   test.each([
-    ['text', 'text.sse', 4, { text: `The river Weiß is\n\n${message}` }],
-    ['a closed text', 'text.sse', 6, { text: `The river Weiß is cold 🥶.\n\n${message}` }],
-    ['open thinking', 'thinking.sse', 3, { thinking: 'The user', text: message }],
-    ['an open tool call', 'tool-calls.sse', 5, { args: '{"city":', text: message }],
-    ['a tool call', 'tool-calls.sse', 7, { args: '{"city":"Köln"}', text: message }],
-    ['an open citation', 'citations-crlf.sse', 5, { text: `Emperor penguins are tall.\n\n${message}` }],
+    ['text', 'text.sse', 4, { text: `The river Weiß is\n\n${MESSAGE}` }],
+    ['a closed text', 'text.sse', 6, { text: `The river Weiß is cold 🥶.\n\n${MESSAGE}` }],
+    ['open thinking', 'thinking.sse', 3, { thinking: 'The user', text: MESSAGE }],
+    ['an open tool call', 'tool-calls.sse', 5, { args: '{"city":', text: MESSAGE }],
+    ['a tool call', 'tool-calls.sse', 7, { args: '{"city":"Köln"}', text: MESSAGE }],
+    ['an open citation', 'citations-crlf.sse', 5, { text: `Emperor penguins are tall.\n\n${MESSAGE}` }],
   ])('shows one that comes after %s', async (_, name, count, shown) => {
     const at = cohereChat.openPosition()
     const released = cohereChat.openStream().push(readFixture(name)).slice(0, count)
@@ -105,10 +99,10 @@ describe('the official client', () => {
     [403, false, 'ForbiddenError'],
     [422, false, 'UnprocessableEntityError'],
   ])('raises an error of status %i once, stream %s', async (status, stream, name) => {
-    const error = { status, message, code: 'content_filter' } as const
+    const error = { status, message: MESSAGE, code: 'content_filter' } as const
     const client = serve(cohereChat.error(error, { id: refusal.id, request: undefined }), status)
     const call = stream ? streamed(client) : client.chat(params)
-    await expect(call).rejects.toMatchObject({ name, statusCode: status, body: { id: ID, message } })
+    await expect(call).rejects.toMatchObject({ name, statusCode: status, body: { id: ID, message: MESSAGE } })
     expect(upstream.requests).toHaveLength(1)
   })
 })

@@ -1,28 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { cohereChat } from '../../../../src/llm/cohere-chat/index.ts'
-import type { LlmRequest, Refusal } from '../../../../src/llm/format.ts'
+import type { Refusal } from '../../../../src/llm/format.ts'
+import { asked, MESSAGE, refusalOf } from '../refused.ts'
 
-const message = 'Request blocked by policy'
 const ID = '01234567-89ab-cdef-0123-456789abcdef'
 const UPSTREAM_ID = 'c14c80c3-18eb-4519-9460-6c92edd8cfb4'
-const request: LlmRequest = {
-  model: 'command-a-03-2025',
-  streams: true,
-  choices: 1,
-  segments: [],
-  uninspectable: 0,
-  structuredOutput: false,
-  streamUsage: false,
-}
-const refusal = (changes: Partial<Refusal> = {}): Refusal => ({
-  message,
-  id: '0123456789abcdef0123456789abcdef',
-  createdSec: 1_760_000_000,
-  finishReason: 'auto',
-  request,
-  ...changes,
-})
+const request = asked({ model: 'command-a-03-2025', streams: true })
+const refusal = (changes: Partial<Refusal> = {}): Refusal => refusalOf({ request, ...changes })
 const usage = {
   billed_units: { input_tokens: 0, output_tokens: 0 },
   tokens: { input_tokens: 0, output_tokens: 0 },
@@ -69,7 +54,7 @@ test('the whole answer', () => {
   expect(JSON.parse(textOf(reply.body))).toEqual({
     id: ID,
     finish_reason: 'COMPLETE',
-    message: { role: 'assistant', content: [{ type: 'text', text: message }] },
+    message: { role: 'assistant', content: [{ type: 'text', text: MESSAGE }] },
     usage,
   })
 })
@@ -81,20 +66,20 @@ test('the whole sequence', () => {
   expect(events(reply.body)).toEqual([
     { id: ID, type: 'message-start', delta: { message: message_ } },
     start(0),
-    delta(0, message),
+    delta(0, MESSAGE),
     end('content', 0),
     messageEnd(ID),
   ])
 })
 
 describe('going on', () => {
-  const own = (index: number, text = message) => [start(index), delta(index, text), end('content', index)]
+  const own = (index: number, text = MESSAGE) => [start(index), delta(index, text), end('content', index)]
 
   test.each<[string, string, number, object[]]>([
     ['the start is out', 'text.sse', 1, own(0)],
-    ['an empty block is open', 'text.sse', 2, [delta(0, message), end('content', 0)]],
-    ['a text is open', 'text.sse', 3, [delta(0, `\n\n${message}`), end('content', 0)]],
-    ['a text is closed', 'text.sse', 6, own(1, `\n\n${message}`)],
+    ['an empty block is open', 'text.sse', 2, [delta(0, MESSAGE), end('content', 0)]],
+    ['a text is open', 'text.sse', 3, [delta(0, `\n\n${MESSAGE}`), end('content', 0)]],
+    ['a text is closed', 'text.sse', 6, own(1, `\n\n${MESSAGE}`)],
     ['thinking is open', 'thinking.sse', 3, [end('content', 0), ...own(1)]],
     ['thinking is closed', 'thinking.sse', 5, own(1)],
     ['a plan is out', 'tool-calls.sse', 3, own(0)],
@@ -105,9 +90,9 @@ describe('going on', () => {
       'a citation is open',
       'citations-crlf.sse',
       5,
-      [end('citation', 0), delta(0, `\n\n${message}`), end('content', 0)],
+      [end('citation', 0), delta(0, `\n\n${MESSAGE}`), end('content', 0)],
     ],
-    ['an error is out', 'upstream-error.sse', 4, [delta(0, `\n\n${message}`), end('content', 0)]],
+    ['an error is out', 'upstream-error.sse', 4, [delta(0, `\n\n${MESSAGE}`), end('content', 0)]],
   ])('%s', (_, name, count, rest) => {
     const bytes = cohereChat.streamRefusal(refusal(), positionAfter(name, count))
     expect(events(bytes)).toEqual([...rest, messageEnd(UPSTREAM_ID)])
@@ -135,13 +120,13 @@ describe('going on', () => {
   }
 
   test('what a debug prompt and tokens say is no answer yet', () => {
-    expect(restAfter({ type: 'debug', prompt: 'x' })[2]).toEqual(delta(0, message))
+    expect(restAfter({ type: 'debug', prompt: 'x' })[2]).toEqual(delta(0, MESSAGE))
   })
 
   test('a text that nothing opened is open all the same', () => {
     const begun = { type: 'message-start', id: UPSTREAM_ID }
     expect(restAfter(begun, delta(2, 'x'))).toEqual([
-      ...[delta(2, `\n\n${message}`), end('content', 2), messageEnd(UPSTREAM_ID)],
+      ...[delta(2, `\n\n${MESSAGE}`), end('content', 2), messageEnd(UPSTREAM_ID)],
     ])
   })
 

@@ -15,6 +15,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Frame, LlmFormat, LlmRequest, Refusal, ReplyBody } from '../../../../src/llm/format.ts'
 import { gemini, geminiArray, geminiEmbed, geminiSse } from '../../../../src/llm/gemini/index.ts'
 import { drivers } from '../../../clients/drivers/gemini.ts'
+import { MESSAGE, refusalOf } from '../refused.ts'
 
 /** What the server answers next, and what it was asked. */
 let next: { status: number; contentType: string; chunks: readonly (string | Uint8Array)[] }
@@ -40,7 +41,6 @@ beforeAll(async () => {
 })
 afterAll(() => new Promise(resolve => server.close(resolve)))
 
-const MESSAGE = 'Request blocked by policy'
 const request = (changes: Partial<LlmRequest> = {}): LlmRequest => ({
   model: 'gemini-2.5-flash',
   streams: true,
@@ -51,14 +51,7 @@ const request = (changes: Partial<LlmRequest> = {}): LlmRequest => ({
   streamUsage: false,
   ...changes,
 })
-const refusal = (changes: Partial<Refusal> = {}): Refusal => ({
-  message: MESSAGE,
-  id: '0123456789abcdef0123456789abcdef',
-  createdSec: 1_760_000_000,
-  finishReason: 'auto',
-  request: request(),
-  ...changes,
-})
+const refusal = (changes: Partial<Refusal> = {}): Refusal => refusalOf({ request: request(), ...changes })
 
 function serve(status: number, reply: ReplyBody | undefined): void {
   if (reply === undefined) throw new Error('no refusal')

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { WeirError } from '../../../../src/errors.ts'
-import type { LlmFormat, LlmRequest, Refusal } from '../../../../src/llm/format.ts'
+import type { LlmFormat, Refusal } from '../../../../src/llm/format.ts'
 import {
   gemini,
   geminiArray,
@@ -9,26 +9,10 @@ import {
   geminiSse,
   geminiTokenCount,
 } from '../../../../src/llm/gemini/index.ts'
+import { asked, ID, MESSAGE, refusalOf } from '../refused.ts'
 
-const message = 'Request blocked by policy'
-const id = '0123456789abcdef0123456789abcdef'
-const request: LlmRequest = {
-  model: 'gemini-2.5-flash',
-  streams: true,
-  choices: 1,
-  segments: [],
-  uninspectable: 0,
-  structuredOutput: false,
-  streamUsage: false,
-}
-const refusal = (changes: Partial<Refusal> = {}): Refusal => ({
-  message,
-  id,
-  createdSec: 1_760_000_000,
-  finishReason: 'auto',
-  request,
-  ...changes,
-})
+const request = asked({ model: 'gemini-2.5-flash', streams: true })
+const refusal = (changes: Partial<Refusal> = {}): Refusal => refusalOf({ request, ...changes })
 const two = refusal({ request: { ...request, choices: 2 } })
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
@@ -66,10 +50,10 @@ const rest = (given: Refusal, name: string, frameCount: number) =>
   )
 
 const whole = {
-  candidates: [{ content: { role: 'model', parts: [{ text: message }] }, finishReason: 'SAFETY', index: 0 }],
+  candidates: [{ content: { role: 'model', parts: [{ text: MESSAGE }] }, finishReason: 'SAFETY', index: 0 }],
   usageMetadata: { promptTokenCount: 0, candidatesTokenCount: 0, totalTokenCount: 0 },
   modelVersion: 'gemini-2.5-flash',
-  responseId: id,
+  responseId: ID,
 }
 
 describe('nothing sent yet', () => {
@@ -114,7 +98,7 @@ describe('nothing sent yet', () => {
   test('what it says is an answer to its own format', () => {
     for (const format of [gemini, geminiSse]) {
       const decoded = format.decodeResponse(format.refusal(two, 'json').body)
-      expect(decoded).toMatchObject({ value: { segments: [{ text: message }, { text: message }] } })
+      expect(decoded).toMatchObject({ value: { segments: [{ text: MESSAGE }, { text: MESSAGE }] } })
     }
     const stream = geminiArray.openStream()
     const parts = stream.push(geminiArray.refusal(two).body).flatMap(frame => frame.parts)
@@ -141,19 +125,19 @@ describe('event stream, going on', () => {
   })
 
   test.each([
-    ['nothing released', 'text.sse', 0, [[0, message, 'SAFETY']]],
-    ['text released', 'text.sse', 2, [[0, `\n\n${message}`, 'SAFETY']]],
+    ['nothing released', 'text.sse', 0, [[0, MESSAGE, 'SAFETY']]],
+    ['text released', 'text.sse', 2, [[0, `\n\n${MESSAGE}`, 'SAFETY']]],
     ['the last event released', 'text.sse', 4, []],
-    ['thoughts alone released', 'thoughts.sse', 2, [[0, message, 'SAFETY']]],
-    ['a call released', 'tool-calls.sse', 2, [[0, `\n\n${message}`, 'SAFETY']]],
-    ['a call open', 'streamed-call.sse', 3, [[0, message, 'SAFETY']]],
-    ['a blocked prompt released', 'blocked-prompt.sse', 1, [[0, `\n\n${message}`, 'SAFETY']]],
-    ['an error released', 'upstream-error.sse', 2, [[0, `\n\n${message}`, 'SAFETY']]],
+    ['thoughts alone released', 'thoughts.sse', 2, [[0, MESSAGE, 'SAFETY']]],
+    ['a call released', 'tool-calls.sse', 2, [[0, `\n\n${MESSAGE}`, 'SAFETY']]],
+    ['a call open', 'streamed-call.sse', 3, [[0, MESSAGE, 'SAFETY']]],
+    ['a blocked prompt released', 'blocked-prompt.sse', 1, [[0, `\n\n${MESSAGE}`, 'SAFETY']]],
+    ['an error released', 'upstream-error.sse', 2, [[0, `\n\n${MESSAGE}`, 'SAFETY']]],
     [
       'every event says that it is the last one',
       'every-event-stops.sse',
       2,
-      [[0, `\n\n${message}`, 'SAFETY']],
+      [[0, `\n\n${MESSAGE}`, 'SAFETY']],
     ],
   ])('%s', (_, name, frames, expected) => {
     expect(rest(refusal(), name, frames)).toEqual(expected)
@@ -164,14 +148,14 @@ describe('event stream, going on', () => {
     ['the first at its end', 2, [1]],
     ['both at their end', 3, []],
   ])('of two candidates %s', (_, frames, open) => {
-    const indexes = open.map(index => [index, `\n\n${message}`, 'SAFETY'])
+    const indexes = open.map(index => [index, `\n\n${MESSAGE}`, 'SAFETY'])
     expect(rest(two, 'two-candidates.sse', frames)).toEqual(indexes)
     // Also where only one was asked for.
     expect(rest(refusal(), 'two-candidates.sse', frames)).toEqual(indexes)
   })
 
   test('an ordinary end where that is asked for', () => {
-    expect(rest(refusal({ finishReason: 'stop' }), 'text.sse', 1)).toEqual([[0, `\n\n${message}`, 'STOP']])
+    expect(rest(refusal({ finishReason: 'stop' }), 'text.sse', 1)).toEqual([[0, `\n\n${MESSAGE}`, 'STOP']])
   })
 
   test('a text that goes on after its end is refused', () => {
@@ -201,8 +185,8 @@ describe('event stream, going on', () => {
     at.released({ bytes: frame!.bytes, parts: frame!.parts })
     const [event] = events(geminiSse.streamRefusal(refusal(), at))
     expect(event).toMatchObject({
-      responseId: id,
-      candidates: [{ content: { parts: [{ text: `\n\n${message}` }] } }],
+      responseId: ID,
+      candidates: [{ content: { parts: [{ text: `\n\n${MESSAGE}` }] } }],
     })
   })
 })
@@ -229,7 +213,7 @@ describe('array, going on', () => {
     const all = JSON.parse(Buffer.concat([released, geminiArray.streamRefusal(refusal(), at)]).toString())
     expect(all).toHaveLength(frames + 1)
     expect(all.at(-1).candidates).toEqual([
-      { content: { role: 'model', parts: [{ text: `\n\n${message}` }] }, finishReason: 'SAFETY', index: 0 },
+      { content: { role: 'model', parts: [{ text: `\n\n${MESSAGE}` }] }, finishReason: 'SAFETY', index: 0 },
     ])
   })
 
@@ -242,7 +226,7 @@ describe('array, going on', () => {
 
 describe('errors', () => {
   const error = (format: LlmFormat, status: number) => {
-    const reply = format.error({ status, message, code: 'content_filter' }, { id, request })
+    const reply = format.error({ status, message: MESSAGE, code: 'content_filter' }, { id: ID, request })
     expect(reply.contentType).toBe('application/json')
     return JSON.parse(text(reply.body))
   }
@@ -265,12 +249,14 @@ describe('errors', () => {
     [504, 'DEADLINE_EXCEEDED'],
   ])('%i is %s', (status, word) => {
     for (const format of [gemini, geminiSse, geminiTokenCount, geminiEmbed]) {
-      expect(error(format, status)).toEqual({ error: { code: status, message, status: word } })
+      expect(error(format, status)).toEqual({ error: { code: status, message: MESSAGE, status: word } })
     }
   })
 
   test('in an array where the client parses one', () => {
-    expect(error(geminiArray, 403)).toEqual([{ error: { code: 403, message, status: 'PERMISSION_DENIED' } }])
+    expect(error(geminiArray, 403)).toEqual([
+      { error: { code: 403, message: MESSAGE, status: 'PERMISSION_DENIED' } },
+    ])
   })
 })
 
@@ -282,7 +268,7 @@ describe.each<LlmFormat>([geminiTokenCount, geminiEmbed])('$name', format => {
 
   test('ends a stream, if there ever is one, with an error', () => {
     expect(events(format.streamRefusal(refusal(), format.openPosition()))).toEqual([
-      { error: { code: 403, message, status: 'PERMISSION_DENIED' } },
+      { error: { code: 403, message: MESSAGE, status: 'PERMISSION_DENIED' } },
     ])
   })
 })

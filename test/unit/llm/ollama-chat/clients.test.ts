@@ -1,18 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { Ollama } from 'ollama'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { Refusal, ReplyBody } from '../../../../src/llm/format.ts'
+import type { ReplyBody } from '../../../../src/llm/format.ts'
 import { ollamaChat } from '../../../../src/llm/ollama-chat/index.ts'
 import { startUpstream, type Upstream } from '../../../support/upstream.ts'
+import { MESSAGE, refusalOf } from '../refused.ts'
 
-const message = 'Request blocked by policy'
-const refusal: Refusal = {
-  message,
-  id: '0123456789abcdef0123456789abcdef',
-  createdSec: 1_760_000_000,
-  finishReason: 'auto',
-  request: undefined,
-}
+const refusal = refusalOf()
 
 let upstream: Upstream
 beforeEach(async () => {
@@ -42,19 +36,19 @@ describe('the official client', () => {
   test('shows a whole refusal', async () => {
     const client = serve(ollamaChat.refusal(refusal, 'json'))
     const answer = await client.chat({ model: 'm', messages })
-    expect(answer.message).toEqual({ role: 'assistant', content: message })
+    expect(answer.message).toEqual({ role: 'assistant', content: MESSAGE })
     expect(answer).toMatchObject({ done: true, done_reason: 'stop' })
   })
 
   test('shows a streamed one to its end', async () => {
     const client = serve(ollamaChat.refusal(refusal, 'event-stream'))
-    expect(await streamed(client)).toEqual({ text: message, calls: [], reason: 'stop', lines: 2 })
+    expect(await streamed(client)).toEqual({ text: MESSAGE, calls: [], reason: 'stop', lines: 2 })
   })
 
   test.each([
-    ['text', 'chat-text.ndjson', 2, `The river Weiß is\n\n${message}`, []],
-    ['thinking', 'chat-thinking.ndjson', 1, message, []],
-    ['a tool call', 'chat-tool-calls.ndjson', 1, message, ['get_weather']],
+    ['text', 'chat-text.ndjson', 2, `The river Weiß is\n\n${MESSAGE}`, []],
+    ['thinking', 'chat-thinking.ndjson', 1, MESSAGE, []],
+    ['a tool call', 'chat-tool-calls.ndjson', 1, MESSAGE, ['get_weather']],
   ])('shows one that comes after %s', async (_, name, count, text, calls) => {
     const bytes = readFileSync(new URL(`../../../fixtures/ollama/${name}`, import.meta.url))
     const at = ollamaChat.openPosition()
@@ -79,10 +73,10 @@ describe('the official client', () => {
   })
 
   test.each([true, false])('raises an error, stream %s', async stream => {
-    const error = ollamaChat.error({ status: 403, message, code: 'content_filter' })
+    const error = ollamaChat.error({ status: 403, message: MESSAGE, code: 'content_filter' })
     const client = serve(error, 403)
     const call = stream ? streamed(client) : client.chat({ model: 'm', messages })
-    await expect(call).rejects.toMatchObject({ name: 'ResponseError', status_code: 403, message })
+    await expect(call).rejects.toMatchObject({ name: 'ResponseError', status_code: 403, message: MESSAGE })
     expect(upstream.requests).toHaveLength(1)
   })
 })

@@ -1,27 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import type { LlmRequest, Refusal } from '../../../../src/llm/format.ts'
+import type { Refusal } from '../../../../src/llm/format.ts'
 import { ollamaChat } from '../../../../src/llm/ollama-chat/index.ts'
 import { toRfc3339 } from '../../../../src/llm/ollama-refusal.ts'
+import { asked, MESSAGE, refusalOf } from '../refused.ts'
 
-const message = 'Request blocked by policy'
-const request: LlmRequest = {
-  model: 'llama3.2',
-  streams: true,
-  choices: 1,
-  segments: [],
-  uninspectable: 0,
-  structuredOutput: false,
-  streamUsage: false,
-}
-const refusal = (changes: Partial<Refusal> = {}): Refusal => ({
-  message,
-  id: '0123456789abcdef0123456789abcdef',
-  createdSec: 1_760_000_000,
-  finishReason: 'auto',
-  request,
-  ...changes,
-})
+const request = asked({ model: 'llama3.2', streams: true })
+const refusal = (changes: Partial<Refusal> = {}): Refusal => refusalOf({ request, ...changes })
 
 /** The lines' values; every line must have its end. */
 function lines(bytes: Uint8Array) {
@@ -53,7 +38,7 @@ test('the whole answer', () => {
     {
       model: 'llama3.2',
       created_at: '2025-10-09T08:53:20Z',
-      message: { role: 'assistant', content: message },
+      message: { role: 'assistant', content: MESSAGE },
       done: true,
       done_reason: 'stop',
       ...metrics,
@@ -68,18 +53,18 @@ describe('a stream', () => {
     const said = (content: string) => ({ message: { role: 'assistant', content } })
     expect(reply.contentType).toBe('application/x-ndjson')
     expect(lines(reply.body)).toEqual([
-      { ...head, ...said(message), done: false },
+      { ...head, ...said(MESSAGE), done: false },
       { ...head, ...said(''), done: true, done_reason: 'stop', ...metrics },
     ])
   })
 
   test.each([
-    ['nothing', 'chat-text.ndjson', 0, message],
-    ['text', 'chat-text.ndjson', 1, `\n\n${message}`],
-    ['thinking', 'chat-thinking.ndjson', 2, message],
-    ['tool calls', 'chat-tool-calls.ndjson', 1, message],
-    ['tokens of a text to come', 'chat-logprobs.ndjson', 1, message],
-    ['an error', 'chat-error.ndjson', 2, `\n\n${message}`],
+    ['nothing', 'chat-text.ndjson', 0, MESSAGE],
+    ['text', 'chat-text.ndjson', 1, `\n\n${MESSAGE}`],
+    ['thinking', 'chat-thinking.ndjson', 2, MESSAGE],
+    ['tool calls', 'chat-tool-calls.ndjson', 1, MESSAGE],
+    ['tokens of a text to come', 'chat-logprobs.ndjson', 1, MESSAGE],
+    ['an error', 'chat-error.ndjson', 2, `\n\n${MESSAGE}`],
   ])('%s is out', (_, name, count, content) => {
     const rest = lines(ollamaChat.streamRefusal(refusal(), positionAfter(name, count)))
     expect(rest).toMatchObject([

@@ -1,18 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { Ollama } from 'ollama'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { Refusal, ReplyBody } from '../../../../src/llm/format.ts'
+import type { ReplyBody } from '../../../../src/llm/format.ts'
 import { ollamaGenerate } from '../../../../src/llm/ollama-generate/index.ts'
 import { startUpstream, type Upstream } from '../../../support/upstream.ts'
+import { MESSAGE, refusalOf } from '../refused.ts'
 
-const message = 'Request blocked by policy'
-const refusal: Refusal = {
-  message,
-  id: '0123456789abcdef0123456789abcdef',
-  createdSec: 1_760_000_000,
-  finishReason: 'auto',
-  request: undefined,
-}
+const refusal = refusalOf()
 const recorded = readFileSync(new URL('../../../fixtures/ollama/generate-text.ndjson', import.meta.url))
 
 let upstream: Upstream
@@ -40,12 +34,12 @@ describe('the official client', () => {
   test('shows a whole refusal', async () => {
     const client = serve(ollamaGenerate.refusal(refusal, 'json'))
     const answer = await client.generate({ model: 'm', prompt: 'x' })
-    expect(answer).toMatchObject({ response: message, done: true, done_reason: 'stop' })
+    expect(answer).toMatchObject({ response: MESSAGE, done: true, done_reason: 'stop' })
   })
 
   test('shows a streamed one to its end', async () => {
     const client = serve(ollamaGenerate.refusal(refusal, 'event-stream'))
-    expect(await streamed(client)).toEqual({ text: message, reason: 'stop', lines: 2 })
+    expect(await streamed(client)).toEqual({ text: MESSAGE, reason: 'stop', lines: 2 })
   })
 
   test('shows one that comes after text', async () => {
@@ -55,7 +49,7 @@ describe('the official client', () => {
     const frames = [...released.map(({ bytes }) => bytes), ollamaGenerate.streamRefusal(refusal, at)]
     const client = serve({ contentType: 'application/x-ndjson', body: Buffer.concat(frames) })
     expect(await streamed(client)).toEqual({
-      text: `The river Weiß is\n\n${message}`,
+      text: `The river Weiß is\n\n${MESSAGE}`,
       reason: 'stop',
       lines: 4,
     })
@@ -73,9 +67,9 @@ describe('the official client', () => {
   })
 
   test.each([true, false])('raises an error, stream %s', async stream => {
-    const error = ollamaGenerate.error({ status: 403, message, code: 'content_filter' })
+    const error = ollamaGenerate.error({ status: 403, message: MESSAGE, code: 'content_filter' })
     const client = serve(error, 403)
     const call = stream ? streamed(client) : client.generate({ model: 'm', prompt: 'x' })
-    await expect(call).rejects.toMatchObject({ name: 'ResponseError', status_code: 403, message })
+    await expect(call).rejects.toMatchObject({ name: 'ResponseError', status_code: 403, message: MESSAGE })
   })
 })

@@ -1,27 +1,13 @@
 import { readFileSync } from 'node:fs'
 import OpenAI from 'openai'
 import { describe, expect, test } from 'vitest'
-import type { LlmRequest, Refusal } from '../../../../src/llm/format.ts'
+import type { Refusal } from '../../../../src/llm/format.ts'
 import { openaiChat } from '../../../../src/llm/openai-chat/index.ts'
+import { asked, refusalOf } from '../refused.ts'
 
-const request: LlmRequest = {
-  model: 'gpt-4o',
-  streams: true,
-  choices: 1,
-  segments: [],
-  uninspectable: 0,
-  structuredOutput: false,
-  streamUsage: false,
-}
+const request = asked({ model: 'gpt-4o', streams: true })
 
-const refusal = (changes: Partial<Refusal> = {}): Refusal => ({
-  message: 'Request blocked by policy',
-  id: '0123456789abcdef0123456789abcdef',
-  createdSec: 1_760_000_000,
-  finishReason: 'auto',
-  request,
-  ...changes,
-})
+const refusal = (changes: Partial<Refusal> = {}): Refusal => refusalOf({ request, ...changes })
 
 const structured = refusal({ request: { ...request, structuredOutput: true } })
 const two = refusal({ request: { ...request, choices: 2 } })

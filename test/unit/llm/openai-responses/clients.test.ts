@@ -7,29 +7,14 @@ import OpenAI, { APIError } from 'openai'
 import { zodTextFormat } from 'openai/helpers/zod'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import type { LlmRequest, Refusal, ReplyBody } from '../../../../src/llm/format.ts'
+import type { Refusal, ReplyBody } from '../../../../src/llm/format.ts'
 import { openaiResponses } from '../../../../src/llm/openai-responses/index.ts'
 import type { ClientDriver } from '../../../clients/driver.ts'
 import { drivers } from '../../../clients/drivers/openai-responses.ts'
+import { asked, MESSAGE, refusalOf } from '../refused.ts'
 
-const message = 'Request blocked by policy'
-const request: LlmRequest = {
-  model: 'gpt-test',
-  streams: true,
-  choices: 1,
-  segments: [],
-  uninspectable: 0,
-  structuredOutput: false,
-  streamUsage: false,
-}
-const refusal = (changes: Partial<Refusal> = {}): Refusal => ({
-  message,
-  id: '0123456789abcdef0123456789abcdef',
-  createdSec: 1_760_000_000,
-  finishReason: 'auto',
-  request,
-  ...changes,
-})
+const request = asked({ model: 'gpt-test', streams: true })
+const refusal = (changes: Partial<Refusal> = {}): Refusal => refusalOf({ request, ...changes })
 const structured = refusal({ request: { ...request, structuredOutput: true } })
 const filtered = refusal({ finishReason: 'content_filter' })
 
@@ -97,14 +82,14 @@ describe.each(drivers.map(driver => [driver.name, driver] as const))('%s', (_, d
 
   test('shows the refusal', async () => {
     const { shown, requests } = await ask(replied(openaiResponses.refusal(refusal(), shape)))
-    expect(shown).toEqual({ kind: 'answer', text: message, finish: finishOf(driver) })
+    expect(shown).toEqual({ kind: 'answer', text: MESSAGE, finish: finishOf(driver) })
     expect(requests).toBe(1)
   })
 
   test('shows the refusal that ends as content_filter', async () => {
     const finish = driver.name.startsWith('ai ') ? 'content-filter' : 'incomplete'
     const { shown } = await ask(replied(openaiResponses.refusal(filtered, shape)))
-    expect(shown).toEqual({ kind: 'answer', text: message, finish })
+    expect(shown).toEqual({ kind: 'answer', text: MESSAGE, finish })
   })
 
   test('raises the error, asking once', async () => {
@@ -141,7 +126,7 @@ describe.each(streaming)('%s, in the middle', (_, driver) => {
     ['refusal-crlf.sse', 3, ''],
   ] as const)('shows %s, refused after %i frames', async (name, count, released) => {
     const { shown } = await served(refusedAfter(name, count), origin => driver.ask(origin, 'Hello'))
-    const text = released === '' ? message : `${released}\n\n${message}`
+    const text = released === '' ? MESSAGE : `${released}\n\n${MESSAGE}`
     expect(shown).toEqual({ kind: 'answer', text, finish: finishOf(driver) })
   })
 })
@@ -162,7 +147,7 @@ describe('openai', () => {
   })
 
   const schema = { ...params, text: { format: zodTextFormat(z.object({ city: z.string() }), 'city') } }
-  const refused = [{ type: 'refusal', refusal: message }]
+  const refused = [{ type: 'refusal', refusal: MESSAGE }]
 
   test('parse: structured output shows a refusal', async () => {
     const { shown } = await served(replied(openaiResponses.refusal(structured, 'json')), origin =>
@@ -190,7 +175,7 @@ describe('openai', () => {
       }
       return { built, numbers, final: await stream.finalResponse() }
     })
-    expect(shown.built).toBe(`The river Weiß\n\n${message}`)
+    expect(shown.built).toBe(`The river Weiß\n\n${MESSAGE}`)
     expect(shown.final.output_text).toBe(shown.built)
     expect(shown.numbers).toEqual(shown.numbers.map((_, index) => index))
   })
@@ -211,6 +196,6 @@ test('ai: an open call is not run', async () => {
     })
     return { text: await answer.text, finish: await answer.finishReason, calls: await answer.toolCalls }
   })
-  expect(shown).toEqual({ text: `Let me look.\n\n${message}`, finish: 'stop', calls: [] })
+  expect(shown).toEqual({ text: `Let me look.\n\n${MESSAGE}`, finish: 'stop', calls: [] })
   expect(ran).toEqual([])
 })

@@ -1,27 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import type { LlmRequest, Refusal } from '../../../../src/llm/format.ts'
+import type { Refusal } from '../../../../src/llm/format.ts'
 import { openaiResponses } from '../../../../src/llm/openai-responses/index.ts'
+import { asked, MESSAGE, refusalOf } from '../refused.ts'
 
-const request: LlmRequest = {
-  model: 'gpt-5',
-  streams: true,
-  choices: 1,
-  segments: [],
-  uninspectable: 0,
-  structuredOutput: false,
-  streamUsage: false,
-}
-const message = 'Request blocked by policy'
+const request = asked({ model: 'gpt-5', streams: true })
 
-const refusal = (changes: Partial<Refusal> = {}): Refusal => ({
-  message,
-  id: '0123456789abcdef0123456789abcdef',
-  createdSec: 1_760_000_000,
-  finishReason: 'auto',
-  request,
-  ...changes,
-})
+const refusal = (changes: Partial<Refusal> = {}): Refusal => refusalOf({ request, ...changes })
 
 const structured = refusal({ request: { ...request, structuredOutput: true } })
 const filtered = refusal({ finishReason: 'content_filter' })
@@ -55,7 +40,7 @@ const rest = (given: Refusal, name: string, frameCount: number) =>
   events(openaiResponses.streamRefusal(given, positionAfter(name, frameCount).at))
 const typesOf = (all: readonly { type: string }[]) => all.map(({ type }) => type.replace(/^response\./, ''))
 
-const said = { type: 'output_text', text: message, annotations: [], logprobs: [] }
+const said = { type: 'output_text', text: MESSAGE, annotations: [], logprobs: [] }
 const item = {
   type: 'message',
   id: 'msg_0123456789abcdef0123456789abcdef',
@@ -104,8 +89,8 @@ describe('JSON', () => {
     expect(json(refusal({ request: undefined })).model).toBe('unknown')
   })
 
-  const spoken = { type: 'output_text', text: message }
-  const refused = { type: 'refusal', refusal: message }
+  const spoken = { type: 'output_text', text: MESSAGE }
+  const refused = { type: 'refusal', refusal: MESSAGE }
   test.each([
     ['auto', false, spoken, 'completed', null],
     ['auto', true, refused, 'completed', null],
@@ -143,8 +128,8 @@ describe('event stream, nothing sent yet', () => {
           item: { ...item, status: 'in_progress', content: [] },
         },
         { type: 'response.content_part.added', ...at, part: { ...said, text: '' } },
-        { type: 'response.output_text.delta', ...at, delta: message, logprobs: [] },
-        { type: 'response.output_text.done', ...at, text: message, logprobs: [] },
+        { type: 'response.output_text.delta', ...at, delta: MESSAGE, logprobs: [] },
+        { type: 'response.output_text.done', ...at, text: MESSAGE, logprobs: [] },
         { type: 'response.content_part.done', ...at, part: said },
         { type: 'response.output_item.done', output_index: 0, item },
         { type: 'response.completed', response: ended },
@@ -156,9 +141,9 @@ describe('event stream, nothing sent yet', () => {
     const all = events(openaiResponses.refusal(structured, 'event-stream').body)
     expect(all.slice(3, 7)).toMatchObject([
       { part: { type: 'refusal', refusal: '' } },
-      { type: 'response.refusal.delta', delta: message },
-      { type: 'response.refusal.done', refusal: message },
-      { part: { type: 'refusal', refusal: message } },
+      { type: 'response.refusal.delta', delta: MESSAGE },
+      { type: 'response.refusal.done', refusal: MESSAGE },
+      { part: { type: 'refusal', refusal: MESSAGE } },
     ])
   })
 
@@ -250,9 +235,9 @@ describe('event stream, going on', () => {
   test('the refusal is the next item and stands apart from text', () => {
     const all = rest(refusal(), 'text.sse', 6)
     expect(all[3]).toMatchObject({ output_index: 1, item: { id: item.id, content: [] } })
-    expect(all[5]).toMatchObject({ output_index: 1, delta: `\n\n${message}` })
-    expect(rest(refusal(), 'text.sse', 4)[5]).toMatchObject({ delta: message })
-    expect(rest(structured, 'text.sse', 10)[2]).toMatchObject({ delta: message })
+    expect(all[5]).toMatchObject({ output_index: 1, delta: `\n\n${MESSAGE}` })
+    expect(rest(refusal(), 'text.sse', 4)[5]).toMatchObject({ delta: MESSAGE })
+    expect(rest(structured, 'text.sse', 10)[2]).toMatchObject({ delta: MESSAGE })
   })
 
   test('what is open ends with what was said of it', () => {
@@ -273,7 +258,7 @@ describe('event stream, going on', () => {
     ])
     expect(all.at(-1).response.output).toEqual([
       cut,
-      { ...item, content: [{ ...said, text: `\n\n${message}` }] },
+      { ...item, content: [{ ...said, text: `\n\n${MESSAGE}` }] },
     ])
   })
 
