@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { slownessOf } from '../support/slow-patterns.ts'
+import { PROOF_MS, slownessOf } from '../support/slow-patterns.ts'
 import { patternsOfSource } from './regexes.ts'
 
 /**
@@ -7,9 +7,6 @@ import { patternsOfSource } from './regexes.ts'
  * look at text of our own or of the operator's, and those made as the process starts, are listed with the reason.
  */
 const { written, made } = patternsOfSource()
-
-/** A proof may take longer than recheck's own ten seconds on a machine that does other things. */
-const PROOF_MS = 120_000
 
 const CONFIG = 'an address or a name in the config'
 const SHORT = 'a text of ours, or a field of a few hundred bytes'
@@ -69,8 +66,8 @@ describe('none goes back over what it has read', () => {
   /** A sticky one is tried at one place only. */
   function isSlow({ source, flags }: { source: string; flags: string }): boolean {
     const slowness = flags.includes('y')
-      ? slownessOf(`^(?:${source})`, flags.replace('y', ''), PROOF_MS)
-      : slownessOf(source, flags, PROOF_MS)
+      ? slownessOf(`^(?:${source})`, flags.replace('y', ''))
+      : slownessOf(source, flags)
     return slowness !== 'safe'
   }
 })
