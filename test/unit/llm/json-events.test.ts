@@ -40,3 +40,12 @@ test.each(UNREADABLE.map(([format]) => [format.name, format] as const))(
     expect(partsOf(format, { error: ERROR })).toEqual([])
   },
 )
+
+test.each([
+  ['[DONE]', [{ kind: 'terminator' }]],
+  [' [DONE] ', [{ kind: 'terminator' }]],
+  ['  ', []],
+])('white space around what an event says is none of it: "%s"', (data, parts) => {
+  const frames = openaiChat.openStream().push(Buffer.from(`data: ${data}\n\n`))
+  expect(frames.map(frame => frame.parts)).toEqual([parts])
+})

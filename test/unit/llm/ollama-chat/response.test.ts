@@ -30,6 +30,11 @@ describe('shapes', () => {
     ['a model that was loaded', { model: 'm', message: { role: 'assistant', content: '' }, done: true }, 0],
     ['an error', { error: 'x' }, 0],
     ['content of a number', { message: { content: 7 } }, 1],
+    [
+      'a call without arguments',
+      { message: { tool_calls: [{ function: { name: 'f', arguments: {} } }] } },
+      0,
+    ],
     ['an image', { message: { content: '', images: ['AA=='] } }, 1],
   ])('%s', (_, body, uninspectable) => {
     const decoded = ollamaChat.decodeResponse(encode(body))
@@ -61,4 +66,13 @@ test.each([
   [null, false],
 ])('claims %j: %s', (value, claims) => {
   expect(ollamaChat.claimsResponse(value)).toBe(claims)
+})
+
+test.each([
+  ['a whole answer', { model: 'm', message: {}, done: true }, true],
+  ['a part of one', { model: 'm', message: {}, done: false }, true],
+  ['one of Cohere, which says nothing of its end', { model: 'm', message: {} }, false],
+  ['one of nobody', { message: {}, done: true }, false],
+])('is known by its own shape: %s', (_, body, isClaimed) => {
+  expect(ollamaChat.claimsResponse(body)).toBe(isClaimed)
 })
