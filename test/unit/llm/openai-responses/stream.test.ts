@@ -401,3 +401,28 @@ describe('frames', () => {
     expect(stream.buffered).toBe(0)
   })
 })
+
+test('what each command of a shell wrote is one text, however many there are, and its end repeats it', () => {
+  const place = { item_id: 'sho_1', output_index: 0 }
+  const type = 'response.shell_call_output_content'
+  const delta = (command_index: number, stdout: string) => ({
+    ...{ type: `${type}.delta`, ...place, command_index, delta: { stdout, stderr: '' } },
+  })
+  const done = {
+    type: `${type}.done`,
+    ...place,
+    command_index: 1,
+    output: [{ stdout: 'second', stderr: '' }],
+  }
+  const events = [delta(0, 'first'), delta(1, 'sec'), delta(1, 'ond'), done]
+  const stream = openaiResponses.openStream()
+  const frames = events.flatMap(event => stream.push(Buffer.from(`data: ${JSON.stringify(event)}\n\n`)))
+  expect(gather(frames)).toEqual({
+    texts: [
+      ['tool-result', 'first', 0],
+      ['tool-result', 'second', 1],
+    ],
+    differing: [],
+    rest: [],
+  })
+})
