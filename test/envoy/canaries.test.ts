@@ -89,8 +89,8 @@ async function plant(kind: GuardKind, index: number): Promise<Planted & { readon
   }
 }
 
-/** Short waits, no second tries and no circuit: every exchange meets its fault. */
-const PLAIN = { timeout: 400, retry: false, circuit_breaker: { failure_ratio: 1 } }
+/** No second tries and no circuit: every exchange meets its fault. A busy machine takes its time. */
+const PLAIN = { timeout: 20_000, retry: false, circuit_breaker: { failure_ratio: 1 } }
 /** Of a service that is known not to answer. */
 const SILENT_MS = 100
 
