@@ -13,8 +13,10 @@ export interface Orders {
   close(): void
 }
 
+type OrdersIo = Pick<CommandIo, 'onStopSignal' | 'onReloadSignal' | 'supervisor' | 'exit'>
+
 /** Takes orders from now on: until `close` no signal does to the process what it does by itself. */
-export function takeOrders(io: CommandIo): Orders {
+export function takeOrders(io: OrdersIo): Orders {
   const stop = Promise.withResolvers<string>()
   let isToStop = false
   let reloads = 0
