@@ -61,8 +61,12 @@ afterEach(async () => {
   guard.close()
 })
 
+/**
+ * What HTTP/2 lets through before a pause holds is scanned at once: five megabytes must fit into the twenty requests that a
+ * scan may take.
+ */
 const config = (): string => `
-guardrails: { guard: { kind: webhook, dialect: generic, max_chars: 100000, url: "${guard.url}", timeout: 60000 } }
+guardrails: { guard: { kind: webhook, dialect: generic, max_chars: 1000000, url: "${guard.url}", timeout: 60000 } }
 policies:
   - name: all
     guardrails: [{ use: guard, direction: output }]
